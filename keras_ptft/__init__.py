@@ -1,0 +1,38 @@
+"""Pretrain a Keras model once, fine-tune it, prove that it helped, serve it.
+
+The stages take a `Config`; the rooms below them take plain arguments:
+
+    import keras_ptft
+
+    config = keras_ptft.Config(dataset="mnist", epochs=5)
+    result = keras_ptft.pretrain(config)
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+# public name to the module that defines it, imported when first used:
+# TensorFlow takes seconds, and not every use needs it
+_PUBLIC = {
+    "Config": "keras_ptft.config",
+    "UserError": "keras_ptft.errors",
+    "pretrain": "keras_ptft.stages",
+    "finetune": "keras_ptft.stages",
+    "evaluate": "keras_ptft.outcome",
+    "export": "keras_ptft.outcome",
+    "predict": "keras_ptft.outcome",
+}
+
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PUBLIC])

@@ -1,0 +1,63 @@
+"""Files that are there whole or not at all."""
+
+import contextlib
+import json
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+from keras_ptft.errors import UserError
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """Gives a path beside `path` to write to, then renames it to `path`.
+
+    A reader, or whoever comes after a kill, finds the old file or the new
+    one. The name keeps its suffix, by which some writers choose a format.
+
+    Raises:
+        UserError: the folder or the file cannot be written.
+    """
+    path = pathlib.Path(path)
+    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        os.replace(partial, path)
+    except OSError as error:
+        raise UserError(
+            f"Cannot write {path}: {error.strerror or error}. "
+            "Choose a folder with write permission and free space."
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Writes UTF-8 text, whole or not at all."""
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | os.PathLike, value: Any) -> None:
+    """Writes indented JSON, whole or not at all."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    write_text(path, text + "\n")
+
+
+def read_json(path: str | os.PathLike) -> Any:
+    """Reads JSON.
+
+    Raises:
+        UserError: no such file, or no JSON in it.
+    """
+    try:
+        return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"Cannot read {path}: {error}. Expected a JSON file written by "
+            "keras-ptft; run the stage again."
+        ) from error

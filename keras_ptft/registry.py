@@ -1,0 +1,175 @@
+"""Rows of a table, chosen and set by text such as `cnn(dropout=0.2)`.
+
+A table is a dict of functions. What the program gives a row stands before
+the `/` of its signature; every other parameter is a setting of that row,
+which the user may write. Nothing is evaluated but literals.
+"""
+
+import ast
+import contextlib
+import dataclasses
+import difflib
+import inspect
+import re
+import types
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, get_args, get_origin
+
+from keras_ptft.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A row of a table with the user's settings bound to it."""
+
+    name: str
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    def __call__(self, *context: Any) -> Any:
+        """Calls the row with what the program gives it."""
+        return self.function(*context, *self.args, **self.kwargs)
+
+
+def lookup(table: Mapping[str, Callable], spec: str, kind: str) -> Row:
+    """Finds the row that `spec` names and binds the settings it writes.
+
+    Args:
+        table: name to function.
+        spec: `name`, `name(setting=value, ...)` or `name:text`, the last
+            being short for `name("text")`.
+        kind: what the table holds, as the user calls it: "backbone".
+
+    Raises:
+        UserError: unknown name or setting, a value of the wrong type, or
+            text that is not a call with literal values.
+
+    Example:
+
+    >>> def sgd(learning_rate, /, *, momentum: float = 0.0):
+    ...     return learning_rate, momentum
+    >>> lookup({"sgd": sgd}, "sgd(momentum=0.9)", "optimizer")(0.1)
+    (0.1, 0.9)
+    """
+    name, args, kwargs = _parse(spec, kind)
+    if name not in table:
+        raise UserError(
+            f"Unknown {kind} {name!r}{nearest(name, table)}; "
+            f"there are: {', '.join(sorted(table))}."
+        )
+    bound = _bind(table[name], args, kwargs, f"{kind} {name!r}")
+    return Row(name, table[name], *bound)
+
+
+def settings(function: Callable) -> dict[str, inspect.Parameter]:
+    """The parameters of a row that a user may set.
+
+    Example:
+
+    >>> def sgd(learning_rate, /, *, momentum: float = 0.0): ...
+    >>> list(settings(sgd))
+    ['momentum']
+    """
+    signature = inspect.signature(function, eval_str=True)
+    return {
+        name: parameter
+        for name, parameter in signature.parameters.items()
+        if parameter.kind is not inspect.Parameter.POSITIONAL_ONLY
+    }
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Text that suggests the nearest of `names`, or nothing.
+
+    Example:
+
+    >>> nearest("adm", ["adam", "sgd"])
+    ' (did you mean "adam"?)'
+    """
+    found = difflib.get_close_matches(name, list(names), n=1)
+    return f' (did you mean "{found[0]}"?)' if found else ""
+
+
+def _parse(spec: str, kind: str) -> tuple[str, list, dict]:
+    short = re.match(r"\s*(\w+):\s*(\S.*)", spec, re.DOTALL)
+    if short:
+        return short.group(1), [short.group(2).rstrip()], {}
+    # TypeError: an unhashable key in a literal
+    unreadable = SyntaxError, ValueError, TypeError, RecursionError, MemoryError
+    with contextlib.suppress(*unreadable), warnings.catch_warnings():
+        # Python warns of the backslashes of a Windows path in quotes
+        warnings.simplefilter("ignore")
+        node = ast.parse(spec.strip(), mode="eval").body
+        if isinstance(node, ast.Name):
+            return node.id, [], {}
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            args = [ast.literal_eval(value) for value in node.args]
+            kwargs = {
+                keyword.arg: ast.literal_eval(keyword.value)
+                for keyword in node.keywords
+                if keyword.arg
+            }
+            # fewer where a name came twice or as **names
+            if len(kwargs) == len(node.keywords):
+                return node.func.id, args, kwargs
+    raise UserError(
+        f"Cannot read {kind} {spec!r}: expected name, name(setting=value) "
+        "or name:text, with literal values (numbers, quoted text, lists)."
+    )
+
+
+def _bind(function, args, kwargs, label) -> tuple[tuple, dict]:
+    allowed = settings(function)
+    for name in kwargs:
+        if name not in allowed:
+            raise UserError(
+                f"Unknown setting {name!r} of {label}"
+                f"{nearest(name, allowed)}; "
+                f"there are: {', '.join(allowed) or 'none'}."
+            )
+    signature = inspect.Signature(list(allowed.values()))
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise UserError(
+            f"Cannot set {label}: {error}; its settings are: "
+            f"{', '.join(allowed) or 'none'}."
+        ) from None
+    for name, value in bound.arguments.items():
+        bound.arguments[name] = _checked(value, allowed[name], label)
+    return bound.args, bound.kwargs
+
+
+def _checked(value: Any, parameter: inspect.Parameter, label: str) -> Any:
+    wanted = parameter.annotation
+    if wanted is inspect.Parameter.empty:
+        return value
+    try:
+        return _fit(value, wanted)
+    except (TypeError, ValueError, OverflowError):
+        kinds = wanted.__name__ if type(wanted) is type else str(wanted)
+        raise UserError(
+            f"Setting {parameter.name!r} of {label} must be "
+            f"{kinds.replace(' | ', ' or ')}, got {value!r}."
+        ) from None
+
+
+def _fit(value: Any, wanted: Any) -> Any:
+    """The value, a list made a tuple and an int a float where one is due."""
+    kinds = get_args(wanted)
+    if isinstance(wanted, types.UnionType):
+        for kind in kinds:
+            with contextlib.suppress(TypeError, ValueError, OverflowError):
+                return _fit(value, kind)
+    elif get_origin(wanted) is tuple and isinstance(value, list | tuple):
+        if kinds[-1] is ...:
+            kinds = kinds[:1] * len(value)
+        pairs = zip(value, kinds, strict=True)
+        return tuple(_fit(*pair) for pair in pairs)
+    elif type(value) is wanted:
+        return value
+    elif wanted is float and type(value) is int:
+        return float(value)
+    raise TypeError(f"{value!r} is no {wanted}")

@@ -1,0 +1,256 @@
+"""Config: each setting checked once, and the same after a flagfile."""
+
+import dataclasses
+
+import pytest
+
+from keras_ptft.config import FIELDS, Config
+from keras_ptft.errors import UserError
+
+CONTRACT = """
+    name runs_dir overwrite dataset data_dir manual_dir classes train_examples
+    validation_fraction image_size augment backbone objective init_from freeze
+    min_transferred optimizer learning_rate schedule clip_norm class_weight
+    batch_size epochs early_stopping_patience seed deterministic strategy
+    jit_compile steps_per_execution precision export_to compare_scratch
+"""
+
+TEXTS = [
+    "",
+    "a=b",
+    "--epochs=3",
+    "# no comment",
+    "two  words",
+    "quo\"ted 'twice' `thrice`",
+    "cnn(filters=(32, 64), dropout=0.2)",
+    r"folder:C:\photos (1)\new",
+    "Bögen/学习/🎓",
+    "100% $HOME \\n",
+]
+SPLITTING = ["\n", "\r", "\r\n", "\v", "\f", "\x1c", "\x85", "\u2028"]
+
+STRINGS = [
+    name
+    for name, field in FIELDS.items()
+    if field.type is str and not field.metadata["choices"]
+]
+CHOICES = [
+    (name, choice)
+    for name, field in FIELDS.items()
+    for choice in field.metadata["choices"]
+]
+NUMBERS = [
+    (name, value)
+    for name, values in {
+        "train_examples": [0, 1, 10**12],
+        "validation_fraction": [0.0, 1 / 3, 0.9, 0],
+        "image_size": [0, 28],
+        "min_transferred": [0.0, 0.1 + 0.2, 1.0, 1],
+        "feature_cache_gb": [0.0, 1e-300, 1e300, 3],
+        "learning_rate": [0.0, 1e-3, 5e-324, 1.7976931348623157e308, 1],
+        "clip_norm": [0.0, 1e-7, 2],
+        "batch_size": [1, 2**40],
+        "epochs": [1, 10**6],
+        "early_stopping_patience": [0, 3],
+        "seed": [0, 2**31 - 1],
+        "steps_per_execution": [0, 64],
+    }.items()
+    for value in values
+]
+BOOLEANS = [
+    (name, value)
+    for name, field in FIELDS.items()
+    if field.type is bool
+    for value in (False, True)
+]
+OUTSIDE = {
+    ("train_examples", -1): "at least 0",
+    ("validation_fraction", -0.1): "from 0 to 0.9",
+    ("validation_fraction", 0.91): "from 0 to 0.9",
+    ("image_size", -28): "at least 0",
+    ("min_transferred", -1e-9): "from 0 to 1",
+    ("min_transferred", 1.5): "from 0 to 1",
+    ("feature_cache_gb", -4.0): "at least 0 and finite",
+    ("learning_rate", -1e-3): "at least 0 and finite",
+    ("clip_norm", -1.0): "at least 0 and finite",
+    ("batch_size", 0): "at least 1",
+    ("epochs", 0): "at least 1",
+    ("early_stopping_patience", -1): "at least 0",
+    ("seed", -1): "from 0 to 2147483647",
+    ("seed", 2**31): "from 0 to 2147483647",
+    ("steps_per_execution", -1): "at least 0",
+}
+
+
+def one_line(action, *args, **kwargs):
+    """The message of the UserError that `action` raises."""
+    with pytest.raises(UserError) as caught:
+        action(*args, **kwargs)
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1
+    return message
+
+
+def assert_survives(config):
+    text = config.to_flags()
+    again = Config.from_flags(text)
+    assert again == config
+    assert again.to_flags() == text
+    for name, field in FIELDS.items():
+        assert type(getattr(again, name)) is field.type
+    for line in text.splitlines():
+        # a flagfile's reader takes trailing space away
+        assert line == line.strip() and line.startswith("--")
+
+
+def test_flag_names_of_the_contract():
+    assert set(CONTRACT.split()) <= set(FIELDS)
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_field_is_documented(name):
+    field = FIELDS[name]
+    assert field.metadata["group"]
+    assert len(field.metadata["help"]) > 10
+    assert type(field.default) is field.type
+    assert field.type in (str, int, float, bool)
+
+
+def test_every_numeric_field_has_a_bound_and_a_case():
+    numeric = {n for n, f in FIELDS.items() if f.type in (int, float)}
+    assert numeric == {name for name, _ in NUMBERS}
+    assert numeric == {name for name, _ in OUTSIDE}
+
+
+def test_defaults_survive_a_flagfile():
+    assert_survives(Config())
+    assert len(Config().to_flags().splitlines()) == len(FIELDS)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("name", STRINGS)
+def test_text_survives_a_flagfile(name, text):
+    assert_survives(Config(**{name: text}))
+
+
+@pytest.mark.parametrize("name, value", NUMBERS + BOOLEANS + CHOICES)
+def test_value_survives_a_flagfile(name, value):
+    assert_survives(Config(**{name: value}))
+
+
+def test_a_whole_number_is_the_same_setting_as_its_float():
+    whole, point = Config(learning_rate=1), Config(learning_rate=1.0)
+    assert whole.to_flags() == point.to_flags()
+
+
+@pytest.mark.parametrize("name, value", OUTSIDE)
+def test_value_out_of_range(name, value):
+    message = one_line(Config, **{name: value})
+    expected = f"--{name} must be {OUTSIDE[name, value]}"
+    assert message.startswith(expected)
+    assert f"got {value}" in message
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize(
+    "name", [name for name, field in FIELDS.items() if field.type is float]
+)
+def test_numbers_are_finite(name, value):
+    assert f"got {value}" in one_line(Config, **{name: value})
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400)])
+@pytest.mark.parametrize("name", ["epochs", "learning_rate", "seed"])
+def test_huge_whole_numbers_are_refused(name, number):
+    assert f"--{name} must be" in one_line(Config, **{name: number})
+
+
+@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize("value", [None, b"x", (1,), 2j])
+def test_wrong_type(name, value):
+    kind = FIELDS[name].type.__name__
+    expected = f"--{name} must be {kind}, got {value!r}"
+    assert one_line(Config, **{name: value}).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("epochs", True),
+        ("epochs", 5.0),
+        ("learning_rate", "0.1"),
+        ("overwrite", 1),
+        ("name", 7),
+        ("jit_compile", True),
+    ],
+)
+def test_near_miss_types_are_refused(name, value):
+    assert f"got {value!r}" in one_line(Config, **{name: value})
+
+
+@pytest.mark.parametrize("name", sorted({name for name, _ in CHOICES}))
+def test_wrong_choice_lists_and_suggests(name):
+    choices = FIELDS[name].metadata["choices"]
+    message = one_line(Config, **{name: choices[0] + "x"})
+    assert f"must be one of {', '.join(choices)}" in message
+    assert f'did you mean "{choices[0]}"?' in message
+
+
+@pytest.mark.parametrize("split", SPLITTING)
+@pytest.mark.parametrize("name", STRINGS)
+def test_text_that_would_end_its_line_is_refused(name, split):
+    message = one_line(Config, **{name: f"a{split}b"})
+    assert message.startswith(f"--{name} must be one line")
+
+
+@pytest.mark.parametrize("value", [" a", "a ", "a\t", " "])
+def test_space_that_a_flagfile_loses_is_refused(value):
+    message = one_line(Config, runs_dir=value)
+    assert message.startswith("--runs_dir must be one line")
+
+
+def test_from_flags_takes_comments_and_empty_lines():
+    text = "# purpose\n\n  \n  # more\n--epochs=7\r\n--overwrite=True\n"
+    assert Config.from_flags(text) == Config(epochs=7, overwrite=True)
+
+
+def test_from_flags_takes_the_last_of_two():
+    assert Config.from_flags("--epochs=7\n--epochs=8").epochs == 8
+
+
+@pytest.mark.parametrize(
+    "line, expected",
+    [
+        ("--epoch=7", "Unknown setting 'epoch' (did you mean \"epochs\"?)"),
+        ("--epochs 7", "Unknown setting '--epochs 7'"),
+        ("--epochs", "Unknown setting '--epochs'"),
+        ("epochs", "Unknown setting 'epochs'"),
+        ("epochs=7", "Unknown setting 'epochs=7'"),
+        ("--=7", "Unknown setting '--=7'"),
+        ("--epochs=seven", "--epochs must be int, got 'seven'."),
+        ("--epochs=", "--epochs must be int, got ''."),
+        ("--epochs=0", "--epochs must be at least 1"),
+        ("--epochs=" + "9" * 5000, "--epochs must be int"),
+        ("--learning_rate=fast", "--learning_rate must be float, got 'fast'."),
+        ("--learning_rate=nan", "--learning_rate must be at least 0"),
+        ("--overwrite=yes", "--overwrite must be bool, got 'yes'."),
+        ("--name= a", "--name must be one line"),
+    ],
+)
+def test_from_flags_refuses(line, expected):
+    assert one_line(Config.from_flags, line).startswith(expected)
+
+
+def test_replace_checks_and_leaves_the_first_as_it_was():
+    config = Config(epochs=3)
+    assert config.replace(epochs=4).epochs == 4
+    assert config.epochs == 3
+    with pytest.raises(UserError, match="--epochs must be at least 1"):
+        config.replace(epochs=0)
+
+
+def test_frozen_and_keyword_only():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Config().epochs = 3
+    with pytest.raises(TypeError, match="positional"):
+        Config("name")
