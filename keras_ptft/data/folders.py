@@ -1,0 +1,234 @@
+"""Images in class folders, decoded as they are needed."""
+
+import logging
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from keras_ptft.data.arrays import content_hash
+from keras_ptft.data.dataset import Dataset, Loading
+from keras_ptft.data.splits import split_test
+from keras_ptft.data.transforms import decode_image, decode_pixels
+from keras_ptft.errors import UserError
+
+logger = logging.getLogger("keras_ptft")
+
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
+_SIZE = 224
+_Files = tuple[list[pathlib.Path], np.ndarray]
+
+
+class FolderSource:
+    """Image files, read and decoded whenever they are gathered.
+
+    Args:
+        paths: one file an example.
+        labels: integers of shape (examples,).
+        hashes: uint64 of shape (examples,), of each file's bytes.
+        size: side of the square images in pixels.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[pathlib.Path],
+        labels: np.ndarray,
+        hashes: np.ndarray,
+        size: int,
+    ) -> None:
+        self.labels = np.asarray(labels, np.int64)
+        self.hashes = hashes
+        self.spec = tf.TensorSpec((size, size, 3), tf.uint8, "image")
+        self._paths = _tensor(paths)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def gather(self, indices: tf.Tensor) -> tf.Tensor:
+        """Images, uint8 of shape (batch, size, size, 3)."""
+        return tf.map_fn(
+            lambda path: decode_image(
+                tf.io.read_file(path), self.spec.shape[0], 3
+            ),
+            tf.gather(self._paths, indices),
+            fn_output_signature=tf.TensorSpec(self.spec.shape, tf.uint8),
+        )
+
+
+def folder(
+    loading: Loading, /, path: str, *, test_fraction: float = 0.2
+) -> Dataset:
+    """Class folders of JPEG, PNG, BMP or GIF files.
+
+    The folder holds one folder a class, split by the content of the files,
+    or train/ with test/ or val/ (validation/) beside it, each with one
+    folder a class. Images become squares of the image size, 224 unless set.
+
+    Args:
+        loading: what a run tells any data set.
+        path: the folder.
+        test_fraction: share of the images held out for testing where there
+            is no test/.
+
+    Raises:
+        UserError: no such folder, fewer than two classes, a class without
+            images, or an image that cannot be decoded.
+    """
+    roots = _roots(_existing(path))
+    names = _class_names(roots["train"])
+    files = {split: _files(root, names) for split, root in roots.items()}
+    sources = _sources(files, loading)
+    _check_classes(sources, names)
+    if "test" in sources:
+        return Dataset(sources, names)
+    whole = split_test(sources.pop("train"), names, test_fraction)
+    return whole.with_splits(**sources)
+
+
+def _existing(path: str) -> pathlib.Path:
+    root = pathlib.Path(path).expanduser()
+    if not root.is_dir():
+        what = "is a file" if root.exists() else "does not exist"
+        raise UserError(
+            f"--dataset=folder:{path} must be a folder of class folders, "
+            f"but it {what}: correct the path."
+        )
+    return root
+
+
+def _roots(root: pathlib.Path) -> dict[str, pathlib.Path]:
+    """The folder of each split that has one; "train" may be all there is."""
+    named = {
+        "test": root / "test",
+        "validation": root / "validation",
+    }
+    if not named["validation"].is_dir():
+        named["validation"] = root / "val"
+    found = {split: path for split, path in named.items() if path.is_dir()}
+    if found and (root / "train").is_dir():
+        return {"train": root / "train", **found}
+    return {"train": root}
+
+
+def _class_names(root: pathlib.Path) -> tuple[str, ...]:
+    names = sorted(
+        entry.name
+        for entry in root.iterdir()
+        if entry.is_dir() and not entry.name.startswith(".")
+    )
+    if len(names) < 2:
+        raise UserError(
+            f"{root} must hold at least two class folders, got "
+            f"{', '.join(names) or 'none'}: sort the images into one folder "
+            "a class."
+        )
+    return tuple(names)
+
+
+def _files(root: pathlib.Path, names: tuple[str, ...]) -> _Files:
+    unknown = sorted(set(_class_names(root)) - set(names))
+    if unknown:
+        raise UserError(
+            f"{root} has class {unknown[0]!r}, which train has not: "
+            f"its classes are {', '.join(names)}."
+        )
+    found = [_images(root / name) for name in names]
+    labels = np.repeat(np.arange(len(names)), [len(paths) for paths in found])
+    return [path for paths in found for path in paths], labels
+
+
+def _images(root: pathlib.Path) -> list[pathlib.Path]:
+    found = (path.relative_to(root) for path in root.rglob("*"))
+    images = sorted(
+        (
+            path
+            for path in found
+            if path.suffix.lower() in _SUFFIXES
+            and not any(part.startswith(".") for part in path.parts)
+            and (root / path).is_file()
+        ),
+        key=lambda path: path.as_posix(),
+    )
+    if root.is_dir() and not images:
+        raise UserError(
+            f"Class folder {root} has no images ({', '.join(_SUFFIXES)}): "
+            "add some or remove it."
+        )
+    return [root / path for path in images]
+
+
+def _sources(
+    files: Mapping[str, _Files], loading: Loading
+) -> dict[str, FolderSource]:
+    size = loading.image_size or _SIZE
+    every = [path for paths, _ in files.values() for path in paths]
+    hashes, good = _scan(every)
+    _report_bad(every, good, loading.skip_bad_images)
+    sources, start = {}, 0
+    for split, (paths, labels) in files.items():
+        place = slice(start, start + len(paths))
+        kept = np.flatnonzero(good[place])
+        sources[split] = FolderSource(
+            [paths[number] for number in kept],
+            labels[kept],
+            hashes[place][kept],
+            size,
+        )
+        start += len(paths)
+    return sources
+
+
+def _scan(paths: Sequence[pathlib.Path]) -> tuple[np.ndarray, np.ndarray]:
+    """Each file's hash, and whether training will be able to decode it."""
+
+    def read(number, path):
+        encoded = tf.io.read_file(path)
+        pixels = decode_pixels(encoded, 3)
+        hashed = tf.numpy_function(content_hash, [encoded], tf.uint64)
+        return number, hashed, tf.size(pixels)
+
+    hashes = np.zeros(len(paths), np.uint64)
+    good = np.zeros(len(paths), bool)
+    files = tf.data.Dataset.from_tensor_slices(_tensor(paths)).enumerate()
+    read_files = files.map(read, num_parallel_calls=tf.data.AUTOTUNE)
+    # a file that cannot be read drops out here, and stays bad
+    for number, hashed, pixels in read_files.ignore_errors():
+        hashes[number], good[number] = hashed, pixels > 0
+    return hashes, good
+
+
+def _report_bad(
+    paths: Sequence[pathlib.Path], good: np.ndarray, skip: bool
+) -> None:
+    if good.all():
+        return
+    first, count = paths[int(np.argmin(good))], int((~good).sum())
+    if not skip:
+        raise UserError(
+            f"Cannot decode {first} ({count} of {len(paths)} images): "
+            "replace it, or leave such images out by --skip_bad_images."
+        )
+    logger.warning(
+        "Left out %d of %d images that cannot be decoded, the first is %s.",
+        count,
+        len(paths),
+        first,
+    )
+
+
+def _check_classes(
+    sources: Mapping[str, FolderSource], names: tuple[str, ...]
+) -> None:
+    counts = np.bincount(sources["train"].labels, minlength=len(names))
+    if not counts.all():
+        raise UserError(
+            f"Class {names[int(np.argmin(counts))]!r} has no image that can "
+            "be decoded: add some or remove its folder."
+        )
+
+
+def _tensor(paths: Sequence[pathlib.Path]) -> tf.Tensor:
+    with tf.device("CPU:0"):
+        return tf.constant([os.fsencode(path) for path in paths], tf.string)

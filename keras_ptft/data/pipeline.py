@@ -1,0 +1,114 @@
+"""The one place where order, batches and prefetching are decided.
+
+A training batch is a pure function of (seed, step): the order of an epoch
+is a stateless permutation, so any step is reached at once and no state is
+kept anywhere.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from keras_ptft.data.dataset import Source
+from keras_ptft.data.shuffle import permuted
+
+Transform = Callable[[tf.Tensor, tf.Tensor], tuple]
+Augment = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+_ENDLESS = tf.int64.max
+
+
+def steps_per_epoch(source: Source, batch_size: int) -> int:
+    """Whole batches in one pass; what remains waits for the next order."""
+    return len(source) // batch_size
+
+
+def training_batches(
+    source: Source,
+    transform: Transform,
+    *,
+    batch_size: int,
+    seed: int,
+    augment: Augment | None = None,
+    class_weights: np.ndarray | None = None,
+    start_step: int = 0,
+) -> tf.data.Dataset:
+    """Endless shuffled batches, each a pure function of (seed, step).
+
+    Args:
+        source: the examples.
+        transform: (inputs, labels) of a batch → (inputs, targets, weights).
+        batch_size: examples a batch; the remainder of an epoch is dropped.
+        seed: of the order and of the augmentation.
+        augment: (inputs, seeds) → inputs, where `seeds` is an int64 tensor
+            of shape (batch, 3) that holds (seed, epoch, example).
+        class_weights: float32 array of shape (classes,) by which the
+            weights are multiplied, or None.
+        start_step: the step of the first batch.
+
+    Returns:
+        `transform`'s triples, without end.
+    """
+    steps = steps_per_epoch(source, batch_size)
+    labels = tf.constant(source.labels)
+
+    def batch(step):
+        epoch = step // steps
+        first = step % steps * batch_size
+        places = first + tf.range(batch_size, dtype=tf.int64)
+        key = tf.stack([tf.constant(seed, tf.int64), epoch])
+        indices = permuted(places, key, len(source))
+        inputs = source.gather(indices)
+        if augment is not None:
+            keys = tf.broadcast_to(key, (batch_size, 2))
+            inputs = augment(inputs, tf.concat([keys, indices[:, None]], 1))
+        targets = tf.gather(labels, indices)
+        inputs, outputs, weights = transform(inputs, targets)
+        if class_weights is not None:
+            weights *= tf.gather(class_weights, targets)
+        return inputs, outputs, weights
+
+    return _mapped(tf.data.Dataset.range(start_step, _ENDLESS), batch)
+
+
+def evaluation_batches(
+    source: Source, transform: Transform, *, batch_size: int
+) -> tf.data.Dataset:
+    """Every example once, in order, in batches of one shape.
+
+    The last batch is filled up with example 0 at weight 0, so that nothing
+    is dropped, compiled code sees one shape, and any number of replicas
+    computes the same sums.
+
+    Returns:
+        `transform`'s triples, ceil(examples / batch_size) of them.
+    """
+    size = len(source)
+    labels = tf.constant(source.labels)
+
+    def batch(number):
+        places = number * batch_size + tf.range(batch_size, dtype=tf.int64)
+        real = places < size
+        indices = tf.where(real, places, 0)
+        inputs, targets, weights = transform(
+            source.gather(indices), tf.gather(labels, indices)
+        )
+        return inputs, targets, weights * tf.cast(real, weights.dtype)
+
+    return _mapped(tf.data.Dataset.range(math.ceil(size / batch_size)), batch)
+
+
+def unweighted(inputs: tf.Tensor, labels: tf.Tensor) -> tuple:
+    """The transform that changes nothing: every example weighs 1."""
+    return inputs, labels, tf.ones_like(labels, tf.float32)
+
+
+def _mapped(numbers: tf.data.Dataset, batch: Callable) -> tf.data.Dataset:
+    batches = numbers.map(batch, num_parallel_calls=tf.data.AUTOTUNE)
+    options = tf.data.Options()
+    # the batches are already this job's own: see `batch`
+    policy = tf.data.experimental.AutoShardPolicy.OFF
+    options.experimental_distribute.auto_shard_policy = policy
+    return batches.prefetch(tf.data.AUTOTUNE).with_options(options)

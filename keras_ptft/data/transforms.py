@@ -1,0 +1,81 @@
+"""Small pure functions from image to image, for training and serving."""
+
+import tensorflow as tf
+
+
+def decode_pixels(encoded: tf.Tensor, channels: int) -> tf.Tensor:
+    """Decodes a JPEG, PNG, BMP or GIF (its first frame) at its own size.
+
+    Args:
+        encoded: scalar string tensor, the bytes of the file.
+        channels: 1 for grey, 3 for colour.
+
+    Returns:
+        uint8 tensor of shape (height, width, channels).
+    """
+    pixels = tf.cond(
+        # TensorFlow converts the colours of JPEG and PNG, not of these
+        tf.reduce_any(tf.strings.substr(encoded, 0, 2) == [b"BM", b"GI"]),
+        lambda: _converted(_decoded(encoded, 0), channels),
+        lambda: _decoded(encoded, channels),
+    )
+    return tf.ensure_shape(pixels, (None, None, channels))
+
+
+def decode_image(encoded: tf.Tensor, size: int, channels: int) -> tf.Tensor:
+    """Decodes an image and resizes it to a square.
+
+    Training, serving and prediction share it, so that a model sees the
+    same pixels everywhere. It runs inside `tf.map_fn` and SavedModels.
+
+    Args:
+        encoded: scalar string tensor, the bytes of a JPEG, PNG, BMP or GIF.
+        size: side of the square in pixels.
+        channels: 1 for grey, 3 for colour.
+
+    Returns:
+        uint8 tensor of shape (size, size, channels).
+
+    Example:
+
+    >>> png = tf.io.encode_png(tf.fill((2, 4, 3), tf.constant(7, tf.uint8)))
+    >>> decode_image(png, 3, 1)[..., 0].numpy().tolist()
+    [[7, 7, 7], [7, 7, 7], [7, 7, 7]]
+    """
+    return resize_images(decode_pixels(encoded, channels), size)
+
+
+def resize_images(images: tf.Tensor, size: int) -> tf.Tensor:
+    """Resizes images to squares, bilinear, smoothed where they shrink.
+
+    Args:
+        images: uint8 or float32 of shape (..., height, width, channels),
+            with or without a batch axis.
+        size: side of the square in pixels.
+
+    Returns:
+        Tensor of the same dtype; uint8 is rounded, not cut.
+
+    Example:
+
+    >>> image = tf.constant([[[0], [255]]], tf.uint8)
+    >>> resize_images(image, 4)[0, :, 0].numpy().tolist()
+    [0, 64, 191, 255]
+    """
+    images = tf.convert_to_tensor(images)
+    if images.shape[-3:-1].as_list() == [size, size]:
+        return images
+    resized = tf.image.resize(images, (size, size), antialias=True)
+    if images.dtype != tf.uint8:
+        return resized
+    return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+
+
+def _decoded(encoded: tf.Tensor, channels: int) -> tf.Tensor:
+    return tf.io.decode_image(encoded, channels, expand_animations=False)
+
+
+def _converted(pixels: tf.Tensor, channels: int) -> tf.Tensor:
+    """Grey, colour or colour with opacity, as grey or colour."""
+    colour = pixels[..., :3] + tf.zeros((1, 1, 3), tf.uint8)
+    return colour if channels == 3 else tf.image.rgb_to_grayscale(colour)
