@@ -1,0 +1,20 @@
+"""What is trained: backbones by name.
+
+A row takes (spec, scaling) and its settings, and returns a functional
+`keras.Model` named "backbone" from raw input to features.
+"""
+
+from functools import partial
+
+from keras_ptft.models.cnn import cnn
+from keras_ptft.models.mlp import mlp
+
+BACKBONES = {
+    "mlp": mlp,
+    "mlp_small": partial(mlp, hidden=(100, 50)),
+    "cnn": cnn,
+    "cnn_single": partial(cnn, filters=(32,), dense=128),
+    "cnn_5x5": partial(
+        cnn, filters=(32,), kernel=5, pool=4, padding="same", dense=128
+    ),
+}

@@ -1,0 +1,127 @@
+"""Convolutional networks: one builder, several rows of BACKBONES."""
+
+import keras
+import tensorflow as tf
+
+from keras_ptft.errors import UserError, check_each, check_range
+from keras_ptft.models.mlp import dense_block
+from keras_ptft.models.normalization import Moments, preprocess
+
+
+def cnn(  # noqa: PLR0913, the settings are the user's
+    spec: tf.TensorSpec,
+    scaling: Moments,
+    /,
+    *,
+    filters: tuple[int, ...] = (32, 64, 64),
+    kernel: int = 3,
+    pool: int | tuple[int, ...] = 2,
+    padding: str = "valid",
+    dense: int = 64,
+    dropout: float = 0.0,
+    batch_norm: bool = False,
+    l2: float = 0.0,
+) -> keras.Model:
+    """Convolutions with ReLU and max pooling, then one dense layer.
+
+    Args:
+        spec: one input, of shape (height, width, channels).
+        scaling: mean and variance of the input (see `normalization`).
+        filters: filters of each convolution.
+        kernel: side of every kernel in pixels.
+        pool: side of the max pooling after each convolution; one number
+            stands for all but the last of several; 1 is no pooling.
+        padding: "valid" or "same".
+        dense: units of the last layer, the features.
+        dropout: rate after each block, before the next layer.
+        batch_norm: normalise each convolution's output over the batch.
+        l2: weight decay of the kernels, added to the loss.
+
+    Returns:
+        Model from raw input to features of shape (batch, dense), with the
+        cut points conv1, conv2, ..., flatten, features.
+
+    Raises:
+        UserError: no image, one too small, or a setting out of its range.
+
+    Example:
+
+    >>> import numpy as np
+    >>> image = tf.TensorSpec((28, 28, 1), tf.uint8, "image")
+    >>> cnn(image, (np.zeros(1), np.ones(1))).count_params()
+    92672
+    """
+    check_each("filters", filters, 1)
+    check_range("dense", dense, 1)
+    check_range("dropout", dropout, 0.0, 0.99)
+    check_range("l2", l2, 0.0)
+    pools = _pools(pool, len(filters))
+    _check_sizes(spec, kernel, pools, padding)
+    inputs, x = preprocess(spec, scaling)
+    regularizer = keras.regularizers.L2(l2) if l2 else None
+    # batch normalisation brings a bias of its own
+    shared = {"padding": padding, "use_bias": not batch_norm}
+    shared |= {"kernel_size": kernel, "kernel_regularizer": regularizer}
+    for i, (width, side) in enumerate(zip(filters, pools, strict=True), 1):
+        x = keras.layers.Conv2D(width, name=f"conv{i}_conv", **shared)(x)
+        x = _block(x, i, pool=side, dropout=dropout, batch_norm=batch_norm)
+    x = keras.layers.Flatten(name="flatten")(x)
+    x = dense_block(x, dense, name="features", regularizer=regularizer)
+    return keras.Model(inputs, x, name="backbone")
+
+
+def _block(
+    x: keras.KerasTensor,
+    number: int,
+    *,
+    pool: int,
+    dropout: float,
+    batch_norm: bool,
+) -> keras.KerasTensor:
+    """What follows a convolution; its activation is the cut point."""
+    if batch_norm:
+        # over all replicas, so that their number changes nothing
+        name = f"conv{number}_bn"
+        x = keras.layers.BatchNormalization(synchronized=True, name=name)(x)
+    x = keras.layers.ReLU(name=f"conv{number}")(x)
+    if pool > 1:
+        x = keras.layers.MaxPooling2D(pool, name=f"pool{number}")(x)
+    if dropout:
+        x = keras.layers.Dropout(dropout, name=f"dropout{number}")(x)
+    return x
+
+
+def _pools(pool: int | tuple[int, ...], blocks: int) -> tuple[int, ...]:
+    if isinstance(pool, int):
+        pool = (pool,) * (blocks - 1) + (1,) if blocks > 1 else (pool,)
+    check_each("pool", pool, 1)
+    if len(pool) != blocks:
+        raise UserError(
+            f"Settings 'filters' and 'pool' of a CNN must be as long, got "
+            f"{blocks} and {len(pool)} numbers."
+        )
+    return pool
+
+
+def _check_sizes(spec, kernel, pools, padding) -> None:
+    check_range("kernel", kernel, 1)
+    if spec.shape.rank != 3:
+        raise UserError(
+            "A CNN needs images of shape (height, width, channels), got "
+            f"{tuple(spec.shape)}: use --backbone=mlp."
+        )
+    if padding not in ("valid", "same"):
+        raise UserError(
+            f"Setting 'padding' must be valid or same, got {padding!r}."
+        )
+    smallest = min(spec.shape[:2])
+    for i, pool in enumerate(pools, 1):
+        if padding == "valid":
+            smallest -= kernel - 1
+        smallest //= pool
+        if smallest < 1:
+            raise UserError(
+                f"Images of {spec.shape[0]}×{spec.shape[1]} pixels shrink "
+                f"below 1 pixel at conv{i}: raise --image_size, or make "
+                "'kernel' or 'pool' of the backbone smaller."
+            )
