@@ -1,0 +1,103 @@
+"""What watches a training: history, progress and failure."""
+
+import csv
+import io
+import pathlib
+import sys
+import time
+
+import keras
+import tensorflow as tf
+
+from keras_ptft import files
+from keras_ptft.errors import UserError
+
+
+class History(keras.callbacks.Callback):
+    """Keeps a row an epoch; writes it to CSV and TensorBoard.
+
+    Args:
+        folder: gets `history.csv` and `tensorboard/`; None: nothing is
+            written.
+
+    Attributes:
+        rows: one dict an epoch: epoch (from 1), the logs, learning_rate of
+            the last step, seconds.
+    """
+
+    def __init__(self, folder: pathlib.Path | None = None) -> None:
+        super().__init__()
+        self.rows: list[dict[str, float]] = []
+        self._folder = folder
+        self._writer = None
+        if folder is not None:
+            path = str(folder / "tensorboard")
+            self._writer = tf.summary.create_file_writer(path)
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._start = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        seconds = time.perf_counter() - self._start
+        rate = float(self.model.optimizer.learning_rate)
+        scores = {name: float(value) for name, value in (logs or {}).items()}
+        self.rows.append(
+            {"epoch": epoch + 1, **scores, "learning_rate": rate}
+            | {"seconds": round(seconds, 3)}
+        )
+        if self._folder is not None:
+            files.write_text(self._folder / "history.csv", self.to_csv())
+            with self._writer.as_default(step=epoch + 1):
+                for name, value in scores.items():
+                    tf.summary.scalar(name, value)
+                tf.summary.scalar("learning_rate", rate)
+            self._writer.flush()
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def to_csv(self) -> str:
+        """The rows as CSV text with a header."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, self.rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        return text.getvalue()
+
+
+class EpochLine(keras.callbacks.Callback):
+    """Prints one line an epoch, for output that is not a terminal."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._start = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        seconds = time.perf_counter() - self._start
+        scores = "  ".join(
+            f"{name} {value:.4f}" for name, value in (logs or {}).items()
+        )
+        total = self.params["epochs"]
+        print(
+            f"epoch {epoch + 1}/{total}  {scores}  {seconds:.1f} s", flush=True
+        )
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Ends the run when a loss was not finite, and says at which step."""
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        step = int(self.model.failed_step.numpy())
+        if step >= 0:
+            raise UserError(
+                f"The loss is not finite at step {step} (epoch {epoch + 1}): "
+                "lower --learning_rate, set --clip_norm=1, or look for "
+                "extreme values in the data."
+            )
+
+
+def progress() -> tuple[int, list[keras.callbacks.Callback]]:
+    """Keras's `verbose`, and the callbacks, that suit the output."""
+    if sys.stdout.isatty():
+        return 1, []
+    return 0, [EpochLine()]

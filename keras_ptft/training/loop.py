@@ -1,0 +1,162 @@
+"""The model as it is trained, whatever the objective and the strategy."""
+
+import keras
+import tensorflow as tf
+
+from keras_ptft.objectives.objective import Objective
+from keras_ptft.training.plan import Plan
+
+
+class TrainingLoop(keras.Model):
+    """Wraps a functional model for training; what is saved is the model.
+
+    Keras's own steps cannot run several at a time under several replicas,
+    nor compile there, and their losses are off by the replicas or by the
+    padding of a last batch. So the loop over steps and the sums over
+    examples stand here, where every strategy takes the same path.
+
+    A frozen prefix runs in inference outside the gradient's tape: its
+    batch statistics and its dropout cannot move, whatever `fit` does.
+
+    Args:
+        model: from the prefix's output, or the raw input, to outputs.
+        objective: gives the loss and the metrics.
+        optimizer: updates `model`'s trainable variables.
+        plan: how steps are executed.
+        steps_per_epoch: steps after which metrics are read.
+        prefix: frozen model before `model`, or None.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        objective: Objective,
+        *,
+        optimizer: keras.optimizers.Optimizer,
+        plan: Plan,
+        steps_per_epoch: int,
+        prefix: keras.Model | None = None,
+    ) -> None:
+        super().__init__(name="training_loop")
+        self.model = model
+        self.prefix = prefix
+        self.objective = objective
+        self.plan = plan
+        self.steps_per_epoch = steps_per_epoch
+        self.mean_loss = keras.metrics.Mean("loss")
+        self.scores = list(objective.metrics())
+        self.step = _counter("step")
+        self.evaluated = _counter("evaluated")
+        self.failed_step = _counter("failed_step", -1)
+        optimizer.build(model.trainable_variables)
+        self.built = True
+        self.compile(
+            optimizer=optimizer,
+            jit_compile=False,
+            steps_per_execution=plan.steps_per_execution,
+        )
+        if plan.jit_compile:
+            self.gradients = tf.function(self.gradients, jit_compile=True)
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        return [self.mean_loss, *self.scores]
+
+    def reset_metrics(self) -> None:
+        super().reset_metrics()
+        self.evaluated.assign(0)
+
+    def call(self, inputs, training=False):
+        if self.prefix is not None:
+            inputs = self.prefix(inputs, training=False)
+        return self.model(inputs, training=training)
+
+    def train_step(self, data: tuple) -> tf.Tensor:
+        """One step on one replica's share of a batch.
+
+        Returns:
+            The share's part of the batch's loss, a scalar.
+        """
+        inputs, targets, weights = data
+        if self.prefix is not None:
+            inputs = self.prefix(inputs, training=False)
+        gradients, outputs, losses = self.gradients(inputs, targets, weights)
+        self.optimizer.apply(gradients, self.model.trainable_variables)
+        self._observe(targets, outputs, losses, weights)
+        return tf.reduce_sum(losses * weights)
+
+    def gradients(self, inputs, targets, weights) -> tuple:
+        """Gradients of the share's part of the loss; outputs and losses.
+
+        The loss of a batch is the sum of its weighted losses over the
+        number of its examples, so parts add up over the replicas.
+        """
+        replicas = self.plan.replicas
+        examples = tf.cast(tf.shape(weights)[0] * replicas, tf.float32)
+        with tf.GradientTape() as tape:
+            outputs = self.model(inputs, training=True)
+            losses = self.objective.loss(targets, outputs)
+            loss = tf.reduce_sum(losses * weights) / examples
+            loss += tf.add_n([0.0, *self.model.losses]) / replicas
+            loss = self.optimizer.scale_loss(loss)
+        variables = [v.value for v in self.model.trainable_variables]
+        return tape.gradient(loss, variables), outputs, losses
+
+    def test_step(self, data: tuple) -> None:
+        """Metrics of one replica's share of a batch."""
+        inputs, targets, weights = data
+        outputs = self(inputs, training=False)
+        losses = self.objective.loss(targets, outputs)
+        self._observe(targets, outputs, losses, weights)
+
+    def make_train_function(self, force: bool = False) -> None:
+        if self.train_function is not None and not force:
+            return
+
+        @tf.function
+        def train_function(iterator):
+            done = self.step % self.steps_per_epoch
+            calls = self._steps_left(self.steps_per_epoch - done)
+            for _ in tf.range(calls):
+                if self.failed_step < 0:
+                    loss = self._on_replicas(self.train_step, iterator)
+                    if not tf.math.is_finite(loss):
+                        self.failed_step.assign(self.step)
+                    self.step.assign_add(1)
+            return self.get_metrics_result()
+
+        self.train_function = train_function
+
+    def make_test_function(self, force: bool = False) -> None:
+        if self.test_function is not None and not force:
+            return
+
+        @tf.function
+        def test_function(iterator):
+            strategy = self.distribute_strategy
+            batches = self._eval_epoch_iterator.num_batches
+            for _ in tf.range(self._steps_left(batches - self.evaluated)):
+                strategy.run(self.test_step, args=(next(iterator),))
+                self.evaluated.assign_add(1)
+            return self.get_metrics_result()
+
+        self.test_function = test_function
+
+    def _on_replicas(self, step, iterator) -> tf.Tensor:
+        strategy = self.distribute_strategy
+        parts = strategy.run(step, args=(next(iterator),))
+        return strategy.reduce("SUM", parts, axis=None)
+
+    def _steps_left(self, left: tf.Tensor) -> tf.Tensor:
+        return tf.minimum(
+            tf.cast(self.plan.steps_per_execution, left.dtype), left
+        )
+
+    def _observe(self, targets, outputs, losses, weights) -> None:
+        self.mean_loss.update_state(losses, sample_weight=weights)
+        for score in self.scores:
+            score.update_state(targets, outputs, sample_weight=weights)
+
+
+def _counter(name: str, value: int = 0) -> tf.Variable:
+    return tf.Variable(value, trainable=False, dtype=tf.int64, name=name)
