@@ -1,0 +1,1 @@
+"""Whether it helped: predictions, the metrics from them, and the report."""

@@ -1,0 +1,1 @@
+"""How a trained model is used: exported for serving, or asked directly."""

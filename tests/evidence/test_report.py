@@ -1,0 +1,163 @@
+import base64
+import io
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from keras_ptft.errors import UserError
+from keras_ptft.evidence.evaluate import classification_metrics
+from keras_ptft.evidence.report import most_confused, write_report
+
+HISTORY = [
+    {
+        "epoch": epoch,
+        "loss": 1 / epoch,
+        "accuracy": 1 - 0.5 / epoch,
+        "val_loss": 1.2 / epoch,
+        "val_accuracy": 0.98 - 0.5 / epoch,
+        "seconds": 1.5,
+    }
+    for epoch in range(1, 6)
+]
+WITHOUT_VALIDATION = [
+    {"epoch": 1, "loss": 0.5, "accuracy": 0.8, "seconds": 1.0}
+]
+
+
+def example_metrics(label_names, examples=2000):
+    generator = np.random.default_rng(0)
+    classes = len(label_names)
+    labels = generator.integers(0, classes, examples)
+    logits = generator.normal(size=(examples, classes))
+    logits[np.arange(examples), labels] += 3
+    return classification_metrics(labels, logits, label_names)
+
+
+def report(path, label_names, **changes):
+    given = {
+        "title": "A run",
+        "settings": {"epochs": "5", "backbone": "cnn(dropout=0.2)"},
+        "history": HISTORY,
+        "metrics": example_metrics(label_names),
+        "label_names": label_names,
+    }
+    write_report(path, **{**given, **changes})
+    return path.read_text(encoding="utf-8")
+
+
+def pictures(page):
+    found = re.findall(r"data:image/png;base64,([\w+/=]+)", page)
+    return [imread(io.BytesIO(base64.b64decode(text))) for text in found]
+
+
+@pytest.mark.parametrize(
+    "label_names",
+    [
+        ["no", "yes"],
+        [str(digit) for digit in range(10)],
+        ["猫", "狗", "🐼"],
+        ["$x$ and $y", "a" * 200, "<b>"],
+        [f"class {number}" for number in range(20)],
+        [f"intent_{number}" for number in range(150)],
+    ],
+    ids=["2", "10", "chinese", "hostile", "20", "150"],
+)
+def test_any_label_names_make_a_page(tmp_path, label_names):
+    page = report(tmp_path / "report.html", label_names)
+    assert [picture.ndim for picture in pictures(page)] == [3, 3]
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "report.html"]
+
+
+def test_the_page_tells_the_scores(tmp_path):
+    metrics = classification_metrics(
+        np.array([0, 0, 0, 1, 1]),
+        np.eye(2)[[0, 0, 1, 1, 0]],
+        ["猫", "狗"],
+    )
+    page = report(tmp_path / "report.html", ["猫", "狗"], metrics=metrics)
+    for text in ("60.00 %", "0.5833", "0.6667", "猫", "狗", "cnn(dropout=0.2)"):
+        assert text in page
+
+
+def test_the_page_needs_no_other_file(tmp_path):
+    page = report(tmp_path / "report.html", ["no", "yes"])
+    sources = re.findall(r"(?:src|href)=\"([^\"]{5})", page)
+    assert set(sources) == {"data:"}
+    assert "<script" not in page and "http" not in page
+
+
+def test_names_and_settings_are_text_not_markup(tmp_path):
+    page = report(
+        tmp_path / "report.html",
+        ["<script>alert(1)</script>", "b"],
+        title="<i>title</i>",
+        settings={"name": "<img src=x>"},
+    )
+    assert "<script" not in page
+    assert "<i>title" not in page and "<img src=x" not in page
+
+
+def test_every_tag_is_closed(tmp_path):
+    page = report(tmp_path / "report.html", ["no", "yes"])
+    open_tags = []
+
+    class Check(HTMLParser):
+        def handle_starttag(self, tag, _):
+            if tag not in ("meta", "img"):
+                open_tags.append(tag)
+
+        def handle_endtag(self, tag):
+            assert open_tags.pop() == tag
+
+    Check().feed(page)
+    assert not open_tags
+
+
+def test_history_may_lack_validation_or_be_empty(tmp_path):
+    path = tmp_path / "report.html"
+    assert "Learning" in report(path, ["a", "b"], history=WITHOUT_VALIDATION)
+    page = report(path, ["a", "b"], history=[])
+    assert "Learning" not in page and len(pictures(page)) == 1
+
+
+def test_runs_are_compared(tmp_path):
+    rows = [
+        {
+            "run": "scratch",
+            "accuracy": 0.91,
+            "f1_macro": 0.9,
+            "trained_parameters": 93322,
+            "seconds": 5.25,
+        }
+    ]
+    path = tmp_path / "report.html"
+    page = report(path, ["a", "b"], comparison=rows)
+    assert "91.00" in page and "93,322" in page
+    assert "Comparison" not in report(path, ["a", "b"])
+
+
+def test_mistakes_are_ordered():
+    matrix = [[5, 0, 5], [1, 9, 0], [0, 0, 0]]
+    assert most_confused(matrix, ["a", "b", "c"]) == [
+        ("a", "c", 5, 0.5),
+        ("b", "a", 1, 0.1),
+    ]
+
+
+def test_an_unwritable_place_is_an_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"Cannot write .*report\.html"):
+        report(tmp_path / "file" / "report.html", ["a", "b"])
+
+
+def test_pyplot_stays_unused():
+    code = (
+        "import sys, keras_ptft.evidence.report; "
+        "sys.exit('matplotlib.pyplot' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
