@@ -27,7 +27,7 @@ CIRCUMSTANCES = frozenset(
     )
 )
 # from what says that a run is complete to what says that there is one
-_PRODUCTS = (
+PRODUCTS = (
     *("result.json", "report.html", "backbone.keras", "model.keras"),
     *("history.csv", "tensorboard", "labels.json", "environment.json"),
     "flags.flags",
@@ -209,7 +209,7 @@ def _check_parent(folder: pathlib.Path, parent: str) -> None:
 def _clear(folder: pathlib.Path) -> None:
     """Removes what an earlier run left, and nothing else."""
     try:
-        for name in _PRODUCTS:
+        for name in PRODUCTS:
             path = folder / name
             if path.is_dir():
                 shutil.rmtree(path)

@@ -29,8 +29,11 @@ class TransferReport:
     share: float
 
     def as_dict(self) -> dict[str, Any]:
-        """The report for `result.json`."""
-        return dataclasses.asdict(self)
+        """The report as JSON knows it, with lists."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in dataclasses.asdict(self).items()
+        }
 
     def __str__(self) -> str:
         parts = [f"{self.share:.1%} of the backbone's parameters transferred"]

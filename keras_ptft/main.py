@@ -1,0 +1,253 @@
+"""The command line: a flag a setting, then one of COMMANDS.
+
+TensorFlow is imported by the commands that need it, so that help and
+mistakes answer at once.
+"""
+
+import contextlib
+import importlib
+import logging
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from absl import flags
+
+from keras_ptft import usage
+from keras_ptft.config import FIELDS, Config
+from keras_ptft.errors import UserError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        argv: the words after the program's name; None: the process's own.
+
+    Returns:
+        The exit code: 0, 2 for what the user can mend, 130 if interrupted.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(words)
+    except UserError as error:
+        print(f"keras-ptft: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("keras-ptft: interrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # the reader of our output is gone, and the interpreter's last
+        # flush would complain of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _dispatch(words: list[str]) -> int:
+    command = words[0] if words else "--help"
+    if command in ("--help", "-h", "help"):
+        print(usage.overview())
+        return 0
+    if command == "--version":
+        from keras_ptft import __version__
+
+        print(f"keras-ptft {__version__}")
+        return 0
+    if command not in COMMANDS:
+        raise UserError(usage.unknown_command(command))
+    if {"--help", "-h", "--helpfull"} & set(words[1:]):
+        print(usage.command_help(command))
+        return 0
+    logging.basicConfig(format="%(message)s", stream=sys.stdout)
+    logging.getLogger("keras_ptft").setLevel(logging.INFO)
+    COMMANDS[command](words[1:])
+    return 0
+
+
+def run(words: list[str]) -> None:
+    """Runs recipes one after the other and compares them in a table."""
+    split = next((i for i, w in enumerate(words) if w.startswith("-")), None)
+    recipes, overrides = words[:split], words[split:] if split else []
+    if not recipes:
+        raise UserError(
+            "run needs a recipe: keras-ptft run RECIPE... [--setting=value]."
+        )
+    configs = []
+    for recipe in recipes:
+        present, positional = _parse([f"--flagfile={recipe}", *overrides])
+        _expect(f"run {recipe}", positional, 0)
+        configs.append(Config(**present))
+    stages = _load("stages")
+    for config in configs:
+        # a mistake in the last one must not wait for the first
+        stages.parts.check(config)
+    rows = []
+    for config in configs:
+        stage = stages.finetune if config.init_from else stages.pretrain
+        rows += stage(config)["comparison"]
+    _print_table(rows)
+
+
+def pretrain(words: list[str]) -> None:
+    """Trains a model from random weights."""
+    present, positional = _parse(words)
+    _expect("pretrain", positional, 0)
+    config = Config(**present)
+    stages = _load("stages")
+    _print_table(stages.pretrain(config)["comparison"])
+
+
+def finetune(words: list[str]) -> None:
+    """Trains a new head, and more, on a pretrained backbone."""
+    present, positional = _parse(words)
+    _expect("finetune", positional, 0)
+    config = Config(**present)
+    stages = _load("stages")
+    _print_table(stages.finetune(config)["comparison"])
+
+
+def evaluate(words: list[str]) -> None:
+    """Scores a run on the whole test split."""
+    present, positional = _parse(words)
+    (folder,) = _expect("evaluate RUN", positional, 1)
+    Config(**present)
+    outcome = _load("outcome")
+    metrics = outcome.evaluate(folder, **present)
+    for name in ("examples", "accuracy", "loss", "f1_macro"):
+        print(f"{name} {metrics[name]:.6g}")
+
+
+def predict(words: list[str]) -> None:
+    """Prints a label and its probability for each input."""
+    present, positional = _parse(words)
+    model, *inputs = _expect("predict MODEL INPUT...", positional, 2)
+    csv = Config(**present).csv
+    outcome = _load("outcome")
+    for row in outcome.predict(model, inputs, csv):
+        if not csv:
+            print(f"{row.name}  {row.label}  {row.probability:.4f}")
+
+
+def export(words: list[str]) -> None:
+    """Publishes a run as the next version for TensorFlow Serving."""
+    present, positional = _parse(words)
+    (folder,) = _expect("export RUN", positional, 1)
+    target = Config(**present).export_to
+    outcome = _load("outcome")
+    outcome.export(folder, target)
+
+
+def describe(words: list[str]) -> None:
+    """Lists models, data sets, optimizers, ..., or tells of one."""
+    names = _expect("describe [NAME]", words, 0, 1)
+    described = _load("describe")
+    print(described.row(names[0]) if names else described.tables())
+
+
+COMMANDS = {
+    "run": run,
+    "pretrain": pretrain,
+    "finetune": finetune,
+    "evaluate": evaluate,
+    "predict": predict,
+    "export": export,
+    "describe": describe,
+}
+
+
+def _parse(words: list[str]) -> tuple[dict[str, Any], list[str]]:
+    """Reads flags and flagfiles.
+
+    Returns:
+        The settings that were given, by name, and the other words.
+    """
+    values = flags.FlagValues()
+    for field in FIELDS.values():
+        _define(field, values)
+    try:
+        _, *expanded = values.read_flags_from_files(["keras-ptft", *words])
+        _check_comments(set(expanded) - set(words))
+        _, *positional = values(["keras-ptft", *expanded])
+    except flags.UnrecognizedFlagError as error:
+        raise UserError(usage.unknown_setting(error.flagname)) from error
+    except (flags.Error, OSError, UnicodeDecodeError) as error:
+        raise UserError(usage.wrong_value(str(error))) from error
+    present = {n: values[n].value for n in FIELDS if values[n].present}
+    return present, positional
+
+
+def _check_comments(lines: set[str]) -> None:
+    """Refuses a comment that a flagfile would make part of a value."""
+    for line in sorted(lines):
+        if re.search(r"\s#", line):
+            raise UserError(
+                f"Expected one setting a line, got {line!r}: give the "
+                "comment a line of its own."
+            )
+
+
+def _define(field: Any, values: flags.FlagValues) -> None:
+    define = {
+        bool: flags.DEFINE_boolean,
+        int: flags.DEFINE_integer,
+        float: flags.DEFINE_float,
+        str: flags.DEFINE_string,
+    }[field.type]
+    description = field.metadata["help"]
+    define(field.name, field.default, description, flag_values=values)
+
+
+def _expect(
+    form: str, words: list[str], least: int, most: int | None = None
+) -> list[str]:
+    most = most or (least if least < 2 else len(words))
+    if not least <= len(words) <= most:
+        raise UserError(
+            f"Expected keras-ptft {form} [--setting=value], got "
+            f"{' '.join(words) or 'nothing'} after it."
+        )
+    return words
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    from keras_ptft.evidence.table import format_table
+
+    print(f"\n{format_table(rows)}")
+
+
+def _load(module: str) -> Any:
+    """A module of ours that needs TensorFlow, imported without its chatter.
+
+    That is written by C++ before any setting can silence it, and again when
+    the devices are first looked at, and says nothing wrong. So the stream
+    itself is set aside; should the import fail, all of it is shown.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return importlib.import_module(f"keras_ptft.{module}")
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    with _stderr_aside():
+        loaded = importlib.import_module(f"keras_ptft.{module}")
+        importlib.import_module("tensorflow").config.list_logical_devices()
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    return loaded
+
+
+@contextlib.contextmanager
+def _stderr_aside() -> Iterator[None]:
+    """Keeps what is written to standard error, and shows it on failure."""
+    sys.stderr.flush()
+    stream = os.dup(2)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            aside.seek(0)
+            os.write(stream, aside.read())
+            raise
+        finally:
+            os.dup2(stream, 2)
+            os.close(stream)

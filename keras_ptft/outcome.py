@@ -1,0 +1,240 @@
+"""What a trained run is good for: scores, exports, predictions."""
+
+import logging
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_ptft import files, parts
+from keras_ptft.config import FIELDS, Config
+from keras_ptft.data.dataset import Dataset, Source
+from keras_ptft.errors import UserError
+from keras_ptft.evidence.evaluate import classification_metrics
+from keras_ptft.evidence.report import write_report
+from keras_ptft.serving import export as exporting
+from keras_ptft.serving import predict as predicting
+from keras_ptft.training import runs
+from keras_ptft.transfer.features import outputs_of
+from keras_ptft.transfer.loading import check_input
+
+_LOG = logging.getLogger("keras_ptft")
+_PROOF_EXAMPLES = 64
+
+
+def evaluate(run: str | os.PathLike, **changes: Any) -> dict[str, Any]:
+    """Scores a run's model on the whole test split.
+
+    Args:
+        run: a complete run folder.
+        changes: settings that differ from the run's, such as `dataset`.
+
+    Returns:
+        The metrics, which `result.json` holds under "test", followed by
+        the settings that differ.
+
+    Raises:
+        UserError: the run is not complete, or the data do not fit it.
+    """
+    folder, result = _complete(run)
+    config = runs.read_config(folder)
+    dataset = parts.load_dataset(config.replace(**changes))
+    model = load_model(folder)
+    check_input(model, dataset.spec)
+    _check_labels(folder, dataset)
+    metrics = score(model, dataset.splits["test"], dataset.label_names)
+    changed = [
+        f"{name}={value}"
+        for name, value in changes.items()
+        if name not in runs.CIRCUMSTANCES
+    ]
+    name = " ".join(["test", *changed])
+    result["metrics"][name] = metrics
+    files.write_json(folder / "result.json", result)
+    return metrics
+
+
+def export(run: str | os.PathLike, export_to: str = "") -> pathlib.Path:
+    """Publishes a run's model as the next version in a folder.
+
+    Args:
+        run: a complete run folder.
+        export_to: folder of versions; empty: as the run's settings say, or
+            else `saved_models/` and the run's name.
+
+    Returns:
+        The folder of the new version.
+
+    Raises:
+        UserError: the run is not complete, or the folder is not writable.
+    """
+    folder, result = _complete(run)
+    config = runs.read_config(folder)
+    target = export_to or config.export_to or f"saved_models/{folder.name}"
+    dataset = parts.load_dataset(config)
+    return _export(folder, target, result, dataset)
+
+
+def predict(
+    model: str | os.PathLike,
+    inputs: Sequence[str | os.PathLike],
+    csv: str = "",
+) -> list[predicting.Prediction]:
+    """Labels for images, folders of images, arrays or tables.
+
+    Args:
+        model: a run folder, a `.keras` file or an export.
+        inputs: files and folders.
+        csv: also write the predictions to this file; "-" is the terminal.
+
+    Raises:
+        UserError: the model or an input cannot be read.
+    """
+    predictions = predicting.predict(model, inputs)
+    if csv:
+        predicting.to_csv(predictions, csv)
+    return predictions
+
+
+def load_model(folder: pathlib.Path) -> keras.Model:
+    """The whole model of a run, outside any strategy."""
+    return keras.saving.load_model(folder / "model.keras", compile=False)
+
+
+def score(
+    model: keras.Model, source: Source, label_names: Sequence[str]
+) -> dict[str, Any]:
+    """Every metric of a model on a source."""
+    logits = outputs_of(model, source)
+    return classification_metrics(source.labels, logits, label_names)
+
+
+def conclude(
+    folder: pathlib.Path,
+    config: Config,
+    dataset: Dataset,
+    result: dict[str, Any],
+) -> dict[str, Any]:
+    """Scores what was saved, reports it, and exports it if asked.
+
+    Args:
+        folder: the run folder, with the saved model.
+        config: the settings of the run.
+        dataset: the data set of the run.
+        result: what the stage has to say.
+
+    Returns:
+        The whole of `result.json`, written when all else is there.
+    """
+    model = load_model(folder)
+    metrics = {
+        name: score(model, dataset.splits[name], dataset.label_names)
+        for name in ("validation", "test")
+        if name in dataset.splits
+    }
+    result = {"run": folder.name, "status": "complete"} | result
+    result["metrics"] = metrics
+    result["comparison"] = _comparison(folder.name, result)
+    write_report(
+        folder / "report.html",
+        title=folder.name,
+        settings={name: str(getattr(config, name)) for name in FIELDS},
+        history=result["history"],
+        metrics=metrics["test"],
+        label_names=dataset.label_names,
+        comparison=result["comparison"],
+    )
+    files.write_json(folder / "result.json", result)
+    return publish(folder, config, result, dataset)
+
+
+def publish(
+    folder: pathlib.Path,
+    config: Config,
+    result: dict[str, Any],
+    dataset: Dataset | None = None,
+) -> dict[str, Any]:
+    """Exports a run where its settings ask for it and it is not yet done.
+
+    Args:
+        folder: a complete run folder.
+        config: the settings as they are now.
+        result: the run's result; gets an "export".
+        dataset: the data set of the run; None: loaded if it is needed.
+    """
+    done = result.get("export", {})
+    if not config.export_to:
+        return result
+    if done.get("base") == config.export_to and os.path.isdir(done["path"]):
+        _LOG.info(
+            "%s is exported already, as %s; the next version: "
+            "keras-ptft export %s.",
+            *(folder, done["path"], folder),
+        )
+        return result
+    if dataset is None:
+        dataset = parts.load_dataset(config)
+    _export(folder, config.export_to, result, dataset)
+    return result
+
+
+def _export(
+    folder: pathlib.Path, target: str, result: dict, dataset: Dataset
+) -> pathlib.Path:
+    test = dataset.splits["test"]
+    examples = test.gather(tf.range(min(len(test), _PROOF_EXAMPLES)))
+    exported = exporting.export(
+        load_model(folder),
+        target,
+        label_names=dataset.label_names,
+        examples=examples.numpy(),
+    )
+    result["export"] = {
+        "base": target,
+        "path": str(exported.path),
+        "version": exported.version,
+        "largest_difference": dict(exported.largest_difference),
+    }
+    files.write_json(folder / "result.json", result)
+    _LOG.info("Exported %s.", exported.path)
+    return exported.path
+
+
+def _comparison(name: str, result: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = [_row(name, result)]
+    if "scratch" in result:
+        rows.append(_row("the same from scratch", result["scratch"]))
+    return rows
+
+
+def _row(name: str, result: dict[str, Any]) -> dict[str, Any]:
+    seconds = result["seconds"]
+    return {
+        "run": name,
+        "accuracy": result["metrics"]["test"]["accuracy"],
+        "f1_macro": result["metrics"]["test"]["f1_macro"],
+        "trained_parameters": result["trained_parameters"],
+        "seconds": seconds.get("features", 0.0) + seconds["train"],
+    }
+
+
+def _check_labels(folder: pathlib.Path, dataset: Dataset) -> None:
+    names = tuple(files.read_json(folder / "labels.json"))
+    if names != dataset.label_names:
+        raise UserError(
+            f"The model in {folder} knows the classes {', '.join(names)}; "
+            f"the data set has {', '.join(dataset.label_names)}: choose the "
+            "same with --classes."
+        )
+
+
+def _complete(run: str | os.PathLike) -> tuple[pathlib.Path, dict[str, Any]]:
+    folder = pathlib.Path(run)
+    if not (folder / "flags.flags").exists():
+        raise UserError(f"{run} is not a run folder: give one, as runs/NAME.")
+    if not runs.is_complete(folder):
+        raise UserError(f"The run in {run} is not complete: run it to its end.")
+    return folder, files.read_json(folder / "result.json")
