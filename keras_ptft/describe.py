@@ -1,6 +1,8 @@
 """The rows of every table, and what each can be told."""
 
 import inspect
+import re
+import textwrap
 from collections.abc import Callable
 from functools import partial
 
@@ -27,54 +29,85 @@ TABLES = {
     "schedule": SCHEDULES,
 }
 _IMAGE = tf.TensorSpec((224, 224, 3), tf.uint8, "image")
+_SECTION = re.compile(r"^(Args|Returns|Raises|Example):$", re.MULTILINE)
+_WIDTH = 80
 
 
 def tables() -> str:
     """Every row of every table with its first line of help."""
-    return "\n\n".join(
-        f"--{setting}\n"
-        + "\n".join(f"  {n:14} {_summary(f)}" for n, f in table.items())
-        for setting, table in TABLES.items()
-    )
+    listed = "\n".join(map(_table, TABLES))
+    return f"{listed}\nMore of one: keras-ptft describe NAME"
 
 
 def row(name: str) -> str:
-    """All there is to know of the rows called `name`.
+    """All there is to know of the rows, or the table, called `name`.
 
     Raises:
-        UserError: no table has such a row.
+        UserError: there is none.
     """
-    found = [(s, t[name]) for s, t in TABLES.items() if name in t]
+    found = [_table(name)] if name in TABLES else []
+    found += [_row(s, name, t[name]) for s, t in TABLES.items() if name in t]
     if not found:
         names = sorted({n for table in TABLES.values() for n in table})
         raise UserError(
             f"Nothing is called {name!r}{nearest(name, names)}; "
             f"there are: {', '.join(names)}."
         )
-    return "\n\n".join(_row(s, name, function) for s, function in found)
+    return "\n".join(found).rstrip("\n")
 
 
-def _row(setting: str, name: str, function: Callable) -> str:
-    values = ", ".join(map(_setting, settings(function).values()))
-    lines = [f"--{setting}={name}({values})", "", _help(function)]
-    if setting == "backbone":
-        backbone = function(_IMAGE, (np.zeros(3), np.ones(3)))
-        points = ", ".join(cut_points(backbone))
-        lines += ["", f"Cut points for --freeze: all, none, {points}"]
-    return "\n".join(lines)
-
-
-def _setting(parameter: inspect.Parameter) -> str:
-    if parameter.default is inspect.Parameter.empty:
-        return parameter.name
-    return f"{parameter.name}={parameter.default!r}"
-
-
-def _help(function: Callable) -> str:
-    if isinstance(function, partial):
-        function = function.func
-    return inspect.getdoc(function) or ""
+def _table(setting: str) -> str:
+    rows = TABLES[setting].items()
+    lines = (f"  {name:15} {_summary(row)}" for name, row in rows)
+    return "\n".join([f"--{setting}=", *lines, ""])
 
 
 def _summary(function: Callable) -> str:
-    return _help(function).partition("\n")[0]
+    if isinstance(function, partial):
+        values = ", ".join(f"{k}={v!r}" for k, v in function.keywords.items())
+        return f"The same as {function.func.__name__}({values})."
+    return (inspect.getdoc(function) or "").partition("\n")[0]
+
+
+def _row(setting: str, name: str, function: Callable) -> str:
+    told = function.func if isinstance(function, partial) else function
+    text = inspect.getdoc(told) or ""
+    intro, *sections = _SECTION.split(text)
+    helps = _arguments(dict(zip(*[iter(sections)] * 2, strict=True)))
+    lines = [f"--{setting}={name}", "", intro.strip(), ""]
+    if told is not function:
+        lines += [_summary(function), ""]
+    parameters = settings(function).values()
+    if parameters:
+        lines += ["Settings", *(_entry(p, helps) for p in parameters), ""]
+    if setting == "backbone":
+        lines += [_cut_points(function), ""]
+    return "\n".join(lines)
+
+
+def _arguments(sections: dict[str, str]) -> dict[str, str]:
+    """The text of each argument in the Args section of a docstring."""
+    entries = re.split(r"^    (\w+): ", sections.get("Args", ""), flags=re.M)
+    pairs = zip(entries[1::2], entries[2::2], strict=True)
+    return {name: " ".join(text.split()) for name, text in pairs}
+
+
+def _entry(parameter: inspect.Parameter, helps: dict[str, str]) -> str:
+    value = ""
+    if parameter.default is not inspect.Parameter.empty:
+        value = f"={parameter.default!r}"
+    head = f"  {parameter.name}{value}"
+    text = helps.get(parameter.name, "")
+    lines = textwrap.wrap(text, _WIDTH - 28) or [""]
+    if len(head) > 26:
+        lines.insert(0, "")
+    lines = [f"{head:28}{lines[0]}", *(" " * 28 + line for line in lines[1:])]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _cut_points(function: Callable) -> str:
+    backbone = function(_IMAGE, (np.zeros(3), np.ones(3)))
+    points = ", ".join(["all", "none", *cut_points(backbone)])
+    indent = {"initial_indent": "  ", "subsequent_indent": "  "}
+    wrapped = textwrap.fill(points, _WIDTH, **indent)
+    return f"Cut points for --freeze, with these settings\n{wrapped}"

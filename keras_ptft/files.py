@@ -10,6 +10,19 @@ from typing import Any
 from keras_ptft.errors import UserError
 
 
+def check_folder(path: str, setting: str) -> None:
+    """Raises a UserError if no folder can be at `path`, or none written."""
+    place = pathlib.Path(path).absolute()
+    while not os.path.lexists(place):
+        place = place.parent
+    if not os.path.isdir(place) or not os.access(place, os.W_OK):
+        what = "cannot be written" if os.path.isdir(place) else "is no folder"
+        raise UserError(
+            f"--{setting}={path} must be a folder that can be written, but "
+            f"{place} {what}: choose another."
+        )
+
+
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Gives a path beside `path` to write to, then renames it to `path`.

@@ -6,6 +6,7 @@ mistakes answer at once.
 
 import contextlib
 import importlib
+import io
 import logging
 import os
 import re
@@ -31,6 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0, 2 for what the user can mend, 130 if interrupted.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        # a terminal may know fewer letters than a path or a label has
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         return _dispatch(words)
     except UserError as error:
@@ -78,7 +83,11 @@ def run(words: list[str]) -> None:
     configs = []
     for recipe in recipes:
         present, positional = _parse([f"--flagfile={recipe}", *overrides])
-        _expect(f"run {recipe}", positional, 0)
+        if positional:
+            raise UserError(
+                f"Expected --setting=value in and after {recipe}, got "
+                f"{positional[0]!r}: correct it."
+            )
         configs.append(Config(**present))
     stages = _load("stages")
     for config in configs:
@@ -142,9 +151,13 @@ def export(words: list[str]) -> None:
 
 def describe(words: list[str]) -> None:
     """Lists models, data sets, optimizers, ..., or tells of one."""
-    names = _expect("describe [NAME]", words, 0, 1)
+    if len(words) > 1:
+        raise UserError(
+            f"Expected keras-ptft describe [NAME], got {' '.join(words)} "
+            "after it: ask for one at a time."
+        )
     described = _load("describe")
-    print(described.row(names[0]) if names else described.tables())
+    print(described.row(words[0]) if words else described.tables())
 
 
 COMMANDS = {
@@ -173,7 +186,11 @@ def _parse(words: list[str]) -> tuple[dict[str, Any], list[str]]:
         _, *positional = values(["keras-ptft", *expanded])
     except flags.UnrecognizedFlagError as error:
         raise UserError(usage.unknown_setting(error.flagname)) from error
-    except (flags.Error, OSError, UnicodeDecodeError) as error:
+    except flags.CantOpenFlagFileError as error:
+        raise UserError(usage.unreadable(error.__context__)) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(usage.unreadable(error)) from error
+    except flags.Error as error:
         raise UserError(usage.wrong_value(str(error))) from error
     present = {n: values[n].value for n in FIELDS if values[n].present}
     return present, positional
@@ -182,7 +199,7 @@ def _parse(words: list[str]) -> tuple[dict[str, Any], list[str]]:
 def _check_comments(lines: set[str]) -> None:
     """Refuses a comment that a flagfile would make part of a value."""
     for line in sorted(lines):
-        if re.search(r"\s#", line):
+        if re.search(r"(^|\s)#", line):
             raise UserError(
                 f"Expected one setting a line, got {line!r}: give the "
                 "comment a line of its own."
@@ -200,14 +217,12 @@ def _define(field: Any, values: flags.FlagValues) -> None:
     define(field.name, field.default, description, flag_values=values)
 
 
-def _expect(
-    form: str, words: list[str], least: int, most: int | None = None
-) -> list[str]:
-    most = most or (least if least < 2 else len(words))
-    if not least <= len(words) <= most:
+def _expect(form: str, words: list[str], count: int) -> list[str]:
+    """Words, as many as `form` asks for, or more where it ends in dots."""
+    if len(words) < count or (len(words) > count and form[-1] != "."):
         raise UserError(
             f"Expected keras-ptft {form} [--setting=value], got "
-            f"{' '.join(words) or 'nothing'} after it."
+            f"{' '.join(words) or 'nothing'} there: see --help."
         )
     return words
 
@@ -225,9 +240,9 @@ def _load(module: str) -> Any:
     the devices are first looked at, and says nothing wrong. So the stream
     itself is set aside; should the import fail, all of it is shown.
     """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if level in ("0", "1"):
         return importlib.import_module(f"keras_ptft.{module}")
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     with _stderr_aside():
         loaded = importlib.import_module(f"keras_ptft.{module}")
         importlib.import_module("tensorflow").config.list_logical_devices()

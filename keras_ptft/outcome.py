@@ -39,9 +39,10 @@ def evaluate(run: str | os.PathLike, **changes: Any) -> dict[str, Any]:
     Raises:
         UserError: the run is not complete, or the data do not fit it.
     """
+    _check_changes(changes)
     folder, result = _complete(run)
     config = runs.read_config(folder)
-    dataset = parts.load_dataset(config.replace(**changes))
+    dataset, _ = parts.load_dataset(config.replace(**changes))
     model = load_model(folder)
     check_input(model, dataset.spec)
     _check_labels(folder, dataset)
@@ -74,7 +75,7 @@ def export(run: str | os.PathLike, export_to: str = "") -> pathlib.Path:
     folder, result = _complete(run)
     config = runs.read_config(folder)
     target = export_to or config.export_to or f"saved_models/{folder.name}"
-    dataset = parts.load_dataset(config)
+    dataset, _ = parts.load_dataset(config)
     return _export(folder, target, result, dataset)
 
 
@@ -176,7 +177,7 @@ def publish(
         )
         return result
     if dataset is None:
-        dataset = parts.load_dataset(config)
+        dataset, _ = parts.load_dataset(config)
     _export(folder, config.export_to, result, dataset)
     return result
 
@@ -219,6 +220,15 @@ def _row(name: str, result: dict[str, Any]) -> dict[str, Any]:
         "trained_parameters": result["trained_parameters"],
         "seconds": seconds.get("features", 0.0) + seconds["train"],
     }
+
+
+def _check_changes(changes: dict[str, Any]) -> None:
+    for name in changes:
+        if FIELDS[name].metadata["group"] != "data":
+            raise UserError(
+                f"evaluate takes settings of the data alone, got --{name}: "
+                "leave it out."
+            )
 
 
 def _check_labels(folder: pathlib.Path, dataset: Dataset) -> None:

@@ -41,17 +41,19 @@ _LOG = logging.getLogger("keras_ptft")
 
 
 def check(config: Config) -> None:
-    """Finds what is misspelt before anything is loaded or written.
+    """Finds mistakes that show before anything is loaded or written.
 
     Raises:
-        UserError: an unknown row or setting of one, or a name that is none
-            for a folder.
+        UserError: an unknown row or setting of one, a name that is none
+            for a folder, or a folder that cannot be written.
     """
-    if config.name in (".", "..") or re.search(r"[/\\]", config.name):
+    if not re.fullmatch(r"(?!\.\.?$)[^/\\]{,100}", config.name):
         raise UserError(
-            f"--name must name one folder in --runs_dir, got {config.name!r}: "
-            "leave out slashes and dots."
+            "--name must name one folder in --runs_dir, in 100 characters at "
+            f"most, got {config.name!r}: leave out slashes."
         )
+    files.check_folder(config.runs_dir, "runs_dir")
+    files.check_folder(config.export_to, "export_to")
     for table, spec, kind in (
         (data.DATASETS, config.dataset, "dataset"),
         (AUGMENTATIONS, config.augment, "augmentation"),
@@ -73,8 +75,19 @@ def prepare(config: Config) -> None:
     )
 
 
-def load_dataset(config: Config) -> Dataset:
-    """The data set with its chosen classes, subset and validation split."""
+def load_dataset(
+    config: Config, on_leak: str = "ignore"
+) -> tuple[Dataset, dict[str, Any]]:
+    """The data set with its chosen classes, subset and validation split.
+
+    Args:
+        config: the settings.
+        on_leak: what to do about training examples that stand in the test
+            split too: "fail", "drop", "warn" or "ignore".
+
+    Returns:
+        The data set, and how many such examples there were.
+    """
     loading = Loading(
         image_size=config.image_size,
         data_dir=config.data_dir,
@@ -83,10 +96,11 @@ def load_dataset(config: Config) -> Dataset:
     )
     dataset = data.load(config.dataset, loading)
     dataset = splits.select_classes(dataset, config.classes)
+    dataset, leaks = splits.handle_leaks(dataset, on_leak)
     dataset = splits.hold_out_validation(dataset, config.validation_fraction)
     dataset = splits.subset_train(dataset, config.train_examples, config.seed)
     _LOG.info("%s: %s.", config.dataset, _described(dataset))
-    return dataset
+    return dataset, leaks
 
 
 def record(folder: pathlib.Path, dataset: Dataset, parent: str = "") -> None:

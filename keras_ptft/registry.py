@@ -92,6 +92,23 @@ def nearest(name: str, names: Iterable[str]) -> str:
     return f' (did you mean "{found[0]}"?)' if found else ""
 
 
+def type_text(wanted: Any) -> str:
+    """An annotation as the user reads it.
+
+    Example:
+
+    >>> type_text(int | tuple[int, ...])
+    'int or a list of int'
+    """
+    kinds = get_args(wanted)
+    if isinstance(wanted, types.UnionType):
+        return " or ".join(map(type_text, kinds))
+    if get_origin(wanted) is tuple:
+        within = (kind for kind in kinds if kind is not ...)
+        return f"a list of {' and '.join(map(type_text, within))}"
+    return "None" if wanted is types.NoneType else wanted.__name__
+
+
 def _parse(spec: str, kind: str) -> tuple[str, list, dict]:
     short = re.match(r"\s*(\w+):\s*(\S.*)", spec, re.DOTALL)
     if short:
@@ -149,10 +166,9 @@ def _checked(value: Any, parameter: inspect.Parameter, label: str) -> Any:
     try:
         return _fit(value, wanted)
     except (TypeError, ValueError, OverflowError):
-        kinds = wanted.__name__ if type(wanted) is type else str(wanted)
         raise UserError(
             f"Setting {parameter.name!r} of {label} must be "
-            f"{kinds.replace(' | ', ' or ')}, got {value!r}."
+            f"{type_text(wanted)}, got {value!r}."
         ) from None
 
 

@@ -15,7 +15,6 @@ import keras
 from keras_ptft import parts
 from keras_ptft.config import Config
 from keras_ptft.data.dataset import Dataset
-from keras_ptft.data.splits import handle_leaks
 from keras_ptft.errors import UserError
 from keras_ptft.outcome import conclude, publish, score
 from keras_ptft.training import runs, runtime
@@ -26,6 +25,7 @@ from keras_ptft.transfer.cut import split
 _LOG = logging.getLogger("keras_ptft")
 
 
+@runtime.restoring_precision
 def pretrain(config: Config) -> dict[str, Any]:
     """Trains a backbone and a head from random weights.
 
@@ -51,7 +51,7 @@ def pretrain(config: Config) -> dict[str, Any]:
     parts.prepare(config)
 
     with clock("data"):
-        dataset = parts.load_dataset(config)
+        dataset, leaks = parts.load_dataset(config, on_leak="warn")
     with clock("build"), runtime.strategy(config.strategy).scope():
         objective = parts.make_objective(config, dataset)
         backbone = parts.build_backbone(config, dataset)
@@ -65,9 +65,11 @@ def pretrain(config: Config) -> dict[str, Any]:
     runs.save_model(folder / "model.keras", model)
 
     result = {"stage": "pretrain", "seconds": clock.seconds, **training}
+    result |= {"leaks": leaks}
     return conclude(folder, config, dataset, result)
 
 
+@runtime.restoring_precision
 def finetune(config: Config) -> dict[str, Any]:
     """Trains what is not frozen of a pretrained backbone, and a new head.
 
@@ -94,8 +96,7 @@ def finetune(config: Config) -> dict[str, Any]:
     parts.prepare(config)
 
     with clock("data"):
-        dataset = parts.load_dataset(config)
-        dataset, leaks = handle_leaks(dataset, config.on_leak)
+        dataset, leaks = parts.load_dataset(config, config.on_leak)
         loading.check_input(pretrained, dataset.spec)
     with clock("build"), runtime.strategy(config.strategy).scope():
         objective = parts.make_objective(config, dataset)

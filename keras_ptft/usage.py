@@ -20,13 +20,13 @@ _COMMANDS = {
 _EXAMPLES = {
     "run": "keras-ptft run flags/pretrain_cnn_digits.flags "
     "flags/finetune_cnn_digits.flags",
-    "pretrain": "keras-ptft pretrain --name=digits --image_size=28 "
-    "--backbone='cnn(dropout=0.2)'",
-    "finetune": "keras-ptft finetune --name=letters --init_from=digits "
-    "--dataset=folder:letters",
-    "evaluate": "keras-ptft evaluate runs/digits",
-    "predict": "keras-ptft predict runs/digits photos/ --csv=labels.csv",
-    "export": "keras-ptft export runs/digits --export_to=saved_models/digits",
+    "pretrain": "keras-ptft pretrain --name=birds --dataset=folder:birds "
+    "--epochs=10",
+    "finetune": "keras-ptft finetune --name=owls --init_from=birds "
+    "--dataset=folder:owls",
+    "evaluate": "keras-ptft evaluate runs/owls",
+    "predict": "keras-ptft predict runs/owls photos/ --csv=labels.csv",
+    "export": "keras-ptft export runs/owls --export_to=saved_models/owls",
     "describe": "keras-ptft describe cnn",
 }
 _WORDS = {
@@ -93,11 +93,23 @@ def unknown_setting(name: str) -> str:
 
 def wrong_value(text: str) -> str:
     """One line about what absl could not read as a setting."""
-    found = re.fullmatch(r"flag --(\w+)=(.*): .*", text, re.DOTALL)
+    found = re.fullmatch(r"flag --(\w+)=(.*?): .*", text, re.DOTALL)
     if found and found[1] in FIELDS:
         kind = _KINDS.get(FIELDS[found[1]].type, "text")
         return f"--{found[1]} must be {kind}, got {found[2]!r}."
+    if found := re.fullmatch(r"Missing value for flag --(\w+)", text):
+        return f"--{found[1]} needs a value: write --{found[1]}=VALUE."
     return f"{' '.join(text.split()).rstrip('.')}: see keras-ptft --help."
+
+
+def unreadable(error: OSError | UnicodeDecodeError) -> str:
+    """One line about a flagfile that cannot be read."""
+    if isinstance(error, UnicodeDecodeError):
+        return "A recipe or flagfile must be text in UTF-8: write it as such."
+    return (
+        f"Cannot open the recipe or flagfile {error.filename}: "
+        f"{error.strerror}; check the path."
+    )
 
 
 def _words(commands) -> str:

@@ -11,7 +11,8 @@ import keras_ptft
 from keras_ptft import Config, UserError
 from keras_ptft.training import runs
 
-SMALL = {"backbone": "cnn(filters=[6, 8], dense=8)", "epochs": 2}
+SMALL = {"backbone": "cnn(filters=[6, 8], dense=8)", "image_size": 8}
+SMALL |= {"epochs": 2}
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +27,7 @@ def first(**settings):
 
 def second(**settings):
     settings = {"name": "second", "classes": "5-9"} | settings
-    settings = {"init_from": "first", "epochs": 2} | settings
+    settings = {"init_from": "first", "image_size": 8, "epochs": 2} | settings
     return keras_ptft.finetune(Config(**settings))
 
 
@@ -252,6 +253,7 @@ def test_class_weights_early_stopping_and_mirrored_devices():
 def test_half_precision_is_exported_whole():
     first(precision="mixed_bfloat16", export_to="saved/first")
     tuned = second(precision="mixed_bfloat16", freeze="conv1")
+    assert keras.config.dtype_policy().name == "float32"
     assert tuned["audit"]["changed"] == []
     assert read("runs/first/result.json")["export"]["version"] == 1
     assert model_of("second").get_layer("conv2_conv").compute_dtype == (

@@ -11,6 +11,8 @@ from keras_ptft.data.transforms import resize_images
 from keras_ptft.errors import UserError
 
 _CHUNK = 1024
+# as MNIST, which the usual networks are made for
+_DIGITS_SIZE = 28
 
 
 class ArraySource:
@@ -75,15 +77,16 @@ def content_hashes(array: np.ndarray) -> np.ndarray:
 def digits(loading: Loading, /) -> Dataset:
     """1,797 handwritten digits, 8×8 grey, bundled with scikit-learn.
 
-    They are enlarged to the image size, as uint8 of shape (size, size, 1),
-    and split 80/20 by content.
+    They are enlarged to the image size, 28 unless set, as uint8 of shape
+    (size, size, 1), and split 80/20 by content.
     """
     from sklearn.datasets import load_digits
 
     bundled = load_digits()
     # 16 is the darkest ink there
     images = np.rint(bundled.images[..., None] * 255 / 16).astype(np.uint8)
-    source = sized_source(images, bundled.target, loading.image_size, "image")
+    size = loading.image_size or _DIGITS_SIZE
+    source = sized_source(images, bundled.target, size, "image")
     return split_test(source, tuple("0123456789"), 0.2)
 
 

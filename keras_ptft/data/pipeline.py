@@ -106,6 +106,8 @@ def unweighted(inputs: tf.Tensor, labels: tf.Tensor) -> tuple:
 
 
 def _mapped(numbers: tf.data.Dataset, batch: Callable) -> tf.data.Dataset:
+    # nothing here is for AutoGraph, which would bury errors in its own text
+    batch = tf.autograph.experimental.do_not_convert(batch)
     batches = numbers.map(batch, num_parallel_calls=tf.data.AUTOTUNE)
     options = tf.data.Options()
     # the batches are already this job's own: see `batch`

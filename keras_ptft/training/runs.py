@@ -184,7 +184,7 @@ def _check_free(folder: pathlib.Path) -> None:
 def _check_same(folder: pathlib.Path, config: Config) -> None:
     old = read_config(folder)
     differences = [
-        f"--{name}={getattr(old, name)} there, {getattr(config, name)} now"
+        f"--{name}={_shown(old, name)} there, {_shown(config, name)} now"
         for name in FIELDS
         if name not in CIRCUMSTANCES
         and getattr(old, name) != getattr(config, name)
@@ -195,6 +195,11 @@ def _check_same(folder: pathlib.Path, config: Config) -> None:
             f"({'; '.join(differences)}): choose another --name, or "
             "--overwrite it."
         )
+
+
+def _shown(config: Config, name: str) -> str:
+    value = getattr(config, name)
+    return "''" if value == "" else str(value)
 
 
 def _check_parent(folder: pathlib.Path, parent: str) -> None:

@@ -1,6 +1,7 @@
 """The process a run happens in: seeds, precision, devices."""
 
 import functools
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -18,6 +19,23 @@ def prepare(*, seed: int, precision: str, deterministic: bool) -> None:
     keras.config.set_dtype_policy(precision)
     if deterministic:
         tf.config.experimental.enable_op_determinism()
+
+
+def restoring_precision(stage: Callable) -> Callable:
+    """Makes a function leave the dtype policy as it found it.
+
+    A notebook that trains one run in half precision goes on in its own.
+    """
+
+    @functools.wraps(stage)
+    def wrapped(*args, **kwargs):
+        policy = keras.config.dtype_policy()
+        try:
+            return stage(*args, **kwargs)
+        finally:
+            keras.config.set_dtype_policy(policy)
+
+    return wrapped
 
 
 @functools.cache

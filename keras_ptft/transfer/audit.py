@@ -27,10 +27,16 @@ def fingerprints(model: keras.Model | None) -> dict[str, str]:
 
 
 def fingerprint(model: keras.Model) -> str:
-    """Hex digest of all of a model's variables together."""
+    """Hex digest of all of a model's weights together.
+
+    The random state of dropout is no weight: it is new whenever a model is
+    loaded.
+    """
     digest = hashlib.blake2b(digest_size=16)
+    weights = {weight.path for weight in model.weights}
     for path, value in sorted(fingerprints(model).items()):
-        digest.update(f"{path}={value}\n".encode())
+        if path in weights:
+            digest.update(f"{path}={value}\n".encode())
     return digest.hexdigest()
 
 

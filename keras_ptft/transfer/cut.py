@@ -74,12 +74,21 @@ def _tensor(backbone: keras.Model, freeze: str) -> keras.KerasTensor:
 
 
 def _cuts(backbone: keras.Model, tensor: keras.KerasTensor) -> bool:
-    if tensor is backbone.outputs[0]:
-        return True
-    try:
-        keras.Model(tensor, backbone.outputs)
-    except ValueError:
-        return False
+    """Whether every way from the input to the output passes a tensor."""
+    made_from = {
+        id(made): keras.tree.flatten(layer.input)
+        for layer in backbone.layers
+        if not isinstance(layer, keras.layers.InputLayer)
+        for made in keras.tree.flatten(layer.output)
+    }
+    waiting = [backbone.outputs[0]]
+    while waiting:
+        reached = waiting.pop()
+        if reached is tensor:
+            continue
+        if id(reached) not in made_from:
+            return False
+        waiting += made_from[id(reached)]
     return True
 
 

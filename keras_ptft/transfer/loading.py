@@ -63,14 +63,20 @@ def load_backbone(path: str | os.PathLike) -> keras.Model:
             f"Cannot load {path}: {reason} Expected a .keras file of a "
             "functional model without Lambda layers."
         ) from error
-    if not hasattr(model, "inputs") or len(model.outputs) != 1:
+    ends = [*getattr(model, "inputs", ()), *getattr(model, "outputs", ())]
+    if len(ends) != 2:
         raise UserError(
-            f"The model in {path} must be functional, with one output, got "
-            f"{type(model).__name__}: save its backbone alone."
+            f"The model in {path} must be functional, with one output and one "
+            f"input, got {type(model).__name__}: save its backbone alone."
         )
     if model.layers[-1].name == "logits":
         features = model.layers[-1].input
         return keras.Model(model.inputs[0], features, name="backbone")
+    if len(model.output_shape) != 2:
+        raise UserError(
+            f"The model in {path} must give features of shape (batch, width), "
+            f"got {model.output_shape}: add pooling or Flatten and save again."
+        )
     return model
 
 
@@ -83,12 +89,15 @@ def check_input(backbone: keras.Model, spec) -> None:
     """
     expected = backbone.inputs[0]
     shape = tuple(expected.shape[1:])
-    if shape != tuple(spec.shape) or expected.dtype != spec.dtype.name:
+    theirs = tuple(spec.shape)
+    if shape != theirs or expected.dtype != spec.dtype.name:
+        remedy = "pretrain on such inputs"
+        if len(shape) == len(theirs) == 3 and shape[0] not in (None, theirs[0]):
+            remedy = f"set --image_size={shape[0]}, or {remedy}"
         raise UserError(
             f"The pretrained backbone takes {expected.dtype} inputs of shape "
-            f"{shape}, this data set has {spec.dtype.name} "
-            f"{tuple(spec.shape)}: set --image_size={shape[0]}, or pretrain "
-            "on such inputs."
+            f"{shape}, this data set has {spec.dtype.name} {theirs}: "
+            f"{remedy}."
         )
 
 

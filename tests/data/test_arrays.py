@@ -57,7 +57,7 @@ def test_a_mapped_file_gathers_the_same(tmp_path):
 
 
 def test_digits_as_bundled():
-    dataset = digits(Loading())
+    dataset = digits(Loading(image_size=8))
     train, test = dataset.splits["train"], dataset.splits["test"]
     assert dataset.label_names == tuple("0123456789")
     assert dataset.spec == tf.TensorSpec((8, 8, 1), tf.uint8, "image")
@@ -71,7 +71,7 @@ def test_digits_as_bundled():
 
 
 def test_digits_keep_their_split_when_enlarged():
-    small, large = digits(Loading()), digits(Loading(image_size=28))
+    small, large = digits(Loading(image_size=8)), digits(Loading(image_size=28))
     assert large.spec.shape == (28, 28, 1)
     for split in ("train", "test"):
         first, second = small.splits[split], large.splits[split]

@@ -25,7 +25,7 @@ def seeds(examples, seed=5, epoch=0):
 
 @pytest.fixture(scope="module")
 def images():
-    source = load("digits", Loading()).splits["train"]
+    source = load("digits", Loading(image_size=8)).splits["train"]
     return source.gather(np.arange(64))
 
 

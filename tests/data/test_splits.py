@@ -19,7 +19,7 @@ TEN = tuple("0123456789")
 
 @pytest.fixture(scope="module")
 def real():
-    return digits(Loading())
+    return digits(Loading(image_size=8))
 
 
 def numbered(labels, start=0):

@@ -22,7 +22,7 @@ def test_by_the_last_axis(shape):
 
 
 def test_pixels_of_the_digits():
-    source = load("digits", Loading()).splits["train"]
+    source = load("digits", Loading(image_size=8)).splits["train"]
     pixels = source.gather(np.arange(len(source))).numpy()
     mean, variance = moments(source)
     assert mean[0] == pytest.approx(pixels.mean())

@@ -29,7 +29,7 @@ def test_every_row_has_a_case():
 def step(spec, replicas):
     """The weights after one step on 64 digits."""
     keras.utils.set_random_seed(0)
-    digits = load("digits", Loading())
+    digits = load("digits", Loading(image_size=8))
     objective = lookup(OBJECTIVES, spec, "objective")(10)
     chosen = strategy(replicas)
     with chosen.scope():

@@ -18,7 +18,7 @@ from keras_ptft.training.runtime import strategy
 
 @pytest.fixture(scope="session")
 def digits():
-    return load("digits", Loading())
+    return load("digits", Loading(image_size=8))
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ SPEC = tf.TensorSpec((8, 8, 1), tf.uint8, "image")
 
 @pytest.fixture(scope="session")
 def digits():
-    return load("digits", Loading())
+    return load("digits", Loading(image_size=8))
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A single changed bit is found and named."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -36,3 +37,15 @@ def test_no_model_has_nothing_to_change():
 def test_fingerprint_of_all_weights(make_backbone):
     same = [audit.fingerprint(make_backbone(seed=1)) for _ in range(2)]
     assert same[0] == same[1] != audit.fingerprint(make_backbone(seed=2))
+
+
+def test_fingerprint_is_the_same_whenever_a_file_is_read(
+    make_backbone, tmp_path
+):
+    backbone = make_backbone("cnn(filters=[4], dense=5, dropout=0.5)")
+    backbone.save(tmp_path / "backbone.keras")
+    loaded = [
+        keras.saving.load_model(tmp_path / "backbone.keras") for _ in range(2)
+    ]
+    expected = audit.fingerprint(backbone)
+    assert [audit.fingerprint(model) for model in loaded] == [expected] * 2

@@ -1,0 +1,88 @@
+"""One setting: how it is declared, checked, written and read."""
+
+import dataclasses
+import math
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from keras_ptft.errors import UserError
+from keras_ptft.registry import nearest
+
+# whole numbers too end here: larger ones are no floats
+_LARGEST = sys.float_info.max
+
+
+def setting(
+    default: Any,
+    group: str,
+    description: str,
+    *,
+    choices: Sequence[str] = (),
+    low: float = -math.inf,
+    high: float = math.inf,
+) -> Any:
+    """A field of a dataclass that is also a flag.
+
+    Args:
+        default: of the type that the field is annotated with.
+        group: the concern it belongs to, a heading of the help.
+        description: the help, with the unit where there is one.
+        choices: all it may be; none: anything.
+        low: least value of a number.
+        high: largest value of a number.
+    """
+    metadata = {"group": group, "help": description, "choices": tuple(choices)}
+    metadata |= {"low": low, "high": high}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def check(field: dataclasses.Field, value: Any) -> None:
+    """Raises a UserError unless `value` is what the field may be."""
+    kinds = (int, float) if field.type is float else (field.type,)
+    if type(value) not in kinds:
+        raise UserError(
+            f"--{field.name} must be {field.type.__name__}, got {value!r}."
+        )
+    limits = field.metadata
+    if limits["choices"] and value not in limits["choices"]:
+        raise UserError(
+            f"--{field.name} must be one of {', '.join(limits['choices'])}, "
+            f"got {value!r}{nearest(value, limits['choices'])}."
+        )
+    if field.type is str:
+        # a flagfile holds a line a setting, read without the space around it
+        if len(value.splitlines()) > 1 or value != value.strip():
+            raise UserError(
+                f"--{field.name} must be one line without space at its ends, "
+                f"got {value!r}."
+            )
+    elif not limits["low"] <= value <= min(limits["high"], _LARGEST):
+        raise UserError(
+            f"--{field.name} must be {_range(limits)}, got {value}."
+        )
+
+
+def _range(limits: Any) -> str:
+    if math.isinf(limits["high"]):
+        return f"at least {limits['low']:g} and finite"
+    return f"from {limits['low']:g} to {limits['high']:.15g}"
+
+
+def to_text(field: dataclasses.Field, value: Any) -> str:
+    """A value as a flagfile has it."""
+    # 1 is the same setting as 1.0, and is written the same
+    text = str(field.type(value))
+    return text.lower() if field.type is bool else text
+
+
+def from_text(field: dataclasses.Field, text: str) -> Any:
+    """A value read from a flagfile, of the field's type."""
+    try:
+        if field.type is bool:
+            return {"true": True, "false": False}[text.lower()]
+        return field.type(text)
+    except (KeyError, ValueError):
+        raise UserError(
+            f"--{field.name} must be {field.type.__name__}, got {text!r}."
+        ) from None

@@ -1,0 +1,70 @@
+"""What the README shows runs as it stands there."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def block_with(text):
+    (found,) = (block for block in BLOCKS if text in block)
+    return found
+
+
+def run(code, folder, *arguments):
+    (folder / "script.py").write_text(code, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "script.py", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_parts_below_the_stages(tmp_path):
+    output = run(block_with("import TrainingLoop"), tmp_path)
+    assert "epoch 5/5" in output
+    assert (tmp_path / "digits.keras").exists()
+
+
+def test_a_script_with_absl(tmp_path):
+    output = run(block_with("app.run(main)"), tmp_path, "--epochs=1")
+    assert "epoch 1/1" in output
+    assert (tmp_path / "runs" / "pretrain-cnn-digits").is_dir()
+
+
+@pytest.mark.slow
+def test_pretraining_and_fine_tuning_from_a_notebook(tmp_path, shared_data):
+    code = block_with("result = keras_ptft.pretrain(config)")
+    manual = f'dataset="mnist", manual_dir="{shared_data / "mnist"}", '
+    code = code.replace(
+        'dataset="mnist", ',
+        f'{manual}data_dir="{tmp_path}", train_examples=500, ',
+    )
+    output = run(code, tmp_path)
+    assert float(output.splitlines()[-1].split()[-2]) >= 0
+    assert (tmp_path / "saved_models" / "mnist" / "1").is_dir()
+
+
+def test_every_setting_and_command_named_in_it_exists():
+    from keras_ptft.config import FIELDS
+    from keras_ptft.main import COMMANDS
+
+    settings = set(re.findall(r"--([a-z]+_[a-z_]+|csv|freeze|name)", README))
+    known = set(FIELDS)
+    assert settings <= known | {"no_deps"}, settings - known
+    commands = set(re.findall(r"keras-ptft ([a-z]+)", README))
+    assert commands <= set(COMMANDS) | {"finetune"}
+    for recipe in re.findall(r"flags/\w+\.flags", README):
+        assert (ROOT / recipe).exists(), recipe

@@ -1,0 +1,103 @@
+"""Every recipe can be read, tells what it is for, and builds its model."""
+
+import pathlib
+import re
+
+import keras
+import numpy as np
+import pytest
+
+from keras_ptft import main, parts
+from keras_ptft.config import Config
+from keras_ptft.data.arrays import ArraySource
+from keras_ptft.data.dataset import Dataset
+from keras_ptft.transfer.cut import split
+
+FLAGS = pathlib.Path(__file__).parent.parent / "flags"
+RECIPES = sorted(FLAGS.glob("*.flags"))
+NAMES = [path.stem for path in RECIPES]
+# what stands before the settings of a dataset, and its classes
+KINDS = {
+    "digits": ((8, 8, 1), np.uint8, "image", 10),
+    "mnist": ((28, 28, 1), np.uint8, "image", 10),
+    "fashion_mnist": ((28, 28, 1), np.uint8, "image", 10),
+    "tfds:cifar10": ((32, 32, 3), np.uint8, "image", 10),
+    "folder": ((224, 224, 3), np.uint8, "image", 5),
+    "npz": ((16,), np.float32, "vector", 3),
+}
+
+every_recipe = pytest.mark.parametrize("name", NAMES)
+
+
+def read(name):
+    present, positional = main._parse([f"--flagfile={FLAGS / name}.flags"])
+    assert positional == []
+    return Config(**present)
+
+
+def header(name):
+    text = (FLAGS / f"{name}.flags").read_text(encoding="utf-8")
+    return re.match(r"(#.*\n)+", text).group()
+
+
+def dataset_for(config):
+    """Two examples of the kind that the recipe's data set holds."""
+    kind = next(k for k in KINDS if config.dataset.startswith(k))
+    shape, dtype, name, classes = KINDS[kind]
+    if config.image_size:
+        shape = (config.image_size, config.image_size, shape[-1])
+    inputs = np.random.default_rng(0).integers(0, 255, (2, *shape))
+    source = ArraySource(inputs.astype(dtype), [0, 1], name=name)
+    return Dataset({"train": source}, tuple(map(str, range(classes))))
+
+
+def backbone_for(config):
+    pretrained = None
+    if config.init_from:
+        pretrained = backbone_for(read(config.init_from))
+    return parts.build_backbone(config, dataset_for(config), pretrained)
+
+
+def test_there_are_recipes():
+    assert {"pretrain_cnn_digits", "finetune_cnn_digits"} <= set(NAMES)
+
+
+@every_recipe
+def test_name_says_what_it_is(name):
+    config = read(name)
+    stage = "finetune" if config.init_from else "pretrain"
+    assert config.name == name
+    assert re.fullmatch(rf"{stage}_[a-z0-9]+_[a-z0-9]+", name)
+    assert config.init_from in ("", *NAMES)
+
+
+@every_recipe
+def test_header_has_purpose_command_and_measured(name):
+    lines = header(name)
+    assert re.search(r"^# Purpose: \w", lines, re.MULTILINE)
+    command = re.search(r"^# Command: keras-ptft (.*)", lines, re.MULTILINE)
+    words = command.group(1).split()
+    assert f"flags/{name}.flags" in words
+    named = [word for word in words if word.endswith(".flags")]
+    assert all((FLAGS.parent / word).is_file() for word in named)
+    # numbers of a run on 2 cores, not a promise of some
+    assert re.search(r"^# Measured: .*\d", lines, re.MULTILINE)
+
+
+@every_recipe
+def test_rows_and_settings_are_known(name):
+    parts.check(read(name))
+
+
+@every_recipe
+def test_model_builds(name):
+    keras.backend.clear_session()
+    config = read(name)
+    dataset = dataset_for(config)
+    backbone = backbone_for(config)
+    assert backbone.inputs[0].shape[1:] == dataset.spec.shape
+    objective = parts.make_objective(config, dataset)
+    model = parts.add_head(backbone, objective)
+    _, suffix = split(model, backbone, config.freeze)
+    assert suffix.trainable_variables
+    assert suffix.output_shape == (None, len(dataset.label_names))

@@ -1,0 +1,83 @@
+"""What the command line says of itself."""
+
+import pytest
+
+from keras_ptft import main, usage
+from keras_ptft.config import FIELDS
+
+COMMANDS = list(main.COMMANDS)
+WITH_SETTINGS = [name for name in COMMANDS if name != "describe"]
+
+
+def entries(text):
+    """The settings of a help text, each with its own lines."""
+    found = {}
+    for line in text.partition("\nSettings: ")[2].splitlines():
+        if line.startswith("  --"):
+            name = line.split()[0].removeprefix("--")
+            found[name] = []
+        if found and line.startswith("  "):
+            found[name] += line.split()
+    return {name: " ".join(words) for name, words in found.items()}
+
+
+def test_overview_names_every_command():
+    listed = usage.overview().partition("Commands\n")[2].partition("\n\n")[0]
+    assert [line.split()[0] for line in listed.splitlines()] == COMMANDS
+
+
+@pytest.mark.parametrize(
+    "text", [usage.overview(), *map(usage.command_help, WITH_SETTINGS)]
+)
+def test_help_lists_every_setting_in_order(text):
+    assert list(entries(text)) == list(FIELDS)
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_setting_tells_help_choices_and_default(name):
+    field = FIELDS[name]
+    told = entries(usage.overview())[name]
+    assert " ".join(field.metadata["help"].split()) in told
+    assert all(choice in told for choice in field.metadata["choices"])
+    if field.default != "":
+        assert told.endswith(f" [{str(field.default).lower()}]")
+
+
+def test_groups_stand_together():
+    lines = usage.overview().splitlines()
+    groups = [x for x in lines if x.startswith("Settings: ")]
+    assert len(groups) == len({f.metadata["group"] for f in FIELDS.values()})
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_help_tells_its_words_and_an_example(command):
+    text = usage.command_help(command)
+    assert text.startswith(f"keras-ptft {command}")
+    assert f"\n  keras-ptft {command}" in text
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_describe_has_no_settings():
+    assert "Settings" not in usage.command_help("describe")
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("flag --epochs=two: invalid", "--epochs must be a whole number"),
+        ("flag --clip_norm=a: invalid", "--clip_norm must be a number"),
+        ("flag --overwrite=a: invalid", "--overwrite must be true or false"),
+        ("Missing value for flag --name", "--name needs a value"),
+        ("--flagfile with no argument", "--flagfile with no argument: see"),
+    ],
+)
+def test_wrong_value(text, told):
+    assert usage.wrong_value(text).startswith(told)
+
+
+def test_unknown_things_suggest_the_nearest():
+    assert 'did you mean "pretrain"?' in usage.unknown_command("pretrian")
+    assert 'did you mean "epochs"?' in usage.unknown_setting("epoch")
+    assert "Expected a command before --epochs=1" in usage.unknown_command(
+        "--epochs=1"
+    )
