@@ -13,6 +13,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from absl import flags
@@ -100,22 +101,13 @@ def run(words: list[str]) -> None:
     _print_table(rows)
 
 
-def pretrain(words: list[str]) -> None:
-    """Trains a model from random weights."""
+def train(stage: str, words: list[str]) -> None:
+    """Runs one stage, "pretrain" or "finetune", and tells its scores."""
     present, positional = _parse(words)
-    _expect("pretrain", positional, 0)
+    _expect(stage, positional, 0)
     config = Config(**present)
     stages = _load("stages")
-    _print_table(stages.pretrain(config)["comparison"])
-
-
-def finetune(words: list[str]) -> None:
-    """Trains a new head, and more, on a pretrained backbone."""
-    present, positional = _parse(words)
-    _expect("finetune", positional, 0)
-    config = Config(**present)
-    stages = _load("stages")
-    _print_table(stages.finetune(config)["comparison"])
+    _print_table(getattr(stages, stage)(config)["comparison"])
 
 
 def evaluate(words: list[str]) -> None:
@@ -162,8 +154,8 @@ def describe(words: list[str]) -> None:
 
 COMMANDS = {
     "run": run,
-    "pretrain": pretrain,
-    "finetune": finetune,
+    "pretrain": partial(train, "pretrain"),
+    "finetune": partial(train, "finetune"),
     "evaluate": evaluate,
     "predict": predict,
     "export": export,
@@ -240,7 +232,7 @@ def _load(module: str) -> Any:
     the devices are first looked at, and says nothing wrong. So the stream
     itself is set aside; should the import fail, all of it is shown.
     """
-    level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if level in ("0", "1"):
         return importlib.import_module(f"keras_ptft.{module}")
     with _stderr_aside():
