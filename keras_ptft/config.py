@@ -109,8 +109,17 @@ class Config:
     feature_cache_gb: float = setting(
         4.0,
         "transfer",
-        "most memory for features of the frozen part, in GB; 0: none",
+        "most disk for features of the frozen part, in GB, all runs together "
+        "in RUNS_DIR/.features; 0: none",
         low=0.0,
+    )
+    augment_views: int = setting(
+        0,
+        "transfer",
+        "with --augment, compute features of this many augmented passes once "
+        "and take turns; 0: augment at every step",
+        low=0,
+        high=1000,
     )
     compare_scratch: bool = setting(
         False,
@@ -141,7 +150,10 @@ class Config:
         choices=("none", "balanced"),
     )
     batch_size: int = setting(
-        64, "training", "examples a step, over all replicas", low=1
+        64, "training", "examples at a time, over all replicas", low=1
+    )
+    gradient_accumulation: int = setting(
+        1, "training", "batches whose gradients make one step", low=1
     )
     epochs: int = setting(
         5, "training", "passes over the training split", low=1

@@ -18,6 +18,7 @@ from keras_ptft.evidence.report import write_report
 from keras_ptft.serving import export as exporting
 from keras_ptft.serving import predict as predicting
 from keras_ptft.training import runs
+from keras_ptft.training.clock import Clock
 from keras_ptft.transfer.features import outputs_of
 from keras_ptft.transfer.loading import check_input
 
@@ -118,6 +119,7 @@ def conclude(
     config: Config,
     dataset: Dataset,
     result: dict[str, Any],
+    clock: Clock,
 ) -> dict[str, Any]:
     """Scores what was saved, reports it, and exports it if asked.
 
@@ -126,18 +128,20 @@ def conclude(
         config: the settings of the run.
         dataset: the data set of the run.
         result: what the stage has to say.
+        clock: where its seconds went.
 
     Returns:
         The whole of `result.json`, written when all else is there.
     """
-    model = load_model(folder)
-    metrics = {
-        name: score(model, dataset.splits[name], dataset.label_names)
-        for name in ("validation", "test")
-        if name in dataset.splits
-    }
+    with clock("evaluate"):
+        model = load_model(folder)
+        metrics = {
+            name: score(model, dataset.splits[name], dataset.label_names)
+            for name in ("validation", "test")
+            if name in dataset.splits
+        }
     result = {"run": folder.name, "status": "complete"} | result
-    result["metrics"] = metrics
+    result |= {"seconds": clock.seconds, "metrics": metrics}
     result["comparison"] = _comparison(folder.name, result)
     write_report(
         folder / "report.html",

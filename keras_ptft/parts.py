@@ -18,6 +18,7 @@ from keras_ptft.data.augment import AUGMENTATIONS
 from keras_ptft.data.dataset import Dataset, Loading, Source, fingerprint
 from keras_ptft.data.pipeline import Augment, steps_per_epoch
 from keras_ptft.data.statistics import moments
+from keras_ptft.data.views import Augmented, Views
 from keras_ptft.errors import UserError
 from keras_ptft.models import BACKBONES
 from keras_ptft.models.normalization import NORMALIZATIONS, scaling_of
@@ -26,7 +27,7 @@ from keras_ptft.objectives.classification import balanced_weights
 from keras_ptft.objectives.objective import Objective
 from keras_ptft.registry import lookup
 from keras_ptft.training import runs, runtime
-from keras_ptft.training.fit import Schooling, fit
+from keras_ptft.training.fit import Schooling, fit, training_batches
 from keras_ptft.training.loop import TrainingLoop
 from keras_ptft.training.optimizers import (
     OPTIMIZERS,
@@ -34,6 +35,8 @@ from keras_ptft.training.optimizers import (
     make_optimizer,
 )
 from keras_ptft.training.plan import make_plan
+from keras_ptft.training.trial import settle
+from keras_ptft.transfer.cache import FeatureCache
 from keras_ptft.transfer.features import cache_features
 from keras_ptft.transfer.loading import fresh_copy
 
@@ -167,7 +170,8 @@ def train(
         The plan, the history and the number of trained parameters.
     """
     strategy = runtime.strategy(config.strategy)
-    steps = steps_per_epoch(sources["train"], config.batch_size)
+    schooling = _schooling(config, sources["train"])
+    steps = steps_per_epoch(sources["train"], schooling.step_size)
     plan = make_plan(
         strategy,
         model,
@@ -177,24 +181,22 @@ def train(
         jit_compile=config.jit_compile,
         steps_per_execution=config.steps_per_execution,
     )
-    _LOG.info("Plan: %s.", plan)
     with strategy.scope():
-        optimizer = make_optimizer(
-            config.optimizer,
-            config.schedule,
-            learning_rate=config.learning_rate,
-            total_steps=steps * config.epochs,
-            clip_norm=config.clip_norm,
-        )
-        loop = TrainingLoop(
+        make_loop = partial(
+            TrainingLoop,
             model,
             objective,
-            optimizer=optimizer,
-            plan=plan,
+            optimizer=_optimizer(config, steps * config.epochs),
             steps_per_epoch=steps,
             prefix=prefix,
+            gradient_accumulation=config.gradient_accumulation,
         )
-    schooling = _schooling(config, sources["train"])
+        batches = training_batches(sources["train"], objective, schooling)
+        plan = settle(
+            plan, make_loop, batches, total_steps=steps * config.epochs
+        )
+        loop = make_loop(plan=plan)
+    _LOG.info("Plan: %s.", plan)
     history = fit(loop, sources, schooling, folder=folder)
     return {
         "plan": dataclasses.asdict(plan),
@@ -215,11 +217,32 @@ def frozen_inputs(
     sources = {k: v for k, v in sources.items() if k != "test"}
     if prefix is None:
         return None, sources
-    if config.augment != "none":
-        _LOG.info("The frozen part runs at every step: images are augmented.")
-        return prefix, sources
-    cached = cache_features(prefix, sources, limit_gb=config.feature_cache_gb)
+    shown = sources
+    if augment := _augment(config.augment):
+        if not config.augment_views:
+            _LOG.info(
+                "The frozen part runs at every step: images are augmented "
+                "(--augment_views=K would compute K passes once)."
+            )
+            return prefix, sources
+        train, setting, seed = sources["train"], config.augment, config.seed
+        epochs = range(min(config.augment_views, config.epochs))
+        views = (Augmented(train, augment, setting, seed, e) for e in epochs)
+        shown = sources | {"train": Views(tuple(views))}
+    folder = pathlib.Path(config.runs_dir) / ".features"
+    cache = FeatureCache(folder, limit=config.feature_cache_gb * 1e9)
+    cached = cache_features(prefix, shown, cache)
     return (prefix, sources) if cached is None else (None, cached)
+
+
+def _optimizer(config: Config, total_steps: int) -> keras.Optimizer:
+    return make_optimizer(
+        config.optimizer,
+        config.schedule,
+        learning_rate=config.learning_rate,
+        total_steps=total_steps,
+        clip_norm=config.clip_norm,
+    )
 
 
 def _schooling(config: Config, source: Source) -> Schooling:
@@ -228,6 +251,7 @@ def _schooling(config: Config, source: Source) -> Schooling:
         weights = balanced_weights(source.labels)
     return Schooling(
         batch_size=config.batch_size,
+        gradient_accumulation=config.gradient_accumulation,
         epochs=config.epochs,
         seed=config.seed,
         augment=_augment(config.augment),

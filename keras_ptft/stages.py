@@ -61,12 +61,12 @@ def pretrain(config: Config) -> dict[str, Any]:
         training = parts.train(
             config, model, objective, dataset.splits, folder=folder
         )
-    runs.save_model(folder / "backbone.keras", backbone)
-    runs.save_model(folder / "model.keras", model)
+    with clock("save"):
+        runs.save_model(folder / "backbone.keras", backbone)
+        runs.save_model(folder / "model.keras", model)
 
-    result = {"stage": "pretrain", "seconds": clock.seconds, **training}
-    result |= {"leaks": leaks}
-    return conclude(folder, config, dataset, result)
+    result = {"stage": "pretrain", "leaks": leaks, **training}
+    return conclude(folder, config, dataset, result, clock)
 
 
 @runtime.restoring_precision
@@ -116,14 +116,15 @@ def finetune(config: Config) -> dict[str, Any]:
             config, suffix, objective, inputs, prefix=streamed, folder=folder
         )
     audited = audit.audit(before, prefix)
-    runs.save_model(folder / "backbone.keras", backbone)
-    runs.save_model(folder / "model.keras", model)
+    with clock("save"):
+        runs.save_model(folder / "backbone.keras", backbone)
+        runs.save_model(folder / "model.keras", model)
 
-    result = {"stage": "finetune", "seconds": clock.seconds, **training}
-    result |= {"transfer": transfer.as_dict(), "audit": audited, "leaks": leaks}
+    result = {"stage": "finetune", "leaks": leaks, **training}
+    result |= {"transfer": transfer.as_dict(), "audit": audited}
     if config.compare_scratch:
         result["scratch"] = _from_scratch(config, dataset, pretrained)
-    return conclude(folder, config, dataset, result)
+    return conclude(folder, config, dataset, result, clock)
 
 
 def _from_scratch(

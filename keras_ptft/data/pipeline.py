@@ -13,9 +13,9 @@ import tensorflow as tf
 
 from keras_ptft.data.dataset import Source
 from keras_ptft.data.shuffle import permuted
+from keras_ptft.data.views import Augment, Views, augmented
 
 Transform = Callable[[tf.Tensor, tf.Tensor], tuple]
-Augment = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 _ENDLESS = tf.int64.max
 
@@ -38,12 +38,11 @@ def training_batches(
     """Endless shuffled batches, each a pure function of (seed, step).
 
     Args:
-        source: the examples.
+        source: the examples; `Views` are augmented already.
         transform: (inputs, labels) of a batch → (inputs, targets, weights).
         batch_size: examples a batch; the remainder of an epoch is dropped.
         seed: of the order and of the augmentation.
-        augment: (inputs, seeds) → inputs, where `seeds` is an int64 tensor
-            of shape (batch, 3) that holds (seed, epoch, example).
+        augment: as in `data.views.augmented`, or None.
         class_weights: float32 array of shape (classes,) by which the
             weights are multiplied, or None.
         start_step: the step of the first batch.
@@ -60,10 +59,12 @@ def training_batches(
         places = first + tf.range(batch_size, dtype=tf.int64)
         key = tf.stack([tf.constant(seed, tf.int64), epoch])
         indices = permuted(places, key, len(source))
-        inputs = source.gather(indices)
-        if augment is not None:
-            keys = tf.broadcast_to(key, (batch_size, 2))
-            inputs = augment(inputs, tf.concat([keys, indices[:, None]], 1))
+        if isinstance(source, Views):
+            inputs = source.gather_in(epoch, indices)
+        else:
+            inputs = source.gather(indices)
+            if augment is not None:
+                inputs = augmented(inputs, indices, augment, key)
         targets = tf.gather(labels, indices)
         inputs, outputs, weights = transform(inputs, targets)
         if class_weights is not None:

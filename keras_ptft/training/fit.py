@@ -6,10 +6,12 @@ from collections.abc import Mapping
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_ptft.data import pipeline
 from keras_ptft.data.dataset import Source
 from keras_ptft.errors import UserError
+from keras_ptft.objectives.objective import Objective
 from keras_ptft.training import callbacks
 from keras_ptft.training.loop import TrainingLoop
 
@@ -19,7 +21,8 @@ class Schooling:
     """How examples are shown to a model.
 
     Attributes:
-        batch_size: examples a step, over all replicas.
+        batch_size: examples computed at a time, over all replicas.
+        gradient_accumulation: batches whose gradients make one step.
         epochs: passes over the training split.
         seed: of the order and of the augmentation.
         augment: (inputs, seeds) → inputs, or None.
@@ -29,11 +32,31 @@ class Schooling:
     """
 
     batch_size: int = 64
+    gradient_accumulation: int = 1
     epochs: int = 5
     seed: int = 0
     augment: pipeline.Augment | None = None
     class_weights: np.ndarray | None = None
     early_stopping_patience: int = 0
+
+    @property
+    def step_size(self) -> int:
+        """Examples a step."""
+        return self.batch_size * self.gradient_accumulation
+
+
+def training_batches(
+    source: Source, objective: Objective, schooling: Schooling
+) -> tf.data.Dataset:
+    """The batches that `fit` trains on, without end."""
+    return pipeline.training_batches(
+        source,
+        objective.transform,
+        batch_size=schooling.step_size,
+        seed=schooling.seed,
+        augment=schooling.augment,
+        class_weights=schooling.class_weights,
+    )
 
 
 def fit(
@@ -59,19 +82,13 @@ def fit(
         UserError: the loss was not finite, or early stopping has no
             validation split to watch.
     """
-    transform = loop.objective.transform
-    batches = pipeline.training_batches(
-        splits["train"],
-        transform,
-        batch_size=schooling.batch_size,
-        seed=schooling.seed,
-        augment=schooling.augment,
-        class_weights=schooling.class_weights,
-    )
+    batches = training_batches(splits["train"], loop.objective, schooling)
     validation = None
     if "validation" in splits:
         validation = pipeline.evaluation_batches(
-            splits["validation"], transform, batch_size=schooling.batch_size
+            splits["validation"],
+            loop.objective.transform,
+            batch_size=schooling.batch_size,
         )
     history = callbacks.History(folder)
     verbose, lines = callbacks.progress()

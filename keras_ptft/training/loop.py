@@ -25,6 +25,8 @@ class TrainingLoop(keras.Model):
         plan: how steps are executed.
         steps_per_epoch: steps after which metrics are read.
         prefix: frozen model before `model`, or None.
+        gradient_accumulation: parts of a batch, computed one after the
+            other, whose gradients are added up to one update.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class TrainingLoop(keras.Model):
         plan: Plan,
         steps_per_epoch: int,
         prefix: keras.Model | None = None,
+        gradient_accumulation: int = 1,
     ) -> None:
         super().__init__(name="training_loop")
         self.model = model
@@ -43,6 +46,7 @@ class TrainingLoop(keras.Model):
         self.objective = objective
         self.plan = plan
         self.steps_per_epoch = steps_per_epoch
+        self.gradient_accumulation = gradient_accumulation
         self.mean_loss = keras.metrics.Mean("loss")
         self.scores = list(objective.metrics())
         self.step = _counter("step")
@@ -77,27 +81,40 @@ class TrainingLoop(keras.Model):
         Returns:
             The share's part of the batch's loss, a scalar.
         """
-        inputs, targets, weights = data
-        if self.prefix is not None:
-            inputs = self.prefix(inputs, training=False)
-        gradients, outputs, losses = self.gradients(inputs, targets, weights)
+        gradients, loss = self.backward(data)
         self.optimizer.apply(gradients, self.model.trainable_variables)
-        self._observe(targets, outputs, losses, weights)
-        return tf.reduce_sum(losses * weights)
+        return loss
+
+    def backward(self, data: tuple) -> tuple[list[tf.Tensor], tf.Tensor]:
+        """Gradients and loss of a replica's share, summed over its parts."""
+        total, loss = None, 0.0
+        for part in self._parts(data):
+            # the activations of one part at a time
+            with tf.control_dependencies(_present(total or [])):
+                inputs, targets, weights = part
+                if self.prefix is not None:
+                    inputs = self.prefix(inputs, training=False)
+                found = self.gradients(inputs, targets, weights)
+            gradients, outputs, losses = found
+            total = _added(total, gradients)
+            loss += tf.reduce_sum(losses * weights)
+            self._observe(targets, outputs, losses, weights)
+        return total, loss
 
     def gradients(self, inputs, targets, weights) -> tuple:
-        """Gradients of the share's part of the loss; outputs and losses.
+        """Gradients of a part's share of the loss; outputs and losses.
 
         The loss of a batch is the sum of its weighted losses over the
-        number of its examples, so parts add up over the replicas.
+        number of its examples, so parts add up over accumulation and
+        replicas.
         """
-        replicas = self.plan.replicas
-        examples = tf.cast(tf.shape(weights)[0] * replicas, tf.float32)
+        parts = self.plan.replicas * self.gradient_accumulation
+        examples = tf.cast(tf.shape(weights)[0] * parts, tf.float32)
         with tf.GradientTape() as tape:
             outputs = self.model(inputs, training=True)
             losses = self.objective.loss(targets, outputs)
             loss = tf.reduce_sum(losses * weights) / examples
-            loss += tf.add_n([0.0, *self.model.losses]) / replicas
+            loss += tf.add_n([0.0, *self.model.losses]) / parts
             loss = self.optimizer.scale_loss(loss)
         variables = [v.value for v in self.model.trainable_variables]
         return tape.gradient(loss, variables), outputs, losses
@@ -147,6 +164,16 @@ class TrainingLoop(keras.Model):
         parts = strategy.run(step, args=(next(iterator),))
         return strategy.reduce("SUM", parts, axis=None)
 
+    def _parts(self, data: tuple) -> list[tuple]:
+        count = self.gradient_accumulation
+        if count == 1:
+            return [data]
+        split = [tf.split(tensor, count) for tensor in tf.nest.flatten(data)]
+        return [
+            tf.nest.pack_sequence_as(data, tensors)
+            for tensors in zip(*split, strict=True)
+        ]
+
     def _steps_left(self, left: tf.Tensor) -> tf.Tensor:
         return tf.minimum(
             tf.cast(self.plan.steps_per_execution, left.dtype), left
@@ -156,6 +183,20 @@ class TrainingLoop(keras.Model):
         self.mean_loss.update_state(losses, sample_weight=weights)
         for score in self.scores:
             score.update_state(targets, outputs, sample_weight=weights)
+
+
+def _present(gradients: list) -> list[tf.Tensor]:
+    return [gradient for gradient in gradients if gradient is not None]
+
+
+def _added(total: list | None, gradients: list) -> list:
+    """Sums of gradients, None for a variable that the loss does not use."""
+    if total is None:
+        return gradients
+    return [
+        None if old is None else tf.add(old, new)
+        for old, new in zip(total, gradients, strict=True)
+    ]
 
 
 def _counter(name: str, value: int = 0) -> tf.Variable:

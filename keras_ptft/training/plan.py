@@ -1,6 +1,7 @@
 """How the steps of a run are executed: what is legal, and why so."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import keras
 import tensorflow as tf
@@ -18,19 +19,23 @@ class Plan:
     Attributes:
         strategy: class name of the `tf.distribute` strategy.
         replicas: copies of the model that share each batch.
-        jit_compile: whether XLA compiles the forward and backward pass.
+        jit_compile: whether XLA compiles the forward and backward pass;
+            None: still to be measured.
         steps_per_execution: steps a call to the device.
         reason: why XLA is on or off.
+        step_seconds: of a forward and backward pass, "compiled" and
+            "plain", where both were measured.
     """
 
     strategy: str
     replicas: int
-    jit_compile: bool
+    jit_compile: bool | None
     steps_per_execution: int
     reason: str
+    step_seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def __str__(self) -> str:
-        xla = "on" if self.jit_compile else "off"
+        xla = {True: "on", False: "off", None: "open"}[self.jit_compile]
         return (
             f"{self.strategy}, {self.replicas} replica(s), XLA {xla} "
             f"({self.reason}), {self.steps_per_execution} steps a call"
@@ -55,7 +60,8 @@ def make_plan(
         batch_size: examples a step, over all replicas.
         steps_per_epoch: steps between two looks at the metrics.
         deterministic: whether only deterministic operations may run.
-        jit_compile: "true", "false" or "auto".
+        jit_compile: "true", "false", or "auto" to leave it open where it
+            is legal (see `keras_ptft.training.trial.settle`).
         steps_per_execution: steps a call to the device; 0: chosen.
 
     Raises:
@@ -86,7 +92,7 @@ def make_plan(
     )
 
 
-def _compile(jit_compile: str, obstacle: str) -> tuple[bool, str]:
+def _compile(jit_compile: str, obstacle: str) -> tuple[bool | None, str]:
     if jit_compile == "false":
         return False, "asked for"
     if jit_compile == "true" and not obstacle:
@@ -96,11 +102,7 @@ def _compile(jit_compile: str, obstacle: str) -> tuple[bool, str]:
             f"--jit_compile=true is impossible: {obstacle}; "
             "use --jit_compile=auto."
         )
-    if obstacle:
-        return False, obstacle
-    if tf.config.list_logical_devices("GPU"):
-        return True, "GPU"
-    return False, "on a CPU it slows convolutions"
+    return (False, obstacle) if obstacle else (None, "to be measured")
 
 
 def _obstacle(model: keras.Model, replicas: int, deterministic: bool) -> str:

@@ -80,6 +80,7 @@ def test_mnist_is_upstreams(prepared, shared_data):
     check_test_split(dataset, shared_data / "mnist")
 
 
+@pytest.mark.slow
 def test_fashion_mnist_is_no_mnist(prepared, shared_data, capfd):
     # its files have the names of MNIST's, which stands in the same folder
     _, loading, _ = prepared

@@ -32,12 +32,14 @@ def make_loop(digits):
         replicas="auto",
         batch_size=64,
         learning_rate=0.01,
+        gradient_accumulation=1,
         **plan,
     ):
         keras.utils.set_random_seed(7)
         objective = classification(10)
         chosen = strategy(replicas)
-        steps = steps_per_epoch(digits.splits["train"], batch_size)
+        step_size = batch_size * gradient_accumulation
+        steps = steps_per_epoch(digits.splits["train"], step_size)
         with chosen.scope():
             row = lookup(BACKBONES, backbone, "backbone")
             body = row(digits.spec, scaling)
@@ -59,6 +61,7 @@ def make_loop(digits):
                     **plan,
                 ),
                 steps_per_epoch=steps,
+                gradient_accumulation=gradient_accumulation,
             )
 
     return make

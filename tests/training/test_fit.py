@@ -134,6 +134,34 @@ def test_class_weights_on_two_replicas(make_loop, digits):
     assert largest_difference(one, plain) > 1e-3
 
 
+@pytest.mark.parametrize("replicas", ["auto", "mirrored"])
+@pytest.mark.parametrize(
+    "jit_compile", ["false", pytest.param("true", marks=pytest.mark.slow)]
+)
+def test_accumulated_gradients_are_those_of_a_larger_batch(
+    make_loop, digits, replicas, jit_compile
+):
+    splits = watched(digits)
+    backbone = "cnn(filters=[4, 4], dense=8, l2=0.01)"
+    large = make_loop(backbone, batch_size=64)
+    expected, expected_rows = weights_after(large, splits, batch_size=64)
+    small = make_loop(
+        backbone,
+        batch_size=16,
+        gradient_accumulation=4,
+        replicas=replicas,
+        jit_compile=jit_compile,
+    )
+    found, rows = weights_after(
+        small, splits, batch_size=16, gradient_accumulation=4
+    )
+    assert small.step.numpy() == large.step.numpy()
+    assert largest_difference(expected, found) < 1e-5
+    for row, other in zip(expected_rows, rows, strict=True):
+        for name in ("loss", "val_loss", "accuracy", "val_accuracy"):
+            assert row[name] == pytest.approx(other[name], rel=1e-5)
+
+
 def test_the_same_seed_gives_the_same_bits(make_loop, digits):
     backbone = "cnn(filters=[4], dense=8, dropout=0.3)"
     runs = [

@@ -2,7 +2,6 @@
 
 import keras
 import pytest
-import tensorflow as tf
 
 from keras_ptft.errors import UserError
 from keras_ptft.training.plan import make_plan
@@ -22,11 +21,8 @@ def test_defaults():
         1,
     )
     assert found.steps_per_execution == 32
-    on_gpu = bool(tf.config.list_logical_devices("GPU"))
-    assert found.jit_compile == on_gpu
-    assert found.reason == (
-        "GPU" if on_gpu else "on a CPU it slows convolutions"
-    )
+    assert found.jit_compile is None
+    assert "XLA open (to be measured)" in str(found)
 
 
 def test_steps_a_call_are_at_most_an_epoch():

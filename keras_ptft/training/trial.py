@@ -1,0 +1,106 @@
+"""Whether XLA makes a model's step faster, found by trying."""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+
+import tensorflow as tf
+
+from keras_ptft.training.loop import TrainingLoop
+from keras_ptft.training.plan import Plan
+
+# compiling takes a second or more, which a short training never earns back
+_WORTH_SECONDS = 10.0
+# a difference below this is noise, and plain steps start sooner
+_CLEARLY_FASTER = 0.9
+_TRIAL_SECONDS = 0.4
+_MOST_CALLS = 50
+
+
+def settle(
+    plan: Plan,
+    make_loop: Callable[..., TrainingLoop],
+    batches: tf.data.Dataset,
+    *,
+    total_steps: int,
+) -> Plan:
+    """Decides on XLA by timing the real step both ways, where it is open.
+
+    What is timed is the forward and backward pass on a real batch. No
+    weight, statistic or seed of the model is other afterwards.
+
+    Args:
+        plan: with `jit_compile=None` where XLA is open.
+        make_loop: (plan=...) → the loop over the model to be trained.
+        batches: what the loop will be trained on.
+        total_steps: steps of the whole training.
+
+    Returns:
+        The plan with XLA on or off, the reason, and the seconds of a step
+        where they were measured.
+    """
+    if plan.jit_compile is not None:
+        return plan
+    without = dataclasses.replace(plan, jit_compile=False)
+    plain = _step_seconds(make_loop(plan=without), batches)
+    whole = plain * total_steps
+    if whole < _WORTH_SECONDS:
+        reason = f"about {whole:.1f} s of training are too short to gain"
+        return dataclasses.replace(without, reason=reason)
+    with_xla = dataclasses.replace(plan, jit_compile=True)
+    try:
+        compiled = _step_seconds(make_loop(plan=with_xla), batches)
+    except (tf.errors.OpError, ValueError, TypeError) as error:
+        # operations without a compiled form are found only by compiling
+        line = str(error).strip().partition("\n")[0]
+        return dataclasses.replace(without, reason=f"it fails: {line[:120]}")
+    chosen = with_xla if compiled < plain * _CLEARLY_FASTER else without
+    return dataclasses.replace(
+        chosen,
+        reason=f"{1e3 * compiled:.2f} ms a step with, "
+        f"{1e3 * plain:.2f} ms without",
+        step_seconds={"compiled": compiled, "plain": plain},
+    )
+
+
+def _step_seconds(loop: TrainingLoop, batches: tf.data.Dataset) -> float:
+    """Median seconds of a forward and backward pass, after two to warm up."""
+    strategy = loop.distribute_strategy
+    data = next(iter(strategy.experimental_distribute_dataset(batches)))
+
+    def backward(data):
+        gradients, loss = loop.backward(data)
+        used = [g for g in gradients if g is not None]
+        # or TensorFlow would leave out what nobody asks for
+        with tf.control_dependencies(used):
+            return tf.identity(loss)
+
+    @tf.function
+    def step(data):
+        parts = strategy.run(backward, args=(data,))
+        return strategy.reduce("SUM", parts, axis=None)
+
+    seconds = []
+    with _restored(loop):
+        for _ in range(2):
+            step(data).numpy()
+        while sum(seconds) < _TRIAL_SECONDS and len(seconds) < _MOST_CALLS:
+            start = time.perf_counter()
+            step(data).numpy()
+            seconds.append(time.perf_counter() - start)
+    return sorted(seconds)[len(seconds) // 2]
+
+
+@contextlib.contextmanager
+def _restored(loop: TrainingLoop) -> Iterator[None]:
+    """Puts back what a pass moves: batch statistics, seeds, metrics."""
+    trained = {id(variable) for variable in loop.model.trainable_variables}
+    moving = [v for v in loop.model.variables if id(v) not in trained]
+    before = [variable.numpy() for variable in moving]
+    try:
+        yield
+    finally:
+        for variable, value in zip(moving, before, strict=True):
+            variable.assign(value)
+        loop.reset_metrics()
