@@ -23,6 +23,8 @@ SCHEDULE_CASES = {
 
 def rates(text, steps, total=100, peak=1.0):
     schedule = lookup(SCHEDULES, text, "schedule")(peak, total)
+    if isinstance(schedule, float):
+        return [schedule for _ in steps]
     return [float(schedule(step)) for step in steps]
 
 
