@@ -1,6 +1,8 @@
 # make demo       installs into .venv and runs the main job
 # make test       installs and runs the tests; ARGS="-k config" passes on
 # make test-slow  the longer tests
+# make bench      installs PyTorch too and measures both on the same work;
+#                 ARGS="--rows mlp" passes on
 # make lint       checks rules and form
 # make lock       writes requirements.lock anew from pyproject.toml
 # make clean      removes .venv and caches; runs and exports stay
@@ -19,6 +21,7 @@ STALE := $(shell { [ "$$(cat .venv/.locked)" = $(call MARK,$(GIVEN)) ]; } \
 PIP := .venv/bin/python -m pip install -qq --disable-pip-version-check \
 	--no-input
 LOCKED := $(PIP) --require-hashes --no-deps --no-build-isolation
+TORCH := torch==2.13.0
 RECIPES := flags/pretrain_cnn_digits.flags flags/finetune_cnn_digits.flags
 
 # $(call need,CODE,REMEDY) stops with one line unless Python runs CODE
@@ -44,7 +47,7 @@ define CHECK
 @$(call need,$(VENV_WORKS),$(OTHER_VENV)):
 endef
 
-.PHONY: demo test test-slow lint lock clean check-python again
+.PHONY: demo test test-slow bench lint lock clean check-python again
 
 demo: .venv/.installed
 	@.venv/bin/keras-ptft run $(RECIPES)
@@ -54,6 +57,14 @@ test: .venv/.installed
 
 test-slow: .venv/.installed
 	@.venv/bin/python -m pytest -m slow $(ARGS)
+
+# The CPU build is asked for by name: the plain one may bring gigabytes of
+# CUDA. Once it is there, the extra adds only the rest of what it needs.
+bench: .venv/.installed
+	@.venv/bin/python -c "import torch" 2>/dev/null \
+	|| $(PIP) --no-deps "$(TORCH)+cpu" 2>/dev/null || true
+	@$(PIP) $(TORCH)
+	@.venv/bin/python -m benchmarks $(ARGS)
 
 lint: .venv/.installed
 	@.venv/bin/ruff check .

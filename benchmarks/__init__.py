@@ -1,0 +1,1 @@
+"""The same work done by ours, by plain Keras and by PyTorch."""
