@@ -39,7 +39,10 @@ class History(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         seconds = time.perf_counter() - self._start
-        rate = float(self.model.optimizer.learning_rate)
+        # on replicas the rate is a variable that has no float of its own
+        rate = float(
+            keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
+        )
         scores = {name: float(value) for name, value in (logs or {}).items()}
         self.rows.append(
             {"epoch": epoch + 1, **scores, "learning_rate": rate}
