@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.keras_models import encoder, mobilenet_base
 from benchmarks.material import CLASSES
-from benchmarks.work import BATCH_SIZE, Outcome, Watch, Work
+from benchmarks.work import BATCH_SIZE, Outcome, Watch, Work, read_epochs
 from keras_ptft import parts
 from keras_ptft.config import Config
 from keras_ptft.data.arrays import ArraySource
@@ -64,17 +64,10 @@ def folder(work: Work) -> Outcome:
             source, unweighted, batch_size=BATCH_SIZE, seed=work.seed
         )
     )
-    outcome, whole = Outcome(), Watch()
-    for _ in range(work.epochs):
-        epoch = Watch()
-        means = [
-            next(batches)[0].numpy().mean()
-            for _ in range(len(source) // BATCH_SIZE)
-        ]
-        outcome.seconds.append(epoch.seconds())
-        outcome.losses.append(float(np.mean(means)))
-    outcome.total = whole.seconds()
-    return outcome
+    steps = len(source) // BATCH_SIZE
+    return read_epochs(
+        lambda: (next(batches)[0] for _ in range(steps)), work.epochs
+    )
 
 
 def transformer(work: Work, jit_compile: str = "auto") -> Outcome:

@@ -8,7 +8,7 @@ from keras import layers
 
 from benchmarks.keras_models import encoder, mobilenet_base
 from benchmarks.material import CLASSES
-from benchmarks.work import BATCH_SIZE, Outcome, Watch, Work
+from benchmarks.work import BATCH_SIZE, Outcome, Watch, Work, read_epochs
 
 
 class _Epochs(keras.callbacks.Callback):
@@ -75,14 +75,7 @@ def folder(work: Work) -> Outcome:
         seed=work.seed,
         verbose=False,
     )
-    outcome, whole = Outcome(), Watch()
-    for _ in range(work.epochs):
-        epoch = Watch()
-        means = [images.numpy().mean() for images, _ in batches]
-        outcome.seconds.append(epoch.seconds())
-        outcome.losses.append(float(np.mean(means)))
-    outcome.total = whole.seconds()
-    return outcome
+    return read_epochs(lambda: (images for images, _ in batches), work.epochs)
 
 
 def transformer(work: Work) -> Outcome:

@@ -14,7 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from benchmarks.material import CLASSES
-from benchmarks.work import BATCH_SIZE, CPUS, Outcome, Watch, Work
+from benchmarks.work import BATCH_SIZE, CPUS, Outcome, Watch, Work, read_epochs
 
 Batches = Callable[[], Iterable[tuple[torch.Tensor, torch.Tensor]]]
 
@@ -54,14 +54,7 @@ def folder(work: Work, loop: str) -> Outcome:
     batches = DataLoader(
         Photos(work), batch_size=BATCH_SIZE, shuffle=True, num_workers=2
     )
-    outcome, whole = Outcome(), Watch()
-    for _ in range(work.epochs):
-        epoch = Watch()
-        means = [images.numpy().mean() for images, _ in batches]
-        outcome.seconds.append(epoch.seconds())
-        outcome.losses.append(float(np.mean(means)))
-    outcome.total = whole.seconds()
-    return outcome
+    return read_epochs(lambda: (images for images, _ in batches), work.epochs)
 
 
 def transformer(work: Work, loop: str) -> Outcome:

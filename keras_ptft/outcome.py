@@ -17,6 +17,7 @@ from keras_ptft.evidence.evaluate import classification_metrics
 from keras_ptft.evidence.report import write_report
 from keras_ptft.serving import export as exporting
 from keras_ptft.serving import predict as predicting
+from keras_ptft.serving.predictor import load_model
 from keras_ptft.training import runs
 from keras_ptft.training.clock import Clock
 from keras_ptft.transfer.features import outputs_of
@@ -41,10 +42,9 @@ def evaluate(run: str | os.PathLike, **changes: Any) -> dict[str, Any]:
         UserError: the run is not complete, or the data do not fit it.
     """
     _check_changes(changes)
-    folder, result = _complete(run)
-    config = runs.read_config(folder)
+    folder, config, result = _complete(run)
     dataset, _ = parts.load_dataset(config.replace(**changes))
-    model = load_model(folder)
+    model = load_model(folder / "model.keras")
     check_input(model, dataset.spec)
     _check_labels(folder, dataset)
     metrics = score(model, dataset.splits["test"], dataset.label_names)
@@ -73,8 +73,7 @@ def export(run: str | os.PathLike, export_to: str = "") -> pathlib.Path:
     Raises:
         UserError: the run is not complete, or the folder is not writable.
     """
-    folder, result = _complete(run)
-    config = runs.read_config(folder)
+    folder, config, result = _complete(run)
     target = export_to or config.export_to or f"saved_models/{folder.name}"
     dataset, _ = parts.load_dataset(config)
     return _export(folder, target, result, dataset)
@@ -99,11 +98,6 @@ def predict(
     if csv:
         predicting.to_csv(predictions, csv)
     return predictions
-
-
-def load_model(folder: pathlib.Path) -> keras.Model:
-    """The whole model of a run, outside any strategy."""
-    return keras.saving.load_model(folder / "model.keras", compile=False)
 
 
 def score(
@@ -134,7 +128,7 @@ def conclude(
         The whole of `result.json`, written when all else is there.
     """
     with clock("evaluate"):
-        model = load_model(folder)
+        model = load_model(folder / "model.keras")
         metrics = {
             name: score(model, dataset.splits[name], dataset.label_names)
             for name in ("validation", "test")
@@ -192,7 +186,7 @@ def _export(
     test = dataset.splits["test"]
     examples = test.gather(tf.range(min(len(test), _PROOF_EXAMPLES)))
     exported = exporting.export(
-        load_model(folder),
+        load_model(folder / "model.keras"),
         target,
         label_names=dataset.label_names,
         examples=examples.numpy(),
@@ -245,10 +239,10 @@ def _check_labels(folder: pathlib.Path, dataset: Dataset) -> None:
         )
 
 
-def _complete(run: str | os.PathLike) -> tuple[pathlib.Path, dict[str, Any]]:
-    folder = pathlib.Path(run)
-    if not (folder / "flags.flags").exists():
-        raise UserError(f"{run} is not a run folder: give one, as runs/NAME.")
+def _complete(
+    run: str | os.PathLike,
+) -> tuple[pathlib.Path, Config, dict[str, Any]]:
+    folder, config = pathlib.Path(run), runs.read_config(run)
     if not runs.is_complete(folder):
         raise UserError(f"The run in {run} is not complete: run it to its end.")
-    return folder, files.read_json(folder / "result.json")
+    return folder, config, files.read_json(folder / "result.json")

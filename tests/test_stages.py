@@ -259,3 +259,12 @@ def test_half_precision_is_exported_whole():
     assert model_of("second").get_layer("conv2_conv").compute_dtype == (
         "bfloat16"
     )
+
+
+@pytest.mark.parametrize("command", ["evaluate", "export"])
+def test_a_damaged_model_is_told_in_one_line(command):
+    first()
+    with open("runs/first/model.keras", "r+b") as file:
+        file.truncate(1000)
+    with pytest.raises(UserError, match=r"Cannot read the model .*\.keras"):
+        getattr(keras_ptft, command)("runs/first")

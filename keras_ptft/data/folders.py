@@ -11,12 +11,11 @@ import tensorflow as tf
 from keras_ptft.data.arrays import content_hash
 from keras_ptft.data.dataset import Dataset, Loading
 from keras_ptft.data.splits import split_test
-from keras_ptft.data.transforms import decode_image, decode_pixels
+from keras_ptft.data.transforms import IMAGES, decode_image, decode_pixels
 from keras_ptft.errors import UserError
 
 logger = logging.getLogger("keras_ptft")
 
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 _SIZE = 224
 _Files = tuple[list[pathlib.Path], np.ndarray]
 
@@ -145,7 +144,7 @@ def _images(root: pathlib.Path) -> list[pathlib.Path]:
         (
             path
             for path in found
-            if path.suffix.lower() in _SUFFIXES
+            if path.suffix.lower() in IMAGES
             and not any(part.startswith(".") for part in path.parts)
             and (root / path).is_file()
         ),
@@ -153,7 +152,7 @@ def _images(root: pathlib.Path) -> list[pathlib.Path]:
     )
     if root.is_dir() and not images:
         raise UserError(
-            f"Class folder {root} has no images ({', '.join(_SUFFIXES)}): "
+            f"Class folder {root} has no images ({', '.join(IMAGES)}): "
             "add some or remove it."
         )
     return [root / path for path in images]

@@ -2,6 +2,9 @@
 
 import tensorflow as tf
 
+# the files that `decode_pixels` reads, by the end of their names
+IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
+
 
 def decode_pixels(encoded: tf.Tensor, channels: int) -> tf.Tensor:
     """Decodes a JPEG, PNG, BMP or GIF (its first frame) at its own size.

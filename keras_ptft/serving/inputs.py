@@ -10,10 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.data.transforms import decode_image
+from keras_ptft.data.transforms import IMAGES, decode_image
 from keras_ptft.errors import UserError
-
-IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 
 Batch = tuple[list[str], np.ndarray]
 

@@ -92,11 +92,20 @@ def load_predictor(path: str | os.PathLike) -> Predictor:
     )
 
 
-def _from_keras(path: pathlib.Path) -> Predictor:
+def load_model(path: str | os.PathLike) -> keras.Model:
+    """Reads a model that a run saved, outside any strategy.
+
+    Raises:
+        UserError: the file cannot be read, or carries code.
+    """
     try:
-        model = keras.saving.load_model(path, compile=False)
+        return keras.saving.load_model(path, compile=False)
     except _UNREADABLE as error:
-        raise UserError(_unreadable(path, error)) from error
+        raise UserError(_unreadable(pathlib.Path(path), error)) from error
+
+
+def _from_keras(path: pathlib.Path) -> Predictor:
+    model = load_model(path)
     image = model.inputs[0]
     spec = tf.TensorSpec(image.shape[1:], image.dtype, image.name)
 

@@ -90,7 +90,7 @@ class TrainingLoop(keras.Model):
         total, loss = None, 0.0
         for part in self._parts(data):
             # the activations of one part at a time
-            with tf.control_dependencies(_present(total or [])):
+            with tf.control_dependencies(present(total or [])):
                 inputs, targets, weights = part
                 if self.prefix is not None:
                     inputs = self.prefix(inputs, training=False)
@@ -185,7 +185,8 @@ class TrainingLoop(keras.Model):
             score.update_state(targets, outputs, sample_weight=weights)
 
 
-def _present(gradients: list) -> list[tf.Tensor]:
+def present(gradients: list) -> list[tf.Tensor]:
+    """Those of some gradients that there are: unused variables have None."""
     return [gradient for gradient in gradients if gradient is not None]
 
 

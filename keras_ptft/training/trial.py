@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
-from keras_ptft.training.loop import TrainingLoop
+from keras_ptft.training.loop import TrainingLoop, present
 from keras_ptft.training.plan import Plan
 
 # compiling takes a second or more, which a short training never earns back
@@ -71,9 +71,8 @@ def _step_seconds(loop: TrainingLoop, batches: tf.data.Dataset) -> float:
 
     def backward(data):
         gradients, loss = loop.backward(data)
-        used = [g for g in gradients if g is not None]
         # or TensorFlow would leave out what nobody asks for
-        with tf.control_dependencies(used):
+        with tf.control_dependencies(present(gradients)):
             return tf.identity(loss)
 
     @tf.function
@@ -94,13 +93,11 @@ def _step_seconds(loop: TrainingLoop, batches: tf.data.Dataset) -> float:
 
 @contextlib.contextmanager
 def _restored(loop: TrainingLoop) -> Iterator[None]:
-    """Puts back what a pass moves: batch statistics, seeds, metrics."""
-    trained = {id(variable) for variable in loop.model.trainable_variables}
-    moving = [v for v in loop.model.variables if id(v) not in trained]
+    """Puts back what a pass moves in the model: statistics and seeds."""
+    moving = loop.model.non_trainable_variables
     before = [variable.numpy() for variable in moving]
     try:
         yield
     finally:
         for variable, value in zip(moving, before, strict=True):
             variable.assign(value)
-        loop.reset_metrics()

@@ -33,10 +33,10 @@ def fingerprint(model: keras.Model) -> str:
     loaded.
     """
     digest = hashlib.blake2b(digest_size=16)
-    weights = {weight.path for weight in model.weights}
-    for path, value in sorted(fingerprints(model).items()):
-        if path in weights:
-            digest.update(f"{path}={value}\n".encode())
+    for weight in model.weights:
+        value = keras.ops.convert_to_numpy(weight)
+        digest.update(f"{weight.path} {value.shape} {value.dtype}\n".encode())
+        digest.update(value.tobytes())
     return digest.hexdigest()
 
 

@@ -22,6 +22,7 @@ from keras_ptft import data, files
 from keras_ptft.data.dataset import Source, fingerprint
 from keras_ptft.data.views import Augmented
 from keras_ptft.errors import UserError
+from keras_ptft.transfer import audit
 
 _LOG = logging.getLogger("keras_ptft")
 
@@ -43,11 +44,7 @@ def keys_of(prefix: keras.Model, sources: Iterable[Source]) -> list[str]:
     """
     digest = hashlib.blake2b(digest_size=16)
     facts = keras.__version__, tf.__version__, _data_room(), prefix.to_json()
-    digest.update(f"{facts}\n".encode())
-    for weight in prefix.weights:
-        value = keras.ops.convert_to_numpy(weight)
-        digest.update(f"{weight.path} {value.shape} {value.dtype}\n".encode())
-        digest.update(value.tobytes())
+    digest.update(f"{facts} {audit.fingerprint(prefix)}\n".encode())
     return [_key(digest.copy(), source) for source in sources]
 
 

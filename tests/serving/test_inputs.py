@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_ptft.data.transforms import IMAGES
 from keras_ptft.errors import UserError
-from keras_ptft.serving.inputs import IMAGES, input_batches, read_inputs
+from keras_ptft.serving.inputs import input_batches, read_inputs
 
 IMAGE = tf.TensorSpec((8, 8, 1), tf.uint8, "image")
 COLOUR = tf.TensorSpec((8, 8, 3), tf.uint8, "image")
