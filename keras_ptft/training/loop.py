@@ -130,16 +130,24 @@ class TrainingLoop(keras.Model):
         if self.train_function is not None and not force:
             return
 
-        @tf.function
+        # AutoGraph would take half a second to rewrite all that is called
+        @tf.function(autograph=False)
         def train_function(iterator):
-            done = self.step % self.steps_per_epoch
-            calls = self._steps_left(self.steps_per_epoch - done)
-            for _ in tf.range(calls):
-                if self.failed_step < 0:
-                    loss = self._on_replicas(self.train_step, iterator)
-                    if not tf.math.is_finite(loss):
-                        self.failed_step.assign(self.step)
-                    self.step.assign_add(1)
+            left = self.steps_per_epoch - self.step % self.steps_per_epoch
+            last = self.step + self._steps_a_call(left)
+
+            def going(_):
+                return (self.step < last) & (self.failed_step < 0)
+
+            def body(number):
+                loss = self._on_replicas(self.train_step, iterator)
+                passed = tf.constant(-1, tf.int64)
+                failed = tf.where(tf.math.is_finite(loss), passed, self.step)
+                self.failed_step.assign(failed)
+                self.step.assign_add(1)
+                return (number + 1,)
+
+            tf.while_loop(going, body, (0,))
             return self.get_metrics_result()
 
         self.train_function = train_function
@@ -148,13 +156,18 @@ class TrainingLoop(keras.Model):
         if self.test_function is not None and not force:
             return
 
-        @tf.function
+        @tf.function(autograph=False)
         def test_function(iterator):
-            strategy = self.distribute_strategy
-            batches = self._eval_epoch_iterator.num_batches
-            for _ in tf.range(self._steps_left(batches - self.evaluated)):
-                strategy.run(self.test_step, args=(next(iterator),))
+            left = self._eval_epoch_iterator.num_batches - self.evaluated
+            last = self.evaluated + self._steps_a_call(left)
+
+            def body(number):
+                batch = next(iterator)
+                self.distribute_strategy.run(self.test_step, args=(batch,))
                 self.evaluated.assign_add(1)
+                return (number + 1,)
+
+            tf.while_loop(lambda _: self.evaluated < last, body, (0,))
             return self.get_metrics_result()
 
         self.test_function = test_function
@@ -174,7 +187,7 @@ class TrainingLoop(keras.Model):
             for tensors in zip(*split, strict=True)
         ]
 
-    def _steps_left(self, left: tf.Tensor) -> tf.Tensor:
+    def _steps_a_call(self, left: tf.Tensor) -> tf.Tensor:
         return tf.minimum(
             tf.cast(self.plan.steps_per_execution, left.dtype), left
         )

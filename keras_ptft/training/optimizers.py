@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from keras_ptft.errors import UserError, check_range
 from keras_ptft.registry import lookup
+from keras_ptft.training import fused
 
 Schedule = keras.optimizers.schedules.LearningRateSchedule
 
@@ -25,9 +26,7 @@ def sgd(
         nesterov: look ahead by the momentum first.
     """
     check_range("momentum", momentum, 0.0, 1.0)
-    return keras.optimizers.SGD(
-        learning_rate, momentum=momentum, nesterov=nesterov
-    )
+    return fused.SGD(learning_rate, momentum=momentum, nesterov=nesterov)
 
 
 def adam(
@@ -48,7 +47,7 @@ def adam(
     check_range("beta_1", beta_1, 0.0, 1.0)
     check_range("beta_2", beta_2, 0.0, 1.0)
     check_range("epsilon", epsilon, 0.0)
-    return keras.optimizers.Adam(
+    return fused.Adam(
         learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon
     )
 
@@ -76,7 +75,7 @@ def adamw(
     check_range("beta_1", beta_1, 0.0, 1.0)
     check_range("beta_2", beta_2, 0.0, 1.0)
     check_range("epsilon", epsilon, 0.0)
-    optimizer = keras.optimizers.AdamW(
+    optimizer = fused.AdamW(
         learning_rate,
         weight_decay=weight_decay,
         beta_1=beta_1,

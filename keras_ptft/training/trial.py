@@ -75,7 +75,7 @@ def _step_seconds(loop: TrainingLoop, batches: tf.data.Dataset) -> float:
         with tf.control_dependencies(present(gradients)):
             return tf.identity(loss)
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(data):
         parts = strategy.run(backward, args=(data,))
         return strategy.reduce("SUM", parts, axis=None)

@@ -137,7 +137,9 @@ def _parts(
     model: keras.Model, source: Source, batch_size: int = 256
 ) -> Iterator[np.ndarray]:
     """A model's outputs, some examples at a time."""
-    infer = tf.function(lambda inputs: model(inputs, training=False))
+    infer = tf.function(
+        lambda inputs: model(inputs, training=False), autograph=False
+    )
     left = len(source)
     batches = evaluation_batches(
         source, unweighted, batch_size=min(batch_size, max(left, 1))

@@ -86,7 +86,7 @@ def test_every_optimizer_has_a_case():
 def test_optimizer(name):
     text, kind = OPTIMIZER_CASES[name]
     optimizer = make(text, clip_norm=2.0)
-    assert type(optimizer) is kind
+    assert isinstance(optimizer, kind)
     assert optimizer.global_clipnorm == 2.0
     settings = lookup(OPTIMIZERS, text, "optimizer").kwargs
     for setting, value in settings.items():
