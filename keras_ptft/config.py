@@ -73,9 +73,16 @@ class Config:
     on_leak: str = setting(
         "fail",
         "data",
-        "fine-tuning examples found in the test split too: stop, drop them "
-        "from training, or warn",
+        "examples that stand in two splits: fail stops a fine-tuning and "
+        "warns in pretraining, drop takes them out of training and "
+        "validation; near copies are dropped or warned of, and stop nothing",
         choices=("fail", "drop", "warn"),
+    )
+    near_copies: bool = setting(
+        True,
+        "data",
+        "also look for images that were encoded, sized or lit anew in another "
+        "split",
     )
     augment: str = setting("none", "data", "random changes to training images")
 
@@ -165,6 +172,15 @@ class Config:
         "keep the best weights; 0: never",
         low=0,
     )
+    checkpoint_every: str = setting(
+        "epoch",
+        "training",
+        "save everything, to go on from there: epoch (once a second at "
+        "most), never, steps as 500 or seconds as 60s",
+    )
+    keep_checkpoints: int = setting(
+        2, "training", "latest checkpoints that stay, beside the best", low=1
+    )
 
     seed: int = setting(
         0, "machine", "seed of everything random", low=0, high=2**31 - 1
@@ -175,8 +191,10 @@ class Config:
     strategy: str = setting(
         "auto",
         "machine",
-        "tf.distribute strategy",
-        choices=("auto", "one_device", "mirrored"),
+        "tf.distribute strategy: auto takes the workers of TF_CONFIG, or "
+        "else all GPUs of this machine; multi_worker finds workers by "
+        "TF_CONFIG, KERAS_PTFT_HOSTS or Slurm, tpu a TPU by TPU_NAME",
+        choices=("auto", "one_device", "mirrored", "multi_worker", "tpu"),
     )
     jit_compile: str = setting(
         "auto",

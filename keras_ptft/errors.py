@@ -1,7 +1,11 @@
-"""The one error that a user can mend."""
+"""Errors that a user can mend, and stopping on request."""
 
 import math
+import re
 from collections.abc import Sequence
+
+# what ends a line or moves a terminal's cursor
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class UserError(Exception):
@@ -9,12 +13,33 @@ class UserError(Exception):
 
     The message is one line that says what was expected, what came instead
     and what to do. The command line prints it alone and exits with code 2.
+    Line breaks and other control characters, as a file's name may have
+    them, are written as escapes.
 
     Example:
 
     >>> str(UserError("--epochs must be at least 1, got 0: raise it."))
     '--epochs must be at least 1, got 0: raise it.'
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_CONTROLS.sub(_escaped, message))
+
+
+class DiskError(UserError):
+    """A file cannot be written or removed; what is there already stays."""
+
+
+class Stopped(KeyboardInterrupt):
+    """A training ended on request; its checkpoint goes on from there.
+
+    Attributes:
+        signum: number of the signal that asked for it.
+    """
+
+    def __init__(self, message: str, signum: int) -> None:
+        super().__init__(message)
+        self.signum = signum
 
 
 def check_range(
@@ -53,3 +78,7 @@ def check_each(setting: str, values: Sequence[int], low: int) -> None:
                 f"Setting {setting!r} must be whole numbers, got {value!r}."
             )
         check_range(setting, value, low)
+
+
+def _escaped(found: re.Match) -> str:
+    return repr(found[0])[1:-1]

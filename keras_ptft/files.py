@@ -4,10 +4,13 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
-from keras_ptft.errors import UserError
+from keras_ptft.errors import DiskError, UserError
+
+_PARTIAL = re.compile(r"\.partial-(\d{1,9})-.+")
 
 
 def check_folder(path: str, setting: str) -> None:
@@ -27,26 +30,70 @@ def check_folder(path: str, setting: str) -> None:
 def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Gives a path beside `path` to write to, then renames it to `path`.
 
-    A reader, or whoever comes after a kill, finds the old file or the new
-    one. The name keeps its suffix, by which some writers choose a format.
+    A reader, or whoever comes after a kill or a power cut, finds the old
+    file or the new one. The name keeps its suffix, by which some writers
+    choose a format.
 
     Raises:
-        UserError: the folder or the file cannot be written.
+        DiskError: the folder or the file cannot be written.
     """
     path = pathlib.Path(path)
     partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
+        _flush(partial)
         os.replace(partial, path)
+        _flush(path.parent)
     except OSError as error:
-        raise UserError(
+        raise DiskError(
             f"Cannot write {path}: {error.strerror or error}. "
             "Choose a folder with write permission and free space."
         ) from error
     finally:
         with contextlib.suppress(OSError):
             partial.unlink()
+
+
+def remove_leftovers(folder: str | os.PathLike) -> None:
+    """Removes what killed processes were writing in a folder.
+
+    That is for folders that one process writes to at a time: whether a
+    process lives on another machine cannot be seen.
+    """
+    for path in pathlib.Path(folder).glob(".partial-*"):
+        match = _PARTIAL.fullmatch(path.name)
+        if match and not is_busy(int(match[1])):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def is_busy(pid: int) -> bool:
+    """Whether another process of this number runs on this machine.
+
+    A container that is started again gives a program the number it had.
+    """
+    if pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _flush(path: pathlib.Path) -> None:
+    """Waits until a file, or the names in a folder, are on the disk."""
+    if os.name == "nt":
+        # folders cannot be opened there, nor files that are read alone
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

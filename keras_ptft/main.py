@@ -12,15 +12,18 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import partial
 from typing import Any
 
 from absl import flags
 
+from keras_ptft import launch as launching
 from keras_ptft import usage
 from keras_ptft.config import FIELDS, Config
-from keras_ptft.errors import UserError
+from keras_ptft.errors import Stopped, UserError
+
+_JOINING = {"multi_worker", "tpu"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,7 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after the program's name; None: the process's own.
 
     Returns:
-        The exit code: 0, 2 for what the user can mend, 130 if interrupted.
+        The exit code: 0, 2 for what the user can mend, 130 if interrupted,
+        143 if terminated.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
@@ -42,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"keras-ptft: {error}", file=sys.stderr)
         return 2
+    except Stopped as stop:
+        print(f"keras-ptft: {stop}", file=sys.stderr)
+        return 128 + stop.signum
     except KeyboardInterrupt:
         print("keras-ptft: interrupted.", file=sys.stderr)
         return 130
@@ -50,6 +57,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # flush would complain of it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except Exception as error:
+        if (line := usage.limit(error)) is None:
+            raise
+        print(f"keras-ptft: {line}", file=sys.stderr)
+        return 2
 
 
 def _dispatch(words: list[str]) -> int:
@@ -69,8 +81,7 @@ def _dispatch(words: list[str]) -> int:
         return 0
     logging.basicConfig(format="%(message)s", stream=sys.stdout)
     logging.getLogger("keras_ptft").setLevel(logging.INFO)
-    COMMANDS[command](words[1:])
-    return 0
+    return COMMANDS[command](words[1:]) or 0
 
 
 def run(words: list[str]) -> None:
@@ -90,7 +101,7 @@ def run(words: list[str]) -> None:
                 f"{positional[0]!r}: correct it."
             )
         configs.append(Config(**present))
-    stages = _load("stages")
+    stages = _load("stages", {config.strategy for config in configs})
     for config in configs:
         # a mistake in the last one must not wait for the first
         stages.parts.check(config)
@@ -98,7 +109,8 @@ def run(words: list[str]) -> None:
     for config in configs:
         stage = stages.finetune if config.init_from else stages.pretrain
         rows += stage(config)["comparison"]
-    _print_table(rows)
+    if stages.is_chief(config):
+        _print_table(rows)
 
 
 def train(stage: str, words: list[str]) -> None:
@@ -106,8 +118,10 @@ def train(stage: str, words: list[str]) -> None:
     present, positional = _parse(words)
     _expect(stage, positional, 0)
     config = Config(**present)
-    stages = _load("stages")
-    _print_table(getattr(stages, stage)(config)["comparison"])
+    stages = _load("stages", {config.strategy})
+    rows = getattr(stages, stage)(config)["comparison"]
+    if stages.is_chief(config):
+        _print_table(rows)
 
 
 def evaluate(words: list[str]) -> None:
@@ -152,6 +166,14 @@ def describe(words: list[str]) -> None:
     print(described.row(words[0]) if words else described.tables())
 
 
+def launch(words: list[str]) -> int:
+    """Starts a command in several processes that train together."""
+    split = words.index("--") if "--" in words else len(words)
+    present, positional = _parse(words[:split], launching.JOB_FIELDS)
+    _expect("launch [--workers=N] -- COMMAND", positional, 0)
+    return launching.launch(launching.Job(**present), words[split + 1 :])
+
+
 COMMANDS = {
     "run": run,
     "pretrain": partial(train, "pretrain"),
@@ -160,31 +182,39 @@ COMMANDS = {
     "predict": predict,
     "export": export,
     "describe": describe,
+    "launch": launch,
 }
 
 
-def _parse(words: list[str]) -> tuple[dict[str, Any], list[str]]:
+def _parse(
+    words: list[str], fields: Mapping[str, Any] = FIELDS
+) -> tuple[dict[str, Any], list[str]]:
     """Reads flags and flagfiles.
 
     Returns:
         The settings that were given, by name, and the other words.
     """
     values = flags.FlagValues()
-    for field in FIELDS.values():
+    for field in fields.values():
         _define(field, values)
     try:
-        _, *expanded = values.read_flags_from_files(["keras-ptft", *words])
+        with contextlib.redirect_stderr(io.StringIO()) as warned:
+            _, *expanded = values.read_flags_from_files(["keras-ptft", *words])
+        if warned.getvalue():
+            raise UserError(usage.circular(words))
         _check_comments(set(expanded) - set(words))
         _, *positional = values(["keras-ptft", *expanded])
     except flags.UnrecognizedFlagError as error:
-        raise UserError(usage.unknown_setting(error.flagname)) from error
+        raise UserError(
+            usage.unknown_setting(error.flagname, fields)
+        ) from error
     except flags.CantOpenFlagFileError as error:
         raise UserError(usage.unreadable(error.__context__)) from error
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(usage.unreadable(error)) from error
     except flags.Error as error:
-        raise UserError(usage.wrong_value(str(error))) from error
-    present = {n: values[n].value for n in FIELDS if values[n].present}
+        raise UserError(usage.wrong_value(str(error), fields)) from error
+    present = {n: values[n].value for n in fields if values[n].present}
     return present, positional
 
 
@@ -225,19 +255,22 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     print(f"\n{format_table(rows)}")
 
 
-def _load(module: str) -> Any:
+def _load(module: str, strategies: Set[str] = frozenset()) -> Any:
     """A module of ours that needs TensorFlow, imported without its chatter.
 
     That is written by C++ before any setting can silence it, and again when
     the devices are first looked at, and says nothing wrong. So the stream
     itself is set aside; should the import fail, all of it is shown.
+    Strategies that join other machines must find the devices untouched.
     """
     level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if level in ("0", "1"):
         return importlib.import_module(f"keras_ptft.{module}")
     with _stderr_aside():
         loaded = importlib.import_module(f"keras_ptft.{module}")
-        importlib.import_module("tensorflow").config.list_logical_devices()
+        if not strategies & _JOINING and "TF_CONFIG" not in os.environ:
+            config = importlib.import_module("tensorflow").config
+            config.list_logical_devices()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     return loaded
 

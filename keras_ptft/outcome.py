@@ -12,14 +12,16 @@ import tensorflow as tf
 from keras_ptft import files, parts
 from keras_ptft.config import FIELDS, Config
 from keras_ptft.data.dataset import Dataset, Source
+from keras_ptft.data.overlaps import ShownPair
 from keras_ptft.errors import UserError
 from keras_ptft.evidence.evaluate import classification_metrics
-from keras_ptft.evidence.report import write_report
+from keras_ptft.evidence.report import Leakage, write_report
+from keras_ptft.models.saved import load_model
 from keras_ptft.serving import export as exporting
 from keras_ptft.serving import predict as predicting
-from keras_ptft.serving.predictor import load_model
 from keras_ptft.training import runs
 from keras_ptft.training.clock import Clock
+from keras_ptft.transfer.audit import fingerprint
 from keras_ptft.transfer.features import outputs_of
 from keras_ptft.transfer.loading import check_input
 
@@ -76,7 +78,8 @@ def export(run: str | os.PathLike, export_to: str = "") -> pathlib.Path:
     folder, config, result = _complete(run)
     target = export_to or config.export_to or f"saved_models/{folder.name}"
     dataset, _ = parts.load_dataset(config)
-    return _export(folder, target, result, dataset)
+    model = load_model(folder / "model.keras")
+    return _export(folder, model, target, result, dataset)
 
 
 def predict(
@@ -114,6 +117,7 @@ def conclude(
     dataset: Dataset,
     result: dict[str, Any],
     clock: Clock,
+    shown: Sequence[ShownPair] = (),
 ) -> dict[str, Any]:
     """Scores what was saved, reports it, and exports it if asked.
 
@@ -123,6 +127,7 @@ def conclude(
         dataset: the data set of the run.
         result: what the stage has to say.
         clock: where its seconds went.
+        shown: images that stand in two splits, for the report.
 
     Returns:
         The whole of `result.json`, written when all else is there.
@@ -143,8 +148,8 @@ def conclude(
         settings={name: str(getattr(config, name)) for name in FIELDS},
         history=result["history"],
         metrics=metrics["test"],
-        label_names=dataset.label_names,
         comparison=result["comparison"],
+        leaks=Leakage(result["leaks"], shown),
     )
     files.write_json(folder / "result.json", result)
     return publish(folder, config, result, dataset)
@@ -174,23 +179,45 @@ def publish(
             *(folder, done["path"], folder),
         )
         return result
+    model = load_model(folder / "model.keras")
+    # a kill may come between publishing a version and noting it
+    known = exporting.find_export(config.export_to, _source(folder, model))
+    if known is not None:
+        _note_export(folder, config.export_to, result, known)
+        return result
     if dataset is None:
         dataset, _ = parts.load_dataset(config)
-    _export(folder, config.export_to, result, dataset)
+    _export(folder, model, config.export_to, result, dataset)
     return result
 
 
 def _export(
-    folder: pathlib.Path, target: str, result: dict, dataset: Dataset
+    folder: pathlib.Path,
+    model: keras.Model,
+    target: str,
+    result: dict,
+    dataset: Dataset,
 ) -> pathlib.Path:
     test = dataset.splits["test"]
     examples = test.gather(tf.range(min(len(test), _PROOF_EXAMPLES)))
     exported = exporting.export(
-        load_model(folder / "model.keras"),
+        model,
         target,
         label_names=dataset.label_names,
         examples=examples.numpy(),
+        source=_source(folder, model),
     )
+    _note_export(folder, target, result, exported)
+    return exported.path
+
+
+def _source(folder: pathlib.Path, model: keras.Model) -> dict[str, str]:
+    return {"run": folder.name, "weights": fingerprint(model)}
+
+
+def _note_export(
+    folder: pathlib.Path, target: str, result: dict, exported: exporting.Export
+) -> None:
     result["export"] = {
         "base": target,
         "path": str(exported.path),
@@ -199,7 +226,6 @@ def _export(
     }
     files.write_json(folder / "result.json", result)
     _LOG.info("Exported %s.", exported.path)
-    return exported.path
 
 
 def _comparison(name: str, result: dict[str, Any]) -> list[dict[str, Any]]:

@@ -11,12 +11,16 @@ import dataclasses
 import difflib
 import inspect
 import re
+import reprlib
 import types
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, get_args, get_origin
 
 from keras_ptft.errors import UserError
+
+# sizes and counts of TensorFlow end here
+_LARGEST = 2**31
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,10 +169,13 @@ def _checked(value: Any, parameter: inspect.Parameter, label: str) -> Any:
         return value
     try:
         return _fit(value, wanted)
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError) as error:
+        kind = type_text(wanted)
+        if isinstance(error, OverflowError) and wanted is not float:
+            kind += " below 2,147,483,648"
         raise UserError(
-            f"Setting {parameter.name!r} of {label} must be "
-            f"{type_text(wanted)}, got {value!r}."
+            f"Setting {parameter.name!r} of {label} must be {kind}, got "
+            f"{_shown(value)}."
         ) from None
 
 
@@ -185,7 +192,17 @@ def _fit(value: Any, wanted: Any) -> Any:
         pairs = zip(value, kinds, strict=True)
         return tuple(_fit(*pair) for pair in pairs)
     elif type(value) is wanted:
+        if type(value) is int and abs(value) >= _LARGEST:
+            raise OverflowError
         return value
     elif wanted is float and type(value) is int:
         return float(value)
-    raise TypeError(f"{value!r} is no {wanted}")
+    raise TypeError(f"no {wanted}")
+
+
+def _shown(value: Any) -> str:
+    """A value as the user reads it, cut where it gets long."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:
+        return "a number of more than 4,300 digits"

@@ -52,15 +52,24 @@ def check(field: dataclasses.Field, value: Any) -> None:
         )
     if field.type is str:
         # a flagfile holds a line a setting, read without the space around it
-        if len(value.splitlines()) > 1 or value != value.strip():
+        lines = value.splitlines()
+        if len(lines) > 1 or value != value.strip() or "\0" in value:
             raise UserError(
-                f"--{field.name} must be one line without space at its ends, "
-                f"got {value!r}."
+                f"--{field.name} must be one line of text without space at "
+                f"its ends, got {value!r}."
             )
     elif not limits["low"] <= value <= min(limits["high"], _LARGEST):
         raise UserError(
-            f"--{field.name} must be {_range(limits)}, got {value}."
+            f"--{field.name} must be {_range(limits)}, got {_shown(value)}."
         )
+
+
+def _shown(value: float) -> str:
+    try:
+        return str(value)
+    except ValueError:
+        # Python writes no longer ones
+        return "a number of more than 4,300 digits"
 
 
 def _range(limits: Any) -> str:

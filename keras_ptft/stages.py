@@ -5,27 +5,54 @@ export. `parts` makes what it needs from the settings; `outcome` scores and
 publishes what it made.
 """
 
+import functools
 import logging
 import pathlib
 import re
+from collections.abc import Callable
 from typing import Any
 
 import keras
 
-from keras_ptft import parts
+from keras_ptft import parts, trainer
 from keras_ptft.config import Config
 from keras_ptft.data.dataset import Dataset
 from keras_ptft.errors import UserError
 from keras_ptft.outcome import conclude, publish, score
 from keras_ptft.training import runs, runtime
 from keras_ptft.training.clock import Clock
+from keras_ptft.training.workplace import workplace
 from keras_ptft.transfer import audit, loading
 from keras_ptft.transfer.cut import split
 
 _LOG = logging.getLogger("keras_ptft")
 
+_Stage = Callable[[Config], dict[str, Any]]
+
+
+def is_chief(config: Config) -> bool:
+    """Whether this process writes and speaks for all workers of a job."""
+    return runtime.is_chief(runtime.strategy(config.strategy))
+
+
+def _in_every_worker(stage: _Stage) -> _Stage:
+    """Makes a stage run in each worker of a job, and the chief write."""
+
+    @functools.wraps(stage)
+    def wrapped(config: Config) -> dict[str, Any]:
+        # before TensorFlow does anything else, and after what needs none
+        strategy = runtime.strategy(config.strategy)
+        folder = _folder(stage.__name__, config)
+        with workplace(strategy, folder) as runs_dir:
+            if not runtime.is_chief(strategy):
+                config = config.replace(runs_dir=str(runs_dir), export_to="")
+            return stage(config)
+
+    return wrapped
+
 
 @runtime.restoring_precision
+@_in_every_worker
 def pretrain(config: Config) -> dict[str, Any]:
     """Trains a backbone and a head from random weights.
 
@@ -51,25 +78,29 @@ def pretrain(config: Config) -> dict[str, Any]:
     parts.prepare(config)
 
     with clock("data"):
-        dataset, leaks = parts.load_dataset(config, on_leak="warn")
+        # what stands in two splits matters when the weights are used
+        on_leak = "drop" if config.on_leak == "drop" else "warn"
+        dataset, leaks = parts.load_dataset(config, on_leak)
     with clock("build"), runtime.strategy(config.strategy).scope():
         objective = parts.make_objective(config, dataset)
         backbone = parts.build_backbone(config, dataset)
         model = parts.add_head(backbone, objective)
-    with runs.claimed(folder, config), clock("train"):
-        parts.record(folder, dataset)
-        training = parts.train(
+    origin = parts.origin(dataset)
+    with runs.claimed(folder, config, origin), clock("train"):
+        parts.record(folder, dataset, leaks)
+        training = trainer.train(
             config, model, objective, dataset.splits, folder=folder
         )
     with clock("save"):
         runs.save_model(folder / "backbone.keras", backbone)
         runs.save_model(folder / "model.keras", model)
 
-    result = {"stage": "pretrain", "leaks": leaks, **training}
-    return conclude(folder, config, dataset, result, clock)
+    result = {"stage": "pretrain", "leaks": leaks.as_dict(), **training}
+    return conclude(folder, config, dataset, result, clock, leaks.shown)
 
 
 @runtime.restoring_precision
+@_in_every_worker
 def finetune(config: Config) -> dict[str, Any]:
     """Trains what is not frozen of a pretrained backbone, and a new head.
 
@@ -96,7 +127,7 @@ def finetune(config: Config) -> dict[str, Any]:
     parts.prepare(config)
 
     with clock("data"):
-        dataset, leaks = parts.load_dataset(config, config.on_leak)
+        dataset, leaks = parts.load_dataset(config, config.on_leak, path)
         loading.check_input(pretrained, dataset.spec)
     with clock("build"), runtime.strategy(config.strategy).scope():
         objective = parts.make_objective(config, dataset)
@@ -109,10 +140,11 @@ def finetune(config: Config) -> dict[str, Any]:
         prefix, suffix = split(model, backbone, config.freeze)
         before = audit.fingerprints(prefix)
     with clock("features"):
-        streamed, inputs = parts.frozen_inputs(config, prefix, dataset.splits)
-    with runs.claimed(folder, config), clock("train"):
-        parts.record(folder, dataset, parent=parent)
-        training = parts.train(
+        streamed, inputs = trainer.frozen_inputs(config, prefix, dataset.splits)
+    origin = parts.origin(dataset, parent)
+    with runs.claimed(folder, config, origin), clock("train"):
+        parts.record(folder, dataset, leaks)
+        training = trainer.train(
             config, suffix, objective, inputs, prefix=streamed, folder=folder
         )
     audited = audit.audit(before, prefix)
@@ -120,15 +152,20 @@ def finetune(config: Config) -> dict[str, Any]:
         runs.save_model(folder / "backbone.keras", backbone)
         runs.save_model(folder / "model.keras", model)
 
-    result = {"stage": "finetune", "leaks": leaks, **training}
+    result = {"stage": "finetune", "leaks": leaks.as_dict(), **training}
     result |= {"transfer": transfer.as_dict(), "audit": audited}
     if config.compare_scratch:
-        result["scratch"] = _from_scratch(config, dataset, pretrained)
-    return conclude(folder, config, dataset, result, clock)
+        result["scratch"] = _from_scratch(
+            config, dataset, pretrained, folder / runs.SCRATCH
+        )
+    return conclude(folder, config, dataset, result, clock, leaks.shown)
 
 
 def _from_scratch(
-    config: Config, dataset: Dataset, pretrained: keras.Model
+    config: Config,
+    dataset: Dataset,
+    pretrained: keras.Model,
+    folder: pathlib.Path,
 ) -> dict[str, Any]:
     """Trains and scores the fine-tuned architecture from random weights."""
     _LOG.info("From scratch, on the same budget:")
@@ -139,7 +176,9 @@ def _from_scratch(
         backbone = parts.build_backbone(config, dataset, pretrained)
         model = parts.add_head(backbone, objective)
     with clock("train"):
-        training = parts.train(config, model, objective, dataset.splits)
+        training = trainer.train(
+            config, model, objective, dataset.splits, folder=folder
+        )
     metrics = score(model, dataset.splits["test"], dataset.label_names)
     return {
         "seconds": clock.seconds,

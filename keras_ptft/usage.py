@@ -3,9 +3,13 @@
 import dataclasses
 import re
 import textwrap
+from collections.abc import Mapping
 
 from keras_ptft.config import FIELDS
+from keras_ptft.launch import JOB_FIELDS
 from keras_ptft.registry import nearest
+
+Fields = Mapping[str, dataclasses.Field]
 
 # a command's words, and what it does
 _COMMANDS = {
@@ -16,6 +20,7 @@ _COMMANDS = {
     "predict": ("MODEL INPUT...", "label images, folders, arrays or tables"),
     "export": ("RUN", "publish a run's next version for TensorFlow Serving"),
     "describe": ("[NAME]", "list models, optimizers, ..., or tell of one"),
+    "launch": ("-- COMMAND...", "run COMMAND in several workers together"),
 }
 _EXAMPLES = {
     "run": "keras-ptft run flags/pretrain_cnn_digits.flags "
@@ -28,12 +33,15 @@ _EXAMPLES = {
     "predict": "keras-ptft predict runs/owls photos/ --csv=labels.csv",
     "export": "keras-ptft export runs/owls --export_to=saved_models/owls",
     "describe": "keras-ptft describe cnn",
+    "launch": "keras-ptft launch --workers=2 -- run "
+    "flags/pretrain_cnn_digits.flags",
 }
 _WORDS = {
     "RECIPE": "a file with a setting a line; init_from makes it fine-tuning",
     "RUN": "a run folder, as runs/NAME",
     "MODEL": "a run folder, a .keras file or a folder of an export",
     "INPUT": "an image, a folder of images, or a .npy, .npz or .csv file",
+    "COMMAND": "run, pretrain or finetune, with its words and settings",
     "NAME": "a row, as keras-ptft describe lists them",
 }
 _SETTINGS = """\
@@ -69,6 +77,9 @@ def command_help(command: str) -> str:
     head += f"\nFor example\n  {_EXAMPLES[command]}\n"
     if command == "describe":
         return f"{form}\n\n{head}"
+    if command == "launch":
+        form = form.replace("--", "[--setting=value]... --")
+        return f"{form}\n\n{head}\n{_groups(JOB_FIELDS)}"
     return f"{form} [--setting=value | --flagfile=FILE]...\n\n{head}\n" + (
         _settings()
     )
@@ -83,19 +94,19 @@ def unknown_command(command: str) -> str:
     return f"{problem}; there are: {', '.join(_COMMANDS)}."
 
 
-def unknown_setting(name: str) -> str:
+def unknown_setting(name: str, fields: Fields = FIELDS) -> str:
     """One line about a setting that there is not."""
     return (
-        f"Unknown setting --{name}{nearest(name, FIELDS)}: "
+        f"Unknown setting --{name}{nearest(name, fields)}: "
         "see keras-ptft --help."
     )
 
 
-def wrong_value(text: str) -> str:
+def wrong_value(text: str, fields: Fields = FIELDS) -> str:
     """One line about what absl could not read as a setting."""
     found = re.fullmatch(r"flag --(\w+)=(.*?): .*", text, re.DOTALL)
-    if found and found[1] in FIELDS:
-        kind = _KINDS.get(FIELDS[found[1]].type, "text")
+    if found and found[1] in fields:
+        kind = _KINDS.get(fields[found[1]].type, "text")
         return f"--{found[1]} must be {kind}, got {found[2]!r}."
     if found := re.fullmatch(r"Missing value for flag --(\w+)", text):
         return f"--{found[1]} needs a value: write --{found[1]}=VALUE."
@@ -112,6 +123,33 @@ def unreadable(error: OSError | UnicodeDecodeError) -> str:
     )
 
 
+def circular(words: list[str]) -> str:
+    """One line about flagfiles that read each other without end."""
+    named = [word for word in words if "flagfile" in word]
+    return (
+        f"{' '.join(named)} reads itself, maybe by way of others: take out "
+        "the line --flagfile=... that leads back."
+    )
+
+
+def limit(error: Exception) -> str | None:
+    """One line about what the machine does not give; None: another error."""
+    # TensorFlow's own error, named so that TensorFlow need not be imported
+    exhausted = type(error).__name__ == "ResourceExhaustedError"
+    if exhausted or isinstance(error, MemoryError):
+        return (
+            "This does not fit into memory: choose a smaller model, "
+            "--batch_size or --image_size, or fewer data."
+        )
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return (
+            f"{where}{error.strerror}. Check the path, its permissions and "
+            "the space there."
+        )
+    return None
+
+
 def _words(commands) -> str:
     """A line for each word that follows these commands."""
     used = " ".join(_COMMANDS[command][0] for command in commands)
@@ -120,10 +158,14 @@ def _words(commands) -> str:
 
 
 def _settings() -> str:
+    return f"{_SETTINGS}\n{_groups(FIELDS)}"
+
+
+def _groups(fields: Fields) -> str:
     groups: dict[str, list[str]] = {}
-    for field in FIELDS.values():
+    for field in fields.values():
         groups.setdefault(field.metadata["group"], []).append(_entry(field))
-    return f"{_SETTINGS}\n" + "\n".join(
+    return "\n".join(
         f"Settings: {name}\n" + "".join(entries)
         for name, entries in groups.items()
     )

@@ -3,6 +3,8 @@
 import os
 import pathlib
 import pty
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -151,7 +153,13 @@ def test_interrupted_in_a_terminal(tmp_path):
     _, errors = process.communicate()
     os.close(ours)
     assert process.returncode == 130
-    assert errors == b"keras-ptft: interrupted.\n"
+    assert re.fullmatch(
+        rb"keras-ptft: stopped after step [\d,]+, which is saved: the same "
+        rb"command goes on from there.\n",
+        errors,
+    )
+    (checkpoint, *_) = (tmp_path / "runs/long/checkpoints").iterdir()
+    assert checkpoint.name.startswith("step-")
     # a bar that moves, and no line of ours beside it
     assert "━".encode() in shown
     assert b"\r" in shown and b"epoch 1/5000" not in shown
@@ -165,7 +173,7 @@ def test_killed_and_started_again(tmp_path, caplog):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
-    await_file(tmp_path / "runs/long/history.csv", process)
+    await_file(tmp_path / "runs/long/checkpoints", process)
     process.kill()
     process.communicate()
     path = pathlib.Path("runs/long/flags.flags")
@@ -175,12 +183,42 @@ def test_killed_and_started_again(tmp_path, caplog):
     assert main.main([*LONG, *SMALL]) == 2
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("--epochs=5000", "--epochs=1"), "utf-8")
+    shutil.rmtree("runs/long/checkpoints")
     assert main.main([*LONG, *SMALL]) == 0
-    assert "runs/long was not completed: it starts again." in caplog.text
+    assert "runs/long was not completed: it goes on." in caplog.text
     rows = (tmp_path / "runs/long/history.csv").read_text().splitlines()
     assert len(rows) == 2
 
 
+@pytest.mark.slow
+def test_terminated_and_started_again(tmp_path):
+    words = [*LONG, *SMALL, "--epochs=40", "--steps_per_execution=100000"]
+    process = subprocess.Popen(
+        [*PROGRAM, *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environment(),
+    )
+    await_file(tmp_path / "runs/long/history.csv", process)
+    process.terminate()
+    _, errors = process.communicate()
+    assert process.returncode == 143
+    stopped = re.fullmatch(
+        rb"keras-ptft: stopped after step ([\d,]+), which is saved: the same "
+        rb"command goes on from there.\n",
+        errors,
+    )
+    step = int(stopped.group(1).replace(b",", b""))
+    assert main.main(words) == 0
+    result = files.read_json("runs/long/result.json")
+    assert result["resumed"] == [step] and 20 < step < 800
+    # the bits are those of a training that nobody stopped
+    assert main.main([*words, "--name=whole"]) == 0
+    whole = files.read_json("runs/whole/result.json")
+    assert whole["metrics"] == result["metrics"]
+
+
+@pytest.mark.slow
 def test_a_reader_who_leaves_is_no_error(tmp_path):
     assert main.main(["pretrain", "--name=r", *SMALL]) == 0
     np.save(tmp_path / "x.npy", np.zeros((50_000, 8, 8, 1), np.uint8))
@@ -196,6 +234,7 @@ def test_a_reader_who_leaves_is_no_error(tmp_path):
     assert process.returncode == 1
 
 
+@pytest.mark.slow
 def test_letters_that_a_terminal_lacks(monkeypatch):
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     done = program("describe", "digits")

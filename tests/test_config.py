@@ -54,6 +54,7 @@ NUMBERS = [
         "gradient_accumulation": [1, 8],
         "epochs": [1, 10**6],
         "early_stopping_patience": [0, 3],
+        "keep_checkpoints": [1, 100],
         "seed": [0, 2**31 - 1],
         "steps_per_execution": [0, 64],
     }.items()
@@ -81,6 +82,7 @@ OUTSIDE = {
     ("gradient_accumulation", 0): "at least 1",
     ("epochs", 0): "at least 1",
     ("early_stopping_patience", -1): "at least 0",
+    ("keep_checkpoints", 0): "at least 1",
     ("seed", -1): "from 0 to 2147483647",
     ("seed", 2**31): "from 0 to 2147483647",
     ("steps_per_execution", -1): "at least 0",

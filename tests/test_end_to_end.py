@@ -25,7 +25,7 @@ EXPORTS = pathlib.Path("saved_models/digits")
 FILES = {
     *("flags.flags", "environment.json", "labels.json", "history.csv"),
     *("result.json", "report.html", "backbone.keras", "model.keras"),
-    "tensorboard",
+    *("tensorboard", "checkpoints", "seen.npz"),
 }
 METRICS = {"accuracy", "loss", "precision_macro", "recall_macro", "f1_macro"}
 
@@ -78,8 +78,9 @@ def test_prints_one_table(chain):
 
 
 def test_run_folders_hold_every_file(place):
-    for folder in (PARENT, RUN):
-        assert {path.name for path in folder.iterdir()} == FILES
+    assert {path.name for path in (place / PARENT).iterdir()} == FILES
+    names = {path.name for path in (place / RUN).iterdir()}
+    assert names == FILES | {"scratch"}
     left = {path.name for path in place.iterdir()}
     assert left == {"runs", "saved_models"}
     assert not [p for p in place.rglob("*") if "partial" in p.name]
@@ -175,6 +176,7 @@ def test_a_flagfile_repeats_a_run_to_the_bit():
         np.testing.assert_array_equal(value, second[path])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("place")
 def test_a_changed_parent_is_noticed(capsys):
     small = ["--backbone=mlp_small", "--epochs=1"]

@@ -16,8 +16,8 @@ RANKS = [
     {"objectives"},
     {"training", "transfer"},
     {"evidence", "serving"},
-    {"parts", "outcome", "stages"},
-    {"compare", "describe"},
+    {"parts", "trainer", "outcome", "stages"},
+    {"compare", "describe", "launch"},
     {"usage", "main", "__main__"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}
@@ -130,7 +130,7 @@ def test_flags_and_asserts_stay_out(parts, code):
         assert not [n for n in names if n.startswith("absl.flags")]
 
 
-@pytest.mark.parametrize("module", sorted(RANKS[0] | {"main"}))
+@pytest.mark.parametrize("module", sorted(RANKS[0] | {"launch", "main"}))
 def test_imports_no_tensorflow(module):
     code = (
         f"import sys, keras_ptft.{module};"

@@ -68,7 +68,7 @@ def test_the_whole_way(tmp_path):
     assert set(environment["data"]) == {"train", "validation", "test"}
     assert environment["parent"] and environment["tensorflow"]
     names = {path.name for path in (tmp_path / "runs/second").iterdir()}
-    assert names == set(runs.PRODUCTS)
+    assert names == {*runs.PRODUCTS, runs.CHECKPOINTS, runs.SCRATCH}
 
 
 def test_what_was_frozen_is_what_was_pretrained():
@@ -128,13 +128,17 @@ def test_a_complete_run_is_not_run_again(caplog):
     )
 
 
-def test_an_interrupted_run_starts_again(caplog):
+def test_an_interrupted_run_goes_on(caplog):
     caplog.set_level("INFO", "keras_ptft")
     result = first()
     os.remove("runs/first/result.json")
+    os.remove("runs/first/model.keras")
     again = first()
-    assert "was not completed: it starts again" in caplog.text
+    assert "was not completed: it goes on." in caplog.text
+    assert "Going on after step 20." in caplog.text
+    assert (result["resumed"], again["resumed"]) == ([], [20])
     assert again["metrics"] == result["metrics"]
+    assert again["history"] == result["history"]
     assert os.path.exists("runs/first/result.json")
 
 
@@ -145,6 +149,7 @@ def test_other_settings_under_the_same_name():
         first(epochs=3, seed=1)
 
 
+@pytest.mark.slow
 def test_a_parent_that_has_changed():
     first()
     second()
@@ -192,6 +197,7 @@ def test_pretraining_takes_no_parent():
         first(init_from="other")
 
 
+@pytest.mark.slow
 def test_from_a_file_and_from_another_architecture():
     first()
     from_file = second(init_from="runs/first/backbone.keras")
@@ -250,6 +256,7 @@ def test_class_weights_early_stopping_and_mirrored_devices():
     assert saved == pytest.approx(min(losses), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_half_precision_is_exported_whole():
     first(precision="mixed_bfloat16", export_to="saved/first")
     tuned = second(precision="mixed_bfloat16", freeze="conv1")

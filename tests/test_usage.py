@@ -6,7 +6,7 @@ from keras_ptft import main, usage
 from keras_ptft.config import FIELDS
 
 COMMANDS = list(main.COMMANDS)
-WITH_SETTINGS = [name for name in COMMANDS if name != "describe"]
+WITH_SETTINGS = [n for n in COMMANDS if n not in ("describe", "launch")]
 
 
 def entries(text):

@@ -97,6 +97,21 @@ def take(source: Source, indices: np.ndarray) -> Subset:
     return Subset(source, indices, labels)
 
 
+def name_of(source: Source, number: int) -> str:
+    """What a user knows an example by: its file, or its number in the data.
+
+    Example:
+
+    >>> from keras_ptft.data.arrays import ArraySource
+    >>> name_of(take(ArraySource(np.eye(4), [0, 1, 0, 1]), [3, 1]), 0)
+    'number 3'
+    """
+    if isinstance(source, Subset):
+        source, number = source.source, source.indices[number]
+    paths = getattr(source, "paths", None)
+    return f"number {number}" if paths is None else str(paths[number])
+
+
 @dataclasses.dataclass(frozen=True)
 class Dataset:
     """Splits of labelled examples that share one input spec.

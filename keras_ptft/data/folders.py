@@ -3,15 +3,23 @@
 import logging
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from keras_ptft.data.arrays import content_hash
 from keras_ptft.data.dataset import Dataset, Loading
+from keras_ptft.data.encoded import (
+    IMAGES,
+    MOST_BYTES,
+    check_gif,
+    decode_pixels,
+    fault,
+    quiet,
+)
 from keras_ptft.data.splits import split_test
-from keras_ptft.data.transforms import IMAGES, decode_image, decode_pixels
+from keras_ptft.data.transforms import decode_image
 from keras_ptft.errors import UserError
 
 logger = logging.getLogger("keras_ptft")
@@ -40,6 +48,7 @@ class FolderSource:
         self.labels = np.asarray(labels, np.int64)
         self.hashes = hashes
         self.spec = tf.TensorSpec((size, size, 3), tf.uint8, "image")
+        self.paths = tuple(paths)
         self._paths = _tensor(paths)
 
     def __len__(self) -> int:
@@ -63,7 +72,9 @@ def folder(
 
     The folder holds one folder a class, split by the content of the files,
     or train/ with test/ or val/ (validation/) beside it, each with one
-    folder a class. Images become squares of the image size, 224 unless set.
+    folder a class. Images become squares of the image size, 224 unless set;
+    of photographs that say how they are to be shown (EXIF), upright ones.
+    Those of more than 100 million pixels are not decoded.
 
     Args:
         loading: what a run tells any data set.
@@ -112,11 +123,8 @@ def _roots(root: pathlib.Path) -> dict[str, pathlib.Path]:
 
 
 def _class_names(root: pathlib.Path) -> tuple[str, ...]:
-    names = sorted(
-        entry.name
-        for entry in root.iterdir()
-        if entry.is_dir() and not entry.name.startswith(".")
-    )
+    _, folders, _ = next(os.walk(root, onerror=_refuse), ("", [], []))
+    names = sorted(name for name in folders if not name.startswith("."))
     if len(names) < 2:
         raise UserError(
             f"{root} must hold at least two class folders, got "
@@ -139,11 +147,10 @@ def _files(root: pathlib.Path, names: tuple[str, ...]) -> _Files:
 
 
 def _images(root: pathlib.Path) -> list[pathlib.Path]:
-    found = (path.relative_to(root) for path in root.rglob("*"))
     images = sorted(
         (
             path
-            for path in found
+            for path in _below(root)
             if path.suffix.lower() in IMAGES
             and not any(part.startswith(".") for part in path.parts)
             and (root / path).is_file()
@@ -156,6 +163,20 @@ def _images(root: pathlib.Path) -> list[pathlib.Path]:
             "add some or remove it."
         )
     return [root / path for path in images]
+
+
+def _below(root: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Files in `root` and below, relative to it; links are not followed."""
+    for place, _, names in os.walk(root, onerror=_refuse):
+        for name in names:
+            yield pathlib.Path(place, name).relative_to(root)
+
+
+def _refuse(error: OSError) -> None:
+    raise UserError(
+        f"Cannot read {error.filename}: {error.strerror}. Check its "
+        "permissions."
+    )
 
 
 def _sources(
@@ -184,18 +205,29 @@ def _scan(paths: Sequence[pathlib.Path]) -> tuple[np.ndarray, np.ndarray]:
 
     def read(number, path):
         encoded = tf.io.read_file(path)
-        pixels = decode_pixels(encoded, 3)
-        hashed = tf.numpy_function(content_hash, [encoded], tf.uint64)
+        hashed = tf.numpy_function(_examined, [encoded], tf.uint64)
+        with tf.control_dependencies([hashed]):
+            pixels = decode_pixels(encoded, 3)
         return number, hashed, tf.size(pixels)
 
     hashes = np.zeros(len(paths), np.uint64)
     good = np.zeros(len(paths), bool)
-    files = tf.data.Dataset.from_tensor_slices(_tensor(paths)).enumerate()
+    fit = [n for n, p in enumerate(paths) if p.stat().st_size <= MOST_BYTES]
+    numbers = tf.constant(fit, tf.int64)
+    files = tf.data.Dataset.from_tensor_slices(
+        (numbers, tf.gather(_tensor(paths), numbers))
+    )
     read_files = files.map(read, num_parallel_calls=tf.data.AUTOTUNE)
     # a file that cannot be read drops out here, and stays bad
-    for number, hashed, pixels in read_files.ignore_errors():
-        hashes[number], good[number] = hashed, pixels > 0
+    with quiet():
+        for number, hashed, pixels in read_files.ignore_errors():
+            hashes[number], good[number] = hashed, pixels > 0
     return hashes, good
+
+
+def _examined(encoded: bytes) -> np.uint64:
+    """A file's hash; raises ValueError before a GIF takes all memory."""
+    return content_hash(check_gif(encoded))
 
 
 def _report_bad(
@@ -206,8 +238,9 @@ def _report_bad(
     first, count = paths[int(np.argmin(good))], int((~good).sum())
     if not skip:
         raise UserError(
-            f"Cannot decode {first} ({count} of {len(paths)} images): "
-            "replace it, or leave such images out by --skip_bad_images."
+            f"Cannot decode {first}, {fault(first)} ({count} of {len(paths)} "
+            "images): replace it, or leave such images out by "
+            "--skip_bad_images."
         )
     logger.warning(
         "Left out %d of %d images that cannot be decoded, the first is %s.",

@@ -2,11 +2,11 @@
 
 import pathlib
 import zipfile
-import zlib
 from collections.abc import Sequence
 
 import numpy as np
 
+from keras_ptft.data.archives import read_array
 from keras_ptft.data.arrays import as_input, name_labels, sized_source
 from keras_ptft.data.dataset import Dataset, Loading, check_labels
 from keras_ptft.data.splits import split_test
@@ -65,11 +65,14 @@ def _read(path: str) -> dict[str, np.ndarray]:
     try:
         with np.load(file, allow_pickle=False) as stored:
             keys = _keys(stored.files, path)
-            return {key: stored[key] for key in keys}
-    except (ValueError, OSError, zlib.error, zipfile.BadZipFile) as error:
+            return {key: read_array(stored, key, path) for key in keys}
+    except UserError:
+        raise
+    # a broken file fails in as many ways as it can be broken
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
-            f"Cannot read {path}, expected arrays of numbers: "
-            f"{' '.join(str(error).split())}."
+            f"Cannot read {path}, expected arrays of numbers: {reason}."
         ) from None
 
 

@@ -17,6 +17,10 @@ from keras_ptft.data.views import Augment, Views, augmented
 
 Transform = Callable[[tf.Tensor, tf.Tensor], tuple]
 
+Share = tuple[int, int]
+"""Which part of every batch: (0, 2) is the first of two halves."""
+
+_WHOLE = (0, 1)
 _ENDLESS = tf.int64.max
 
 
@@ -32,8 +36,8 @@ def training_batches(
     batch_size: int,
     seed: int,
     augment: Augment | None = None,
-    class_weights: np.ndarray | None = None,
     start_step: int = 0,
+    share: Share = _WHOLE,
 ) -> tf.data.Dataset:
     """Endless shuffled batches, each a pure function of (seed, step).
 
@@ -43,20 +47,20 @@ def training_batches(
         batch_size: examples a batch; the remainder of an epoch is dropped.
         seed: of the order and of the augmentation.
         augment: as in `data.views.augmented`, or None.
-        class_weights: float32 array of shape (classes,) by which the
-            weights are multiplied, or None.
         start_step: the step of the first batch.
+        share: the part of each batch that is gathered, so that workers who
+            take one each see the batch together, whatever their number.
 
     Returns:
         `transform`'s triples, without end.
     """
     steps = steps_per_epoch(source, batch_size)
+    own = _places(batch_size, share)
     labels = tf.constant(source.labels)
 
     def batch(step):
         epoch = step // steps
-        first = step % steps * batch_size
-        places = first + tf.range(batch_size, dtype=tf.int64)
+        places = step % steps * batch_size + own
         key = tf.stack([tf.constant(seed, tf.int64), epoch])
         indices = permuted(places, key, len(source))
         if isinstance(source, Views):
@@ -65,17 +69,17 @@ def training_batches(
             inputs = source.gather(indices)
             if augment is not None:
                 inputs = augmented(inputs, indices, augment, key)
-        targets = tf.gather(labels, indices)
-        inputs, outputs, weights = transform(inputs, targets)
-        if class_weights is not None:
-            weights *= tf.gather(class_weights, targets)
-        return inputs, outputs, weights
+        return transform(inputs, tf.gather(labels, indices))
 
     return _mapped(tf.data.Dataset.range(start_step, _ENDLESS), batch)
 
 
 def evaluation_batches(
-    source: Source, transform: Transform, *, batch_size: int
+    source: Source,
+    transform: Transform,
+    *,
+    batch_size: int,
+    share: Share = _WHOLE,
 ) -> tf.data.Dataset:
     """Every example once, in order, in batches of one shape.
 
@@ -83,14 +87,21 @@ def evaluation_batches(
     is dropped, compiled code sees one shape, and any number of replicas
     computes the same sums.
 
+    Args:
+        source: the examples.
+        transform: as in `training_batches`.
+        batch_size: examples a batch.
+        share: likewise.
+
     Returns:
         `transform`'s triples, ceil(examples / batch_size) of them.
     """
     size = len(source)
+    own = _places(batch_size, share)
     labels = tf.constant(source.labels)
 
     def batch(number):
-        places = number * batch_size + tf.range(batch_size, dtype=tf.int64)
+        places = number * batch_size + own
         real = places < size
         indices = tf.where(real, places, 0)
         inputs, targets, weights = transform(
@@ -104,6 +115,32 @@ def evaluation_batches(
 def unweighted(inputs: tf.Tensor, labels: tf.Tensor) -> tuple:
     """The transform that changes nothing: every example weighs 1."""
     return inputs, labels, tf.ones_like(labels, tf.float32)
+
+
+def weighted(
+    transform: Transform, class_weights: np.ndarray | None
+) -> Transform:
+    """The transform with each example's weight times that of its label.
+
+    Args:
+        transform: (inputs, labels) of a batch → (inputs, targets, weights).
+        class_weights: float32 array of shape (classes,), or None.
+    """
+    if class_weights is None:
+        return transform
+
+    def wrapped(inputs, labels):
+        inputs, targets, weights = transform(inputs, labels)
+        return inputs, targets, weights * tf.gather(class_weights, labels)
+
+    return wrapped
+
+
+def _places(batch_size: int, share: Share) -> tf.Tensor:
+    """Where in a batch the examples of a share stand."""
+    index, count = share
+    size = batch_size // count
+    return tf.range(index * size, (index + 1) * size, dtype=tf.int64)
 
 
 def _mapped(numbers: tf.data.Dataset, batch: Callable) -> tf.data.Dataset:

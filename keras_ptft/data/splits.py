@@ -4,7 +4,6 @@ An example's split depends on nothing but its own content, so it stays
 there when others are added, and equal examples never stand on both sides.
 """
 
-import logging
 import re
 
 import numpy as np
@@ -12,8 +11,6 @@ import numpy as np
 from keras_ptft.data.dataset import Dataset, Source, Subset, take
 from keras_ptft.errors import UserError
 from keras_ptft.registry import nearest
-
-logger = logging.getLogger("keras_ptft")
 
 
 def hash_split(
@@ -137,50 +134,6 @@ def subset_train(dataset: Dataset, examples: int, seed: int) -> Dataset:
     return dataset.with_splits(train=take(train, np.sort(chosen)))
 
 
-def leaks(train: Source, test: Source) -> np.ndarray:
-    """Numbers in `train` of the examples whose content stands in `test`."""
-    return np.flatnonzero(np.isin(train.hashes, test.hashes))
-
-
-def handle_leaks(dataset: Dataset, action: str) -> tuple[Dataset, dict]:
-    """Looks for training examples that stand in the test split too.
-
-    Before validation is held out: what is validated on must not be tested
-    on either.
-
-    Args:
-        dataset: with splits "train" and "test".
-        action: "fail", "drop" (them from train), "warn" or "ignore".
-
-    Returns:
-        The data set and {"train_in_test": how many, "duplicates_in_train":
-        examples of train that repeat another, "action": `action`}.
-
-    Raises:
-        UserError: there are some and `action` is "fail", or dropping them
-            leaves nothing.
-    """
-    train = dataset.splits["train"]
-    found = leaks(train, dataset.splits["test"])
-    report = {
-        "train_in_test": len(found),
-        "duplicates_in_train": len(train) - len(np.unique(train.hashes)),
-        "action": action,
-    }
-    if not len(found) or action == "ignore":
-        return dataset, report
-    text = f"{len(found)} of {len(train)} training examples stand in the test"
-    if action == "fail" or len(found) == len(train):
-        remedy = "--on_leak=drop" if len(found) < len(train) else "other data"
-        raise UserError(f"{text} split too, expected none: use {remedy}.")
-    if action == "drop":
-        rest = np.delete(np.arange(len(train)), found)
-        dataset = dataset.with_splits(train=take(train, rest))
-    done = "dropped from training" if action == "drop" else "left in"
-    logger.warning("%s split too: %s.", text, done)
-    return dataset, report
-
-
 def _below(bits: np.ndarray, fraction: float) -> tuple[np.ndarray, np.ndarray]:
     held_out = bits < fraction * 2.0**32
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
@@ -203,7 +156,7 @@ def _indices(part: str, names: tuple[str, ...]) -> range:
     if part in names:
         index = names.index(part)
         return range(index, index + 1)
-    match = re.fullmatch(r"([0-9]+)(?:-([0-9]+))?", part)
+    match = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", part)
     if match:
         first, last = match.groups(default=match.group(1))
         found = range(int(first), int(last) + 1)

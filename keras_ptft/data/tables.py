@@ -72,7 +72,7 @@ def _read(file: pathlib.Path, label: str) -> _Table:
             header = next(reader, [])
             place = _place(header, label, file)
             rows, lines = _rows(reader, len(header), file)
-    except (csv.Error, UnicodeDecodeError) as error:
+    except (csv.Error, ValueError, OSError) as error:
         raise UserError(f"{file} must be CSV text in UTF-8: {error}.") from None
     labels = [row.pop(place).strip() for row in rows]
     header.pop(place)
@@ -97,6 +97,9 @@ def _place(header: Sequence[str], label: str, file: pathlib.Path) -> int:
 def _rows(reader, width: int, file: pathlib.Path) -> tuple[list, list[int]]:
     rows, lines = [], []
     for row in reader:
+        if any("\0" in cell for cell in row):
+            # Python before 3.11 refuses these itself
+            raise csv.Error(f"line {reader.line_num} contains NUL")
         if row and len(row) != width:
             raise UserError(
                 f"{file}, line {reader.line_num}: expected {width} cells as "

@@ -2,27 +2,7 @@
 
 import tensorflow as tf
 
-# the files that `decode_pixels` reads, by the end of their names
-IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
-
-
-def decode_pixels(encoded: tf.Tensor, channels: int) -> tf.Tensor:
-    """Decodes a JPEG, PNG, BMP or GIF (its first frame) at its own size.
-
-    Args:
-        encoded: scalar string tensor, the bytes of the file.
-        channels: 1 for grey, 3 for colour.
-
-    Returns:
-        uint8 tensor of shape (height, width, channels).
-    """
-    pixels = tf.cond(
-        # TensorFlow converts the colours of JPEG and PNG, not of these
-        tf.reduce_any(tf.strings.substr(encoded, 0, 2) == [b"BM", b"GI"]),
-        lambda: _converted(_decoded(encoded, 0), channels),
-        lambda: _decoded(encoded, channels),
-    )
-    return tf.ensure_shape(pixels, (None, None, channels))
+from keras_ptft.data.encoded import decode_pixels
 
 
 def decode_image(encoded: tf.Tensor, size: int, channels: int) -> tf.Tensor:
@@ -72,13 +52,3 @@ def resize_images(images: tf.Tensor, size: int) -> tf.Tensor:
     if images.dtype != tf.uint8:
         return resized
     return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
-
-
-def _decoded(encoded: tf.Tensor, channels: int) -> tf.Tensor:
-    return tf.io.decode_image(encoded, channels, expand_animations=False)
-
-
-def _converted(pixels: tf.Tensor, channels: int) -> tf.Tensor:
-    """Grey, colour or colour with opacity, as grey or colour."""
-    colour = pixels[..., :3] + tf.zeros((1, 1, 3), tf.uint8)
-    return colour if channels == 3 else tf.image.rgb_to_grayscale(colour)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
 from matplotlib.ticker import MaxNLocator
 
 _TRAINING, _VALIDATION = "#1f5fa8", "#d9622b"
@@ -71,6 +72,24 @@ def confusion_picture(
     return _png(figure)
 
 
+def image_picture(image: np.ndarray) -> str:
+    """An image as it is.
+
+    Args:
+        image: uint8 of shape (height, width, channels); of 2 channels the
+            first is shown, of more than 4 the first 3.
+
+    Returns:
+        A PNG in base64.
+    """
+    channels = image.shape[-1]
+    pixels = image[..., : channels if channels == 4 else 3]
+    grey = {"cmap": "gray", "vmin": 0, "vmax": 255} if channels < 3 else {}
+    file = io.BytesIO()
+    imsave(file, pixels[..., 0] if grey else pixels, format="png", **grey)
+    return _text(file)
+
+
 def _curve(
     axes: Axes,
     history: Sequence[Mapping[str, float]],
@@ -125,4 +144,8 @@ def _drawable(name: str) -> bool:
 def _png(figure: Figure) -> str:
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=150)
+    return _text(file)
+
+
+def _text(file: io.BytesIO) -> str:
     return base64.b64encode(file.getvalue()).decode("ascii")

@@ -3,17 +3,43 @@
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jinja2
 import numpy as np
 
 from keras_ptft import files
-from keras_ptft.evidence.pictures import confusion_picture, learning_curves
+from keras_ptft.evidence.pictures import (
+    confusion_picture,
+    image_picture,
+    learning_curves,
+)
 from keras_ptft.evidence.table import HEADINGS, table_cells
+
+if TYPE_CHECKING:
+    # a report is written without TensorFlow
+    from keras_ptft.data.overlaps import ShownPair
 
 _FOLDER = pathlib.Path(__file__).parent
 _MOST_CONFUSIONS = 10
+_PLACES = {
+    "train": "training",
+    "validation": "validation",
+    "test": "test",
+    "pretraining": "pretraining",
+}
+
+
+class Leakage(NamedTuple):
+    """Examples that stand in two splits.
+
+    Attributes:
+        counts: "leaks" of `result.json`.
+        shown: pairs of images.
+    """
+
+    counts: Mapping[str, Any]
+    shown: Sequence["ShownPair"] = ()
 
 
 def write_report(
@@ -23,8 +49,8 @@ def write_report(
     settings: Mapping[str, str],
     history: Sequence[Mapping[str, float]],
     metrics: Mapping[str, Any],
-    label_names: Sequence[str],
     comparison: Sequence[Mapping[str, Any]] = (),
+    leaks: Leakage | None = None,
 ) -> None:
     """Writes a page with a run's scores, pictures, classes and settings.
 
@@ -35,8 +61,8 @@ def write_report(
         history: an epoch a row: `epoch`, `loss`, `accuracy` and, where there
             was validation, `val_loss` and `val_accuracy`; may be empty.
         metrics: what `classification_metrics` returned.
-        label_names: the classes' names in the order of the metrics.
         comparison: runs side by side, as `table_cells` takes them.
+        leaks: examples that stand in two splits, if they were looked for.
 
     Raises:
         UserError: the file cannot be written.
@@ -49,16 +75,19 @@ def write_report(
         undefined=jinja2.StrictUndefined,
     )
     matrix = metrics["confusion_matrix"]
+    label_names = list(metrics["per_class"])
     page = environment.get_template("report.html").render(
         title=title,
         settings=settings,
         metrics=metrics,
-        classes=[(name, metrics["per_class"][name]) for name in label_names],
+        classes=metrics["per_class"].items(),
         confusions=most_confused(matrix, label_names),
         confusion_picture=confusion_picture(matrix, label_names),
         curves=learning_curves(history) if history else "",
         headings=HEADINGS,
         comparison=table_cells(comparison),
+        leaks=leak_rows(leaks.counts) if leaks else [],
+        pairs=[_pictured(pair) for pair in leaks.shown] if leaks else [],
     )
     files.write_text(path, page)
 
@@ -95,3 +124,40 @@ def most_confused(
         for row, column in zip(rows, columns, strict=True)
         if mistakes[row, column]
     ]
+
+
+def leak_rows(counts: Mapping[str, Any]) -> list[tuple[str, str, int, int]]:
+    """Each two splits that were compared, and what they have in common.
+
+    Args:
+        counts: "leaks" of `result.json`.
+
+    Returns:
+        (name of one, name of the other, exact copies, near copies), with -1
+        near copies where they were not looked for.
+
+    Example:
+
+    >>> leak_rows({"train_in_test": 2, "near": {"train_in_test": 1}})
+    [('training', 'test', 2, 1)]
+    """
+    near = counts["near"] or {}
+    rows = []
+    for name, count in counts.items():
+        left, _, right = name.partition("_in_")
+        if left in _PLACES and right in _PLACES:
+            places = _PLACES[left], _PLACES[right]
+            rows.append((*places, count, near.get(name, -1)))
+    return rows
+
+
+def _pictured(pair: "ShownPair") -> dict[str, Any]:
+    return {
+        "bits": pair.bits,
+        "sides": [
+            (_PLACES[split], name, image_picture(image))
+            for split, name, image in zip(
+                pair.splits, pair.names, pair.images, strict=True
+            )
+        ],
+    }

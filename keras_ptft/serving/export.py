@@ -5,6 +5,7 @@ the Keras model, and only then renamed into place.
 """
 
 import dataclasses
+import errno
 import json
 import os
 import pathlib
@@ -21,9 +22,10 @@ import tensorflow as tf
 from keras_ptft import files
 from keras_ptft.errors import UserError
 from keras_ptft.serving.signatures import in_float32, write_saved_model
-from keras_ptft.serving.versions import new_folder, publish
+from keras_ptft.serving.versions import new_folder, publish, versions
 
 LABELS = "assets.extra/labels.json"
+SOURCE = "assets.extra/source.json"
 TOLERANCE = 1e-5
 
 
@@ -49,6 +51,7 @@ def export(
     *,
     label_names: Sequence[str],
     examples: np.ndarray,
+    source: Mapping[str, str] | None = None,
 ) -> Export:
     """Publishes a model as the next version in a folder.
 
@@ -63,6 +66,7 @@ def export(
         label_names: a name for each logit.
         examples: real inputs for the proof, a few hundred at most, of shape
             (examples, *input shape).
+        source: what the model comes from, for `find_export`.
 
     Raises:
         UserError: the folder cannot be written, there are no examples, the
@@ -83,17 +87,41 @@ def export(
             write_saved_model(model, partial)
             files.write_json(partial / LABELS, list(label_names))
             differences = _prove(partial, answers)
+            facts = {"source": source, "largest_difference": differences}
+            files.write_json(partial / SOURCE, facts)
             path = publish(partial, base)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     except (OSError, tf.errors.OpError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         reason = reason.partition("\n")[0]
+        # TensorFlow names the operation, its device and a file before it
+        if (full := os.strerror(errno.ENOSPC)) in reason:
+            reason = full
         raise UserError(
             f"Cannot export to {base}: expected a folder that can be "
             f"written, got: {reason}; choose another."
         ) from error
     return Export(path, int(path.name), differences)
+
+
+def find_export(
+    base_dir: str | os.PathLike, source: Mapping[str, str]
+) -> Export | None:
+    """The newest version in a folder if it was made from `source`, or None.
+
+    Args:
+        base_dir: folder of integer versions; it need not exist.
+        source: what `export` was told.
+    """
+    try:
+        path = versions(pathlib.Path(base_dir))[-1]
+        facts = files.read_json(path / SOURCE)
+        if facts["source"] != source:
+            return None
+        return Export(path, int(path.name), facts["largest_difference"])
+    except (OSError, UserError, LookupError, TypeError):
+        return None
 
 
 def _answers(model: keras.Model, examples: np.ndarray) -> dict[str, np.ndarray]:

@@ -10,7 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.data.transforms import IMAGES, decode_image
+from keras_ptft.data.archives import map_array, read_array
+from keras_ptft.data.encoded import IMAGES, MOST_BYTES, check_gif, fault, quiet
+from keras_ptft.data.transforms import decode_image
 from keras_ptft.errors import UserError
 
 Batch = tuple[list[str], np.ndarray]
@@ -76,6 +78,9 @@ def _read(
     suffix = path.suffix.lower()
     if path.is_dir():
         return _read_images(_images_below(path), spec, batch_size)
+    if not path.is_file():
+        # reading a pipe or a device would never end
+        raise UserError(f"Cannot read {path}: expected a file or a folder.")
     if suffix in IMAGES:
         return _read_images([path], spec, batch_size)
     if suffix in (".npy", ".npz"):
@@ -118,42 +123,51 @@ def _read_images(
 
     def decode(path: pathlib.Path) -> np.ndarray:
         try:
-            return decode_image(
-                tf.constant(path.read_bytes()), size, channels
-            ).numpy()
-        except (OSError, tf.errors.OpError):
+            if path.stat().st_size > MOST_BYTES:
+                raise ValueError
+            encoded = check_gif(path.read_bytes())
+            return decode_image(tf.constant(encoded), size, channels).numpy()
+        except (OSError, ValueError, tf.errors.OpError):
             raise UserError(
-                f"Cannot decode {path}: expected a JPEG, PNG, BMP or GIF "
-                "image; remove or replace it."
+                f"Cannot decode {path}, {fault(path)}: expected a JPEG, PNG, "
+                "BMP or GIF image; remove or replace it."
             ) from None
 
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(paths), batch_size):
             some = paths[start : start + batch_size]
-            images = np.stack(list(pool.map(decode, some)))
+            with quiet():
+                images = np.stack(list(pool.map(decode, some)))
             yield [str(path) for path in some], images.astype(dtype)
 
 
 def _load_array(path: pathlib.Path) -> np.ndarray:
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-        if isinstance(array, np.ndarray):
-            return array
-        with array as arrays:
-            for key in ("x", "images"):
-                if key in arrays:
-                    return arrays[key]
-            if len(arrays) == 1:
-                return arrays[next(iter(arrays))]
-            found = ", ".join(arrays) or "none"
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        if not zipfile.is_zipfile(path):
+            return map_array(path)
+        with np.load(path, allow_pickle=False) as arrays:
+            return read_array(arrays, _key(list(arrays), path), path)
+    except UserError:
+        raise
+    # a broken file fails in as many ways as it can be broken
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
             f"Cannot read {path}: expected numeric arrays as numpy.save or "
-            f"numpy.savez writes them, got: {error}"
+            f"numpy.savez writes them, got: {reason}"
         ) from error
+
+
+def _key(found: list[str], path: pathlib.Path) -> str:
+    """The name of the array to predict."""
+    for key in ("x", "images"):
+        if key in found:
+            return key
+    if len(found) == 1:
+        return found[0]
     raise UserError(
-        f"Expected an array x or images in {path}, got {found}: name the "
-        "one to predict x."
+        f"Expected an array x or images in {path}, got "
+        f"{', '.join(found) or 'none'}: name the one to predict x."
     )
 
 
@@ -164,7 +178,7 @@ def _load_table(path: pathlib.Path) -> np.ndarray:
         if rows and not any(map(_is_number, rows[0])):
             del rows[0]
         return np.array(rows, np.float64)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise UserError(
             f"Cannot read {path}: expected as many numbers in each row, "
             f"got: {error}"

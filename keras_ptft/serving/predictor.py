@@ -3,24 +3,19 @@
 import dataclasses
 import os
 import pathlib
-import zipfile
 from collections.abc import Callable
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_ptft import files
 from keras_ptft.errors import UserError
+from keras_ptft.models.saved import load_model
 from keras_ptft.serving.export import LABELS
 from keras_ptft.serving.versions import versions
 from keras_ptft.training.runs import is_complete
 
 _BATCH = 256
-_UNREADABLE = (
-    *(OSError, ValueError, TypeError, LookupError),
-    *(zipfile.BadZipFile, tf.errors.OpError),
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,18 +87,6 @@ def load_predictor(path: str | os.PathLike) -> Predictor:
     )
 
 
-def load_model(path: str | os.PathLike) -> keras.Model:
-    """Reads a model that a run saved, outside any strategy.
-
-    Raises:
-        UserError: the file cannot be read, or carries code.
-    """
-    try:
-        return keras.saving.load_model(path, compile=False)
-    except _UNREADABLE as error:
-        raise UserError(_unreadable(pathlib.Path(path), error)) from error
-
-
 def _from_keras(path: pathlib.Path) -> Predictor:
     model = load_model(path)
     image = model.inputs[0]
@@ -122,17 +105,22 @@ def _from_saved_model(path: pathlib.Path) -> Predictor:
     try:
         loaded = tf.saved_model.load(os.fspath(path))
         signature = loaded.signatures["serving_default"]
-        output = signature.structured_outputs["probabilities"]
+        outputs = signature.structured_outputs["probabilities"].shape.as_list()
         ((name, spec),) = signature.structured_input_signature[1].items()
-    except _UNREADABLE as error:
-        raise UserError(_unreadable(path, error)) from error
+    # a broken export fails in as many ways as it can be broken
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise UserError(
+            f"Cannot read the model {path}, expected an export of keras-ptft: "
+            f"{reason}: export it again."
+        ) from error
 
     def infer(inputs):
         # a signature does not keep what was loaded alive
         answers = loaded.signatures["serving_default"](**{name: inputs})
         return answers["probabilities"]
 
-    names = _label_names(path / LABELS, output.shape)
+    names = _label_names(path / LABELS, tuple(outputs))
     spec = tf.TensorSpec(spec.shape[1:], spec.dtype, name)
     return Predictor(names, spec, infer)
 
@@ -140,25 +128,24 @@ def _from_saved_model(path: pathlib.Path) -> Predictor:
 def _label_names(
     path: pathlib.Path, output_shape: tuple[int | None, ...]
 ) -> tuple[str, ...]:
-    names = tuple(files.read_json(path))
+    names = files.read_json(path)
+    if not isinstance(names, list) or not all(
+        isinstance(name, str) for name in names
+    ):
+        raise UserError(
+            f"{path} must hold a list of label names: restore the file that "
+            "was written with the model."
+        )
+    if len(output_shape) != 2:
+        raise UserError(
+            f"The model beside {path} must give a number for each of its "
+            f"{len(names)} classes, got outputs of shape {output_shape}: "
+            "give the model of a run."
+        )
     if len(names) != output_shape[-1]:
         raise UserError(
             f"{path} holds {len(names)} label names, expected "
             f"{output_shape[-1]}, as the model has outputs: restore the "
             "file that was written with the model."
         )
-    return names
-
-
-def _unreadable(path: pathlib.Path, error: Exception) -> str:
-    if "Lambda" in str(error):
-        return (
-            f"Refused to load {path}: expected layers alone, got a Lambda "
-            "layer, which runs any code of whoever wrote the file; write it "
-            "as a registered layer and save again."
-        )
-    reason = str(error).strip().partition("\n")[0] or type(error).__name__
-    return (
-        f"Cannot read the model {path}: expected a model saved or exported "
-        f"by keras-ptft, got: {reason}"
-    )
+    return tuple(names)

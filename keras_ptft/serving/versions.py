@@ -7,6 +7,8 @@ import platform
 import re
 import shutil
 
+from keras_ptft.files import is_busy
+
 _PARTIAL = re.compile(r"\.partial-\d+-(?P<host>.*)-(?P<pid>\d{1,9})")
 
 
@@ -58,16 +60,6 @@ def _remove_leftovers(base: pathlib.Path) -> None:
         if (
             match
             and match["host"] == platform.node()
-            and not _alive(int(match["pid"]))
+            and not is_busy(int(match["pid"]))
         ):
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True

@@ -5,12 +5,14 @@ import io
 import pathlib
 import sys
 import time
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_ptft import files
-from keras_ptft.errors import UserError
+from keras_ptft.errors import DiskError, UserError
 
 
 class History(keras.callbacks.Callback):
@@ -28,6 +30,7 @@ class History(keras.callbacks.Callback):
     def __init__(self, folder: pathlib.Path | None = None) -> None:
         super().__init__()
         self.rows: list[dict[str, float]] = []
+        self._earlier = 0.0
         self._folder = folder
         self._writer = None
         if folder is not None:
@@ -35,10 +38,23 @@ class History(keras.callbacks.Callback):
             self._writer = tf.summary.create_file_writer(path)
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self._start = time.perf_counter()
+        self._epoch, self._start = epoch, time.perf_counter()
+
+    def remember(self) -> tuple[dict[str, Any], list[np.ndarray]]:
+        """The rows, and the seconds spent on the epoch that is under way."""
+        done = len(self.rows) > self._epoch
+        spent = 0.0 if done else self._seconds()
+        return {"rows": self.rows, "seconds": spent}, []
+
+    def recall(self, facts: dict[str, Any], arrays: list[np.ndarray]) -> None:
+        """Takes back what `remember` gave."""
+        self.rows, self._earlier = facts["rows"], facts["seconds"]
+
+    def _seconds(self) -> float:
+        return self._earlier + time.perf_counter() - self._start
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        seconds = time.perf_counter() - self._start
+        seconds, self._earlier = self._seconds(), 0.0
         # on replicas the rate is a variable that has no float of its own
         rate = float(
             keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
@@ -50,11 +66,20 @@ class History(keras.callbacks.Callback):
         )
         if self._folder is not None:
             files.write_text(self._folder / "history.csv", self.to_csv())
-            with self._writer.as_default(step=epoch + 1):
+            self._tell_tensorboard(epoch + 1, scores | {"learning_rate": rate})
+
+    def _tell_tensorboard(self, epoch: int, scores: dict[str, float]) -> None:
+        try:
+            with self._writer.as_default(step=epoch):
                 for name, value in scores.items():
                     tf.summary.scalar(name, value)
-                tf.summary.scalar("learning_rate", rate)
             self._writer.flush()
+        except tf.errors.OpError as error:
+            reason = str(error).partition("\n")[0].rpartition(";")[2].strip()
+            raise DiskError(
+                f"Cannot write {self._folder / 'tensorboard'}: {reason}. Make "
+                "room, and start the same command again."
+            ) from error
 
     def on_train_end(self, logs: dict | None = None) -> None:
         if self._writer is not None:
@@ -67,6 +92,34 @@ class History(keras.callbacks.Callback):
         writer.writeheader()
         writer.writerows(self.rows)
         return text.getvalue()
+
+
+class EarlyStopping(keras.callbacks.EarlyStopping):
+    """Stops when the validation loss has not improved for some epochs.
+
+    Args:
+        patience: epochs without a better one; the best weights are kept.
+    """
+
+    _FACTS = ("wait", "stopped_epoch", "best", "best_epoch")
+
+    def __init__(self, patience: int) -> None:
+        super().__init__(
+            monitor="val_loss", patience=patience, restore_best_weights=True
+        )
+
+    def remember(self) -> tuple[dict[str, Any], list[np.ndarray]]:
+        """What counts towards the end, and the best weights."""
+        facts = {name: getattr(self, name) for name in self._FACTS}
+        if self.best is not None:
+            facts["best"] = float(self.best)
+        return facts, list(self.best_weights or ())
+
+    def recall(self, facts: dict[str, Any], arrays: list[np.ndarray]) -> None:
+        """Takes back what `remember` gave."""
+        for name in self._FACTS:
+            setattr(self, name, facts[name])
+        self.best_weights = arrays or None
 
 
 class EpochLine(keras.callbacks.Callback):

@@ -8,9 +8,6 @@ from collections.abc import Iterator
 class Clock:
     """Adds up wall-clock seconds by name.
 
-    Attributes:
-        seconds: name to seconds, in the order of first use.
-
     Example:
 
     >>> clock = Clock()
@@ -21,7 +18,12 @@ class Clock:
     """
 
     def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
+        self._seconds: dict[str, float] = {}
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Name to seconds so far, in the order of first use."""
+        return {name: round(s, 3) for name, s in self._seconds.items()}
 
     @contextlib.contextmanager
     def __call__(self, name: str) -> Iterator[None]:
@@ -30,5 +32,8 @@ class Clock:
         try:
             yield
         finally:
-            spent = self.seconds.get(name, 0.0) + time.perf_counter() - start
-            self.seconds[name] = round(spent, 3)
+            self.add(name, time.perf_counter() - start)
+
+    def add(self, name: str, seconds: float) -> None:
+        """Counts seconds that were measured elsewhere."""
+        self._seconds[name] = self._seconds.get(name, 0.0) + seconds

@@ -1,10 +1,12 @@
 """The one training function."""
 
+import contextlib
 import dataclasses
+import math
 import pathlib
 from collections.abc import Mapping
+from functools import partial
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -13,7 +15,11 @@ from keras_ptft.data.dataset import Source
 from keras_ptft.errors import UserError
 from keras_ptft.objectives.objective import Objective
 from keras_ptft.training import callbacks
+from keras_ptft.training.checkpoint import Checkpoint, Checkpoints
 from keras_ptft.training.loop import TrainingLoop
+from keras_ptft.training.resume import Resuming
+from keras_ptft.training.runtime import distributed
+from keras_ptft.training.signals import asked_to_stop
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,16 +52,21 @@ class Schooling:
 
 
 def training_batches(
-    source: Source, objective: Objective, schooling: Schooling
+    source: Source,
+    objective: Objective,
+    schooling: Schooling,
+    share: pipeline.Share = (0, 1),
+    start_step: int = 0,
 ) -> tf.data.Dataset:
-    """The batches that `fit` trains on, without end."""
+    """The batches that `fit` trains on, or a share of each, without end."""
     return pipeline.training_batches(
         source,
-        objective.transform,
+        pipeline.weighted(objective.transform, schooling.class_weights),
         batch_size=schooling.step_size,
         seed=schooling.seed,
         augment=schooling.augment,
-        class_weights=schooling.class_weights,
+        start_step=start_step,
+        share=share,
     )
 
 
@@ -65,6 +76,8 @@ def fit(
     schooling: Schooling,
     *,
     folder: pathlib.Path | None = None,
+    checkpoints: Checkpoints | None = None,
+    start: Checkpoint | None = None,
 ) -> list[dict[str, float]]:
     """Trains a loop's model on the "train" split, in place.
 
@@ -73,54 +86,82 @@ def fit(
         splits: "train" and, if it is to be watched, "validation".
         schooling: how examples are shown.
         folder: gets `history.csv` and `tensorboard/`; None: nothing.
+        checkpoints: where the training is saved, as often as is due and on
+            SIGINT or SIGTERM; None: nowhere.
+        start: one of these, to go on from; it ends with the weights and
+            the history of a training that was never interrupted.
 
     Returns:
         One row an epoch: epoch (from 1), loss, metrics, val_loss, ...,
         learning_rate, seconds.
 
     Raises:
-        UserError: the loss was not finite, or early stopping has no
-            validation split to watch.
+        UserError: the loss was not finite, early stopping has no
+            validation split to watch, or `start` is of another model.
+        Stopped: a signal asked for it, and the training is saved.
     """
-    batches = training_batches(splits["train"], loop.objective, schooling)
-    validation = None
-    if "validation" in splits:
-        validation = pipeline.evaluation_batches(
-            splits["validation"],
-            loop.objective.transform,
-            batch_size=schooling.batch_size,
-        )
+    step = start.step if start else 0
+    ended = start is not None and start.facts["ended"]
+    first = schooling.epochs if ended else step // loop.steps_per_epoch
     history = callbacks.History(folder)
+    remembering = {"history": history, **_early_stopping(schooling, splits)}
     verbose, lines = callbacks.progress()
-    loop.fit(
-        batches,
-        epochs=schooling.epochs,
-        steps_per_epoch=loop.steps_per_epoch,
-        validation_data=validation,
-        shuffle=False,
-        verbose=verbose,
-        callbacks=[
-            callbacks.StopOnNaN(),
-            history,
-            *lines,
-            *_early_stopping(schooling.early_stopping_patience, splits),
-        ],
-    )
+    watching = [callbacks.StopOnNaN(), *lines, *remembering.values()]
+    with contextlib.ExitStack() as stack:
+        if checkpoints is not None:
+            resuming = Resuming(checkpoints, start, remembering)
+            watching.append(resuming)
+            resuming.set_model(loop)
+            stack.enter_context(asked_to_stop(resuming.ask))
+        loop.fit(
+            _training(loop, splits["train"], schooling, step),
+            initial_epoch=first,
+            epochs=schooling.epochs,
+            steps_per_epoch=loop.steps_per_epoch,
+            validation_data=_validation(loop, splits, schooling),
+            shuffle=False,
+            verbose=verbose,
+            callbacks=watching,
+        )
+        if checkpoints is not None:
+            resuming.check_stopped()
     return history.rows
 
 
+def _training(
+    loop: TrainingLoop, source: Source, schooling: Schooling, step: int
+) -> tf.data.Dataset:
+    make = partial(
+        training_batches, source, loop.objective, schooling, start_step=step
+    )
+    return distributed(loop.distribute_strategy, make)
+
+
+def _validation(
+    loop: TrainingLoop, splits: Mapping[str, Source], schooling: Schooling
+) -> tf.data.Dataset | None:
+    if "validation" not in splits:
+        return None
+    size = len(splits["validation"])
+    loop.evaluation_steps = math.ceil(size / schooling.batch_size)
+    make = partial(
+        pipeline.evaluation_batches,
+        splits["validation"],
+        loop.objective.transform,
+        batch_size=schooling.batch_size,
+    )
+    return distributed(loop.distribute_strategy, make)
+
+
 def _early_stopping(
-    patience: int, splits: Mapping[str, Source]
-) -> list[keras.callbacks.Callback]:
+    schooling: Schooling, splits: Mapping[str, Source]
+) -> dict[str, callbacks.EarlyStopping]:
+    patience = schooling.early_stopping_patience
     if not patience:
-        return []
+        return {}
     if "validation" not in splits:
         raise UserError(
             "--early_stopping_patience needs a validation split to watch: "
             "set --validation_fraction=0.1."
         )
-    return [
-        keras.callbacks.EarlyStopping(
-            monitor="val_loss", patience=patience, restore_best_weights=True
-        )
-    ]
+    return {"early_stopping": callbacks.EarlyStopping(patience)}

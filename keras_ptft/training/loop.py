@@ -1,9 +1,12 @@
 """The model as it is trained, whatever the objective and the strategy."""
 
+import math
+
 import keras
 import tensorflow as tf
 
 from keras_ptft.objectives.objective import Objective
+from keras_ptft.training.clock import Clock
 from keras_ptft.training.plan import Plan
 
 
@@ -47,11 +50,17 @@ class TrainingLoop(keras.Model):
         self.plan = plan
         self.steps_per_epoch = steps_per_epoch
         self.gradient_accumulation = gradient_accumulation
+        self.evaluation_steps = 0
         self.mean_loss = keras.metrics.Mean("loss")
         self.scores = list(objective.metrics())
         self.step = _counter("step")
         self.evaluated = _counter("evaluated")
         self.failed_step = _counter("failed_step", -1)
+        self.stop_asked = _counter("stop_asked")
+        self.stopped = _counter("stopped")
+        self.waited = _counter("waited", 0.0, tf.float64)
+        self.clock = Clock()
+        self.calls_done = 0
         optimizer.build(model.trainable_variables)
         self.built = True
         self.compile(
@@ -126,6 +135,9 @@ class TrainingLoop(keras.Model):
         losses = self.objective.loss(targets, outputs)
         self._observe(targets, outputs, losses, weights)
 
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None) -> None:
+        """Nothing: all is built, and Keras's way fails on several workers."""
+
     def make_train_function(self, force: bool = False) -> None:
         if self.train_function is not None and not force:
             return
@@ -136,21 +148,68 @@ class TrainingLoop(keras.Model):
             left = self.steps_per_epoch - self.step % self.steps_per_epoch
             last = self.step + self._steps_a_call(left)
 
-            def going(_):
-                return (self.step < last) & (self.failed_step < 0)
+            def going(stopped):
+                going_on = (self.failed_step < 0) & (stopped == 0)
+                return (self.step < last) & going_on
 
-            def body(number):
-                loss = self._on_replicas(self.train_step, iterator)
+            def body(_):
+                strategy, batch = self.distribute_strategy, self._next(iterator)
+                parts = strategy.run(self._watched_step, args=(batch,))
+                total = strategy.reduce("SUM", parts, axis=None)
+                loss, asked = tf.unstack(total)
                 passed = tf.constant(-1, tf.int64)
                 failed = tf.where(tf.math.is_finite(loss), passed, self.step)
                 self.failed_step.assign(failed)
                 self.step.assign_add(1)
-                return (number + 1,)
+                return (asked,)
 
-            tf.while_loop(going, body, (0,))
+            (asked,) = tf.while_loop(going, body, (0.0,))
+            self.stopped.assign(tf.cast(asked, tf.int64))
             return self.get_metrics_result()
 
-        self.train_function = train_function
+        def call(iterator):
+            # what was done of an epoch before it was interrupted
+            if self.calls_done:
+                self.calls_done -= 1
+                return self.get_metrics_result()
+            if "trace" not in self.clock.seconds:
+                with self.clock("trace"):
+                    train_function.get_concrete_function(iterator)
+            with self.clock("steps"):
+                return train_function(iterator)
+
+        self.train_function = call
+
+    def _next(self, iterator) -> tf.Tensor:
+        """The next batch; the seconds until it is there are added up."""
+        asked = tf.timestamp()
+        with tf.control_dependencies([asked]):
+            batch = next(iterator)
+        local = self.distribute_strategy.experimental_local_results
+        parts = [part for x in tf.nest.flatten(batch) for part in local(x)]
+        with tf.control_dependencies(parts):
+            self.waited.assign_add(tf.timestamp() - asked)
+        return batch
+
+    def ask_to_stop(self) -> None:
+        """Makes every worker stop after its next step; from any thread."""
+        with self.distribute_strategy.scope():
+            self.stop_asked.assign(1)
+
+    def skip_to(self, step: int) -> None:
+        """Makes the next epoch go on after a step that lies inside of it."""
+        size = self.plan.steps_per_execution
+        left = self.steps_per_epoch - step % self.steps_per_epoch
+        calls = math.ceil(self.steps_per_epoch / size)
+        self.calls_done = calls - math.ceil(left / size)
+
+    def _watched_step(self, data: tuple) -> tf.Tensor:
+        """A step's part of the loss, and whether this worker is to stop.
+
+        Both are summed over the replicas, so all stop after the same step.
+        """
+        loss = self.train_step(data)
+        return tf.stack([loss, tf.cast(self.stop_asked, tf.float32)])
 
     def make_test_function(self, force: bool = False) -> None:
         if self.test_function is not None and not force:
@@ -158,7 +217,7 @@ class TrainingLoop(keras.Model):
 
         @tf.function(autograph=False)
         def test_function(iterator):
-            left = self._eval_epoch_iterator.num_batches - self.evaluated
+            left = self.evaluation_steps - self.evaluated
             last = self.evaluated + self._steps_a_call(left)
 
             def body(number):
@@ -171,11 +230,6 @@ class TrainingLoop(keras.Model):
             return self.get_metrics_result()
 
         self.test_function = test_function
-
-    def _on_replicas(self, step, iterator) -> tf.Tensor:
-        strategy = self.distribute_strategy
-        parts = strategy.run(step, args=(next(iterator),))
-        return strategy.reduce("SUM", parts, axis=None)
 
     def _parts(self, data: tuple) -> list[tuple]:
         count = self.gradient_accumulation
@@ -213,5 +267,5 @@ def _added(total: list | None, gradients: list) -> list:
     ]
 
 
-def _counter(name: str, value: int = 0) -> tf.Variable:
-    return tf.Variable(value, trainable=False, dtype=tf.int64, name=name)
+def _counter(name: str, value: float = 0, dtype=tf.int64) -> tf.Variable:
+    return tf.Variable(value, trainable=False, dtype=dtype, name=name)

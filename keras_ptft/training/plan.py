@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -33,6 +34,22 @@ class Plan:
     steps_per_execution: int
     reason: str
     step_seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    def as_before(self, earlier: Mapping[str, Any]) -> "Plan":
+        """This plan with XLA as it was when the training began.
+
+        Compiled steps end in other bits than plain ones, and what timing
+        them says may differ from one time to the next.
+
+        Args:
+            earlier: the fields of the plan then.
+        """
+        return dataclasses.replace(
+            self,
+            jit_compile=earlier["jit_compile"],
+            reason=earlier["reason"],
+            step_seconds=earlier["step_seconds"],
+        )
 
     def __str__(self) -> str:
         xla = {True: "on", False: "off", None: "open"}[self.jit_compile]

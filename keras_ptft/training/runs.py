@@ -6,7 +6,7 @@ import os
 import pathlib
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -14,23 +14,28 @@ import tensorflow as tf
 
 from keras_ptft import files
 from keras_ptft.config import FIELDS, Config
-from keras_ptft.errors import UserError
+from keras_ptft.errors import DiskError, UserError
 from keras_ptft.registry import nearest
+from keras_ptft.training.checkpoint import Checkpoints
 
 _LOG = logging.getLogger("keras_ptft")
 
+CHECKPOINTS = "checkpoints"
+SCRATCH = "scratch"
+_FLAGS = "flags.flags"
 # what may change without the run becoming another one
 CIRCUMSTANCES = frozenset(
     (
         *("name", "runs_dir", "overwrite", "data_dir", "manual_dir"),
-        *("export_to", "csv"),
+        *("checkpoint_every", "keep_checkpoints", "export_to", "csv"),
     )
 )
 # from what says that a run is complete to what says that there is one
 PRODUCTS = (
     *("result.json", "report.html", "backbone.keras", "model.keras"),
     *("history.csv", "tensorboard", "labels.json", "environment.json"),
-    "flags.flags",
+    "seen.npz",
+    _FLAGS,
 )
 
 
@@ -57,41 +62,66 @@ def open_run(
     """
     folder = pathlib.Path(folder)
     _check_free(folder)
-    if (folder / "flags.flags").exists() and not config.overwrite:
+    if (folder / _FLAGS).exists() and not config.overwrite:
         _check_same(folder, config)
+        _check_origin(folder, {"parent": parent})
+        _remove_leftovers(folder)
         if is_complete(folder):
-            _check_parent(folder, parent)
             _LOG.info("%s is complete already.", folder)
             return folder, files.read_json(folder / "result.json")
-        _LOG.info("%s was not completed: it starts again.", folder)
+        _LOG.info("%s was not completed: it goes on.", folder)
     return folder, None
 
 
 @contextlib.contextmanager
-def claimed(folder: pathlib.Path, config: Config) -> Iterator[None]:
+def claimed(
+    folder: pathlib.Path, config: Config, origin: Mapping[str, Any]
+) -> Iterator[None]:
     """Makes a run folder these settings' own while its block trains.
 
-    What an earlier run left is removed first, and what this one wrote if it
-    ends in a mistake of the user's, who may then try again.
+    What a run with the same settings and origin left unfinished stays, to
+    be gone on with. Anything else that a run left is removed first, and
+    what this one wrote if it ends in a mistake of the user's, who may then
+    try again; not so where the disk is full, which is no end.
+
+    Args:
+        folder: the run folder.
+        config: the settings of the run.
+        origin: what else decides it: fingerprints of its "data", and that
+            of its "parent".
 
     Raises:
-        UserError: the folder cannot be cleared or written.
+        UserError: the folder cannot be cleared or written, or the origin
+            of what is unfinished was another.
     """
-    _clear(folder)
-    files.write_text(folder / "flags.flags", config.to_flags())
+    begun = _is_begun(folder, config, origin)
+    if not begun:
+        _clear(folder)
+    files.write_text(folder / _FLAGS, config.to_flags())
+    if not (folder / "environment.json").exists():
+        facts = environment(**origin)
+        files.write_json(folder / "environment.json", facts)
     try:
         yield
+    except DiskError:
+        raise
     except UserError:
-        _clear(folder)
-        with contextlib.suppress(OSError):
-            folder.rmdir()
+        if not begun:
+            _clear(folder)
+            with contextlib.suppress(OSError):
+                folder.rmdir()
         raise
 
 
 def is_complete(folder: str | os.PathLike) -> bool:
     """Whether the run in `folder` went through to its end."""
     path = pathlib.Path(folder) / "result.json"
-    return path.exists() and files.read_json(path)["status"] == "complete"
+    if not path.exists():
+        return False
+    result = files.read_json(path)
+    if not isinstance(result, dict) or "status" not in result:
+        raise UserError(f"{path} must hold a result: run its stage again.")
+    return result["status"] == "complete"
 
 
 def read_config(folder: str | os.PathLike) -> Config:
@@ -100,12 +130,19 @@ def read_config(folder: str | os.PathLike) -> Config:
     Raises:
         UserError: `folder` is not a run folder.
     """
-    path = pathlib.Path(folder) / "flags.flags"
+    path = pathlib.Path(folder) / _FLAGS
     if not path.exists():
         raise UserError(
             f"{folder} is not a run folder: expected flags.flags in it."
         )
-    return Config.from_flags(path.read_text(encoding="utf-8"))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"Cannot read {path}: {error}. Expected the settings of a run: "
+            "restore the file, or run the stage under another --name."
+        ) from error
+    return Config.from_flags(text)
 
 
 def find_backbone(init_from: str, runs_dir: str) -> pathlib.Path:
@@ -126,7 +163,7 @@ def find_backbone(init_from: str, runs_dir: str) -> pathlib.Path:
     for path in (pathlib.Path(runs_dir) / init_from, pathlib.Path(init_from)):
         if path.is_file():
             return path
-        if (path / "flags.flags").exists():
+        if (path / _FLAGS).exists():
             if is_complete(path) and (path / "backbone.keras").exists():
                 return path / "backbone.keras"
             raise UserError(
@@ -163,8 +200,10 @@ def save_model(path: str | os.PathLike, model: keras.Model) -> None:
 
 def _check_free(folder: pathlib.Path) -> None:
     """Refuses a folder that holds files of another making."""
-    if (folder / "flags.flags").exists():
+    if (folder / _FLAGS).exists():
         return
+    # it may have been about to become a run folder
+    files.remove_leftovers(folder)
     try:
         found = next(iter(folder.iterdir()), None)
     except FileNotFoundError:
@@ -179,6 +218,22 @@ def _check_free(folder: pathlib.Path) -> None:
             f"{folder} must be empty or a run folder, it holds {found.name}: "
             "choose another --name."
         )
+
+
+def _is_begun(
+    folder: pathlib.Path, config: Config, origin: Mapping[str, Any]
+) -> bool:
+    """Whether the very same run was begun and is not complete."""
+    if not (folder / _FLAGS).exists() or is_complete(folder):
+        return False
+    try:
+        _check_same(folder, config)
+        _check_origin(folder, origin)
+    except UserError:
+        if not config.overwrite:
+            raise
+        return False
+    return True
 
 
 def _check_same(folder: pathlib.Path, config: Config) -> None:
@@ -197,22 +252,40 @@ def _check_same(folder: pathlib.Path, config: Config) -> None:
         )
 
 
+def _check_origin(folder: pathlib.Path, origin: Mapping[str, Any]) -> None:
+    path = folder / "environment.json"
+    # a run may have ended before it wrote any
+    known = files.read_json(path) if path.exists() else origin
+    what = {"parent": "was fine-tuned from weights", "data": "was run on data"}
+    for name, now in origin.items():
+        if known.get(name, now) != now:
+            raise UserError(
+                f"{folder} {what[name]} that have changed since: choose "
+                "another --name, or --overwrite it."
+            )
+
+
 def _shown(config: Config, name: str) -> str:
     value = getattr(config, name)
     return "''" if value == "" else str(value)
 
 
-def _check_parent(folder: pathlib.Path, parent: str) -> None:
-    known = files.read_json(folder / "environment.json").get("parent", "")
-    if known != parent:
-        raise UserError(
-            f"{folder} was fine-tuned from weights that have changed since: "
-            "choose another --name, or --overwrite it."
-        )
+def _remove_leftovers(folder: pathlib.Path) -> None:
+    """Removes what was being written when a run was killed."""
+    for place in (folder, folder / SCRATCH):
+        files.remove_leftovers(place)
+        files.remove_leftovers(place / CHECKPOINTS)
 
 
 def _clear(folder: pathlib.Path) -> None:
     """Removes what an earlier run left, and nothing else."""
+    _remove_leftovers(folder)
+    scratch = folder / SCRATCH
+    if scratch.is_dir():
+        _clear(scratch)
+        with contextlib.suppress(OSError):
+            scratch.rmdir()
+    Checkpoints(folder / CHECKPOINTS).remove()
     try:
         for name in PRODUCTS:
             path = folder / name
@@ -221,6 +294,6 @@ def _clear(folder: pathlib.Path) -> None:
             else:
                 path.unlink(missing_ok=True)
     except OSError as error:
-        raise UserError(
+        raise DiskError(
             f"Cannot clear {folder}: {error.strerror}. Choose another --name."
         ) from error

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_ptft.training.loop import TrainingLoop, present
 from keras_ptft.training.plan import Plan
+from keras_ptft.training.runtime import MakeBatches, agreed, distributed
 
 # compiling takes a second or more, which a short training never earns back
 _WORTH_SECONDS = 10.0
@@ -21,7 +22,7 @@ _MOST_CALLS = 50
 def settle(
     plan: Plan,
     make_loop: Callable[..., TrainingLoop],
-    batches: tf.data.Dataset,
+    make_batches: MakeBatches,
     *,
     total_steps: int,
 ) -> Plan:
@@ -33,7 +34,7 @@ def settle(
     Args:
         plan: with `jit_compile=None` where XLA is open.
         make_loop: (plan=...) → the loop over the model to be trained.
-        batches: what the loop will be trained on.
+        make_batches: (share=...) → what the loop will be trained on.
         total_steps: steps of the whole training.
 
     Returns:
@@ -43,14 +44,17 @@ def settle(
     if plan.jit_compile is not None:
         return plan
     without = dataclasses.replace(plan, jit_compile=False)
-    plain = _step_seconds(make_loop(plan=without), batches)
-    whole = plain * total_steps
-    if whole < _WORTH_SECONDS:
-        reason = f"about {whole:.1f} s of training are too short to gain"
-        return dataclasses.replace(without, reason=reason)
+    # tracing takes half a second, which a short training need not spend
+    for traced in (False, True) if plan.replicas == 1 else (True,):
+        loop = make_loop(plan=without)
+        plain = _step_seconds(loop, make_batches, traced=traced)
+        whole = plain * total_steps
+        if whole < _WORTH_SECONDS:
+            reason = f"{whole:.1f} s of training at most: too short to gain"
+            return dataclasses.replace(without, reason=reason)
     with_xla = dataclasses.replace(plan, jit_compile=True)
     try:
-        compiled = _step_seconds(make_loop(plan=with_xla), batches)
+        compiled = _step_seconds(make_loop(plan=with_xla), make_batches)
     except (tf.errors.OpError, ValueError, TypeError) as error:
         # operations without a compiled form are found only by compiling
         line = str(error).strip().partition("\n")[0]
@@ -64,10 +68,15 @@ def settle(
     )
 
 
-def _step_seconds(loop: TrainingLoop, batches: tf.data.Dataset) -> float:
-    """Median seconds of a forward and backward pass, after two to warm up."""
+def _step_seconds(
+    loop: TrainingLoop, make_batches: MakeBatches, traced: bool = True
+) -> float:
+    """Median seconds of a forward and backward pass, after two to warm up.
+
+    Untraced, operation by operation, it takes longer and starts at once.
+    """
     strategy = loop.distribute_strategy
-    data = next(iter(strategy.experimental_distribute_dataset(batches)))
+    data = next(iter(distributed(strategy, make_batches)))
 
     def backward(data):
         gradients, loss = loop.backward(data)
@@ -75,19 +84,22 @@ def _step_seconds(loop: TrainingLoop, batches: tf.data.Dataset) -> float:
         with tf.control_dependencies(present(gradients)):
             return tf.identity(loss)
 
-    @tf.function(autograph=False)
     def step(data):
         parts = strategy.run(backward, args=(data,))
         return strategy.reduce("SUM", parts, axis=None)
 
+    most = _MOST_CALLS if traced else 3
+    step = tf.function(step, autograph=False) if traced else step
     seconds = []
     with _restored(loop):
         for _ in range(2):
             step(data).numpy()
-        while sum(seconds) < _TRIAL_SECONDS and len(seconds) < _MOST_CALLS:
+        while sum(seconds) < _TRIAL_SECONDS and len(seconds) < most:
             start = time.perf_counter()
             step(data).numpy()
-            seconds.append(time.perf_counter() - start)
+            spent = time.perf_counter() - start
+            # workers must take the same steps and the same decision
+            seconds.append(agreed(strategy, spent))
     return sorted(seconds)[len(seconds) // 2]
 
 

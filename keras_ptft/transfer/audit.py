@@ -1,5 +1,6 @@
 """Proof that what was frozen stayed frozen."""
 
+import collections
 import hashlib
 from typing import Any
 
@@ -9,7 +10,9 @@ import keras
 def fingerprints(model: keras.Model | None) -> dict[str, str]:
     """Hex digest of each variable, batch statistics included, by path.
 
-    No model has no variables.
+    Where layers within layers give several variables one path, they are
+    told apart by their order, as in "dense/kernel (2)". No model has no
+    variables.
 
     Example:
 
@@ -18,12 +21,16 @@ def fingerprints(model: keras.Model | None) -> dict[str, str]:
     >>> sorted(fingerprints(keras.Model(inputs, outputs)))
     ['dense/bias', 'dense/kernel']
     """
-    return {
-        variable.path: hashlib.blake2b(
+    digests = {}
+    paths = collections.Counter()
+    for variable in model.variables if model is not None else ():
+        paths[variable.path] += 1
+        count = paths[variable.path]
+        name = f"{variable.path} ({count})" if count > 1 else variable.path
+        digests[name] = hashlib.blake2b(
             keras.ops.convert_to_numpy(variable).tobytes(), digest_size=16
         ).hexdigest()
-        for variable in (model.variables if model is not None else ())
-    }
+    return digests
 
 
 def fingerprint(model: keras.Model) -> str:
@@ -51,10 +58,12 @@ def audit(before: dict[str, str], model: keras.Model | None) -> dict[str, Any]:
         `{"frozen_variables": count, "changed": []}`.
 
     Raises:
-        RuntimeError: a bit has changed; names the variables.
+        RuntimeError: a bit has changed, or a variable came or went; names
+            them.
     """
     after = fingerprints(model)
-    changed = sorted(path for path in before if before[path] != after[path])
+    paths = sorted(before | after)
+    changed = [path for path in paths if before.get(path) != after.get(path)]
     if changed:
         raise RuntimeError(
             f"Frozen variables have changed: {', '.join(changed)}."

@@ -8,6 +8,7 @@ import keras
 
 from keras_ptft.errors import UserError
 from keras_ptft.models.precision import rebuilt
+from keras_ptft.models.saved import load_model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,24 +52,9 @@ def load_backbone(path: str | os.PathLike) -> keras.Model:
     backbone under that layer.
 
     Raises:
-        UserError: the file cannot be read, carries code, or is not a
-            functional model with one input and one output.
+        UserError: see `load_model`; or it gives no features.
     """
-    try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:
-        # a broken file fails in as many ways as it can be broken
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(
-            f"Cannot load {path}: {reason} Expected a .keras file of a "
-            "functional model without Lambda layers."
-        ) from error
-    ends = [*getattr(model, "inputs", ()), *getattr(model, "outputs", ())]
-    if len(ends) != 2:
-        raise UserError(
-            f"The model in {path} must be functional, with one output and one "
-            f"input, got {type(model).__name__}: save its backbone alone."
-        )
+    model = load_model(path)
     if model.layers[-1].name == "logits":
         features = model.layers[-1].input
         return keras.Model(model.inputs[0], features, name="backbone")

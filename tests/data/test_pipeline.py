@@ -10,6 +10,7 @@ from keras_ptft.data.pipeline import (
     steps_per_epoch,
     training_batches,
     unweighted,
+    weighted,
 )
 
 
@@ -62,9 +63,8 @@ def test_labels_and_inputs_go_together():
 
 def test_class_weights_multiply():
     weights = np.arange(10, dtype=np.float32)
-    endless = training_batches(
-        source(), unweighted, batch_size=4, seed=3, class_weights=weights
-    )
+    transform = weighted(unweighted, weights)
+    endless = training_batches(source(), transform, batch_size=4, seed=3)
     _, labels, found = next(endless.as_numpy_iterator())
     assert found.tolist() == weights[labels].tolist()
 
@@ -113,3 +113,30 @@ def test_batches_have_static_shapes():
     assert endless.element_spec[0].shape == (4, 1)
     whole = evaluation_batches(source(), unweighted, batch_size=4)
     assert whole.element_spec[0].shape == (4, 1)
+
+
+@pytest.mark.parametrize("count", [2, 3, 6])
+def test_shares_make_up_the_batch(count):
+    whole = batches(5, batch_size=6, size=20)
+    shares = [
+        batches(5, batch_size=6, size=20, share=(index, count))
+        for index in range(count)
+    ]
+    together = zip(*shares, strict=True)
+    assert whole == [list(itertools.chain(*parts)) for parts in together]
+
+
+def test_evaluation_shares_show_every_example_once():
+    shown = []
+    for index in range(2):
+        own = evaluation_batches(
+            source(), unweighted, batch_size=4, share=(index, 2)
+        )
+        for _, labels, weights in own.as_numpy_iterator():
+            assert labels.shape == (2,)
+            shown += labels[weights > 0].tolist()
+    assert sorted(shown) == list(range(10))
+
+
+def test_without_class_weights_the_transform_is_itself():
+    assert weighted(unweighted, None) is unweighted

@@ -4,10 +4,8 @@ import pytest
 from keras_ptft.data.arrays import ArraySource, digits
 from keras_ptft.data.dataset import Dataset, Loading
 from keras_ptft.data.splits import (
-    handle_leaks,
     hash_split,
     hold_out_validation,
-    leaks,
     select_classes,
     split_test,
     subset_train,
@@ -180,63 +178,3 @@ def test_a_subset_of_too_many_or_too_few(real, examples):
     message = f"must be from 10, one a class, to 1446, .* got {examples}"
     with pytest.raises(UserError, match=message):
         subset_train(real, examples, 0)
-
-
-def leaking():
-    """Training examples 1, 2 and 4 stand in the test split; 4 repeats 1."""
-    train = np.array([[0], [1], [2], [3], [1]], np.float32)
-    test = np.array([[2], [9], [1]], np.float32)
-    splits = {
-        "train": ArraySource(train, [0, 1, 0, 1, 1]),
-        "test": ArraySource(test, [0, 0, 1]),
-    }
-    return Dataset(splits, ("a", "b"))
-
-
-def test_leaks_are_found_by_content():
-    splits = leaking().splits
-    assert leaks(splits["train"], splits["test"]).tolist() == [1, 2, 4]
-
-
-def test_leaks_stop_the_run():
-    message = (
-        "^3 of 5 training examples stand in the test split too, expected "
-        "none: use --on_leak=drop.$"
-    )
-    with pytest.raises(UserError, match=message):
-        handle_leaks(leaking(), "fail")
-
-
-def test_leaks_are_dropped(caplog):
-    dataset, report = handle_leaks(leaking(), "drop")
-    assert dataset.splits["train"].labels.tolist() == [0, 1]
-    assert report == {
-        "train_in_test": 3,
-        "duplicates_in_train": 1,
-        "action": "drop",
-    }
-    assert "3 of 5 training examples" in caplog.text
-
-
-def test_leaks_are_only_told(caplog):
-    dataset, report = handle_leaks(leaking(), "warn")
-    assert len(dataset.splits["train"]) == 5
-    assert report["train_in_test"] == 3
-    assert "left in" in caplog.text
-
-
-def test_no_leaks(real, caplog):
-    dataset, report = handle_leaks(real, "fail")
-    assert dataset is real and not caplog.text
-    assert report == {
-        "train_in_test": 0,
-        "duplicates_in_train": 0,
-        "action": "fail",
-    }
-
-
-def test_nothing_but_leaks():
-    test = leaking().splits["test"]
-    dataset = Dataset({"train": test, "test": test}, ("a", "b"))
-    with pytest.raises(UserError, match="use other data"):
-        handle_leaks(dataset, "drop")

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from keras_ptft.data.overlaps import ShownPair
 from keras_ptft.errors import UserError
 from keras_ptft.evidence.evaluate import classification_metrics
-from keras_ptft.evidence.report import most_confused, write_report
+from keras_ptft.evidence.report import Leakage, most_confused, write_report
 
 HISTORY = [
     {
@@ -44,7 +45,6 @@ def report(path, label_names, **changes):
         "settings": {"epochs": "5", "backbone": "cnn(dropout=0.2)"},
         "history": HISTORY,
         "metrics": example_metrics(label_names),
-        "label_names": label_names,
     }
     write_report(path, **{**given, **changes})
     return path.read_text(encoding="utf-8")
@@ -139,6 +139,37 @@ def test_runs_are_compared(tmp_path):
     page = report(path, ["a", "b"], comparison=rows)
     assert "91.00" in page and "93,322" in page
     assert "Comparison" not in report(path, ["a", "b"])
+
+
+def leakage(channels, near):
+    images = np.arange(2 * 4 * 5 * channels, dtype=np.uint8)
+    first, second = images.reshape(2, 4, 5, channels)
+    names = ("照片/<b>.jpg", "number 7")
+    pair = ShownPair(("validation", "test"), names, 12, (first, second))
+    counts = {"validation_in_test": 1_234, "duplicates_in_train": 5}
+    return Leakage({**counts, "near": near, "action": "warn"}, [pair])
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
+def test_leaks_are_told_and_shown(tmp_path, channels):
+    given = leakage(channels, {"validation_in_test": 2})
+    page = report(tmp_path / "report.html", ["a", "b"], leaks=given)
+    text = " ".join(re.sub("<[^>]*>", " ", page).split())
+    assert "validation test 1,234 2 The pairs" in text
+    assert "validation 照片/&lt;b&gt;.jpg test number 7 12 bits" in text
+    shown = pictures(page)[-2:]
+    assert [picture.shape[:2] for picture in shown] == [(4, 5), (4, 5)]
+    if channels in (3, 4):
+        first = given.shown[0].images[0]
+        assert np.array_equal(np.round(shown[0] * 255)[..., :channels], first)
+
+
+def test_near_copies_that_were_not_looked_for(tmp_path):
+    path = tmp_path / "report.html"
+    page = report(path, ["a", "b"], leaks=leakage(3, None))
+    text = " ".join(re.sub("<[^>]*>", " ", page).split())
+    assert "1,234 not looked for" in text
+    assert "in two splits" not in report(path, ["a", "b"])
 
 
 def test_mistakes_are_ordered():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_ptft.data.transforms import IMAGES
+from keras_ptft.data.encoded import IMAGES
 from keras_ptft.errors import UserError
 from keras_ptft.serving.inputs import input_batches, read_inputs
 
@@ -111,15 +111,15 @@ def text(content):
         ("a.npy", save(np.zeros((2, 5))), VECTOR, r"\(3,\).*\(2, 5\)"),
         ("a.npy", save(np.zeros((0, 3))), VECTOR, "at least 1 example"),
         ("a.npy", save(np.float64(3)), VECTOR, r"of shape \(\)"),
-        ("a.npy", save(np.array([None])), VECTOR, "numeric arrays"),
+        ("a.npy", save(np.array([None])), VECTOR, "pickled objects"),
         ("a.npy", save(np.array([["a"] * 3])), VECTOR, "got <U1"),
         ("a.npy", save(np.array([[1, np.nan, 1]])), VECTOR, "finite"),
         ("a.npy", save(np.array([[1, 1e300, 1]])), VECTOR, "float32"),
         ("a.npy", save(np.full((1, 8, 8), 0.5)), IMAGE, "0.5 to 0.5"),
         ("a.npy", save(np.full((1, 8, 8), 256)), IMAGE, "256 to 256"),
-        ("a.npy", text("no array"), VECTOR, "numeric arrays"),
-        ("a.npy", text(""), VECTOR, "numeric arrays"),
-        ("a.npz", text("no archive"), VECTOR, "numeric arrays"),
+        ("a.npy", text("no array"), VECTOR, "no array of numbers"),
+        ("a.npy", text(""), VECTOR, "no array of numbers"),
+        ("a.npz", text("no archive"), VECTOR, "no array of numbers"),
         ("a.npz", savez(a=[1], b=[2]), VECTOR, "got a, b: name the one"),
         ("a.npz", savez(), VECTOR, "got none"),
         ("a.csv", text("a,b,c\n"), VECTOR, "at least 1 example"),

@@ -4,7 +4,17 @@ import keras
 import numpy as np
 import pytest
 
+import keras_ptft
+from keras_ptft import Config, parts, trainer
+from keras_ptft.models import BACKBONES
 from keras_ptft.transfer import audit
+from keras_ptft.transfer.cut import cut_points, split
+
+SETTINGS = {"image_size": 8, "epochs": 1, "train_examples": 128}
+# with all that could move, statistics and dropout, and every row as it is
+SPECS = ["cnn(filters=[4, 4], batch_norm=True, dropout=0.3)"]
+SPECS += ["mlp(hidden=[5, 4, 3], dropout=0.3)"]
+SPECS += ["mlp", "mlp_small", "cnn", "cnn_single", "cnn_5x5"]
 
 
 def test_nothing_has_changed(make_backbone):
@@ -49,3 +59,98 @@ def test_fingerprint_is_the_same_whenever_a_file_is_read(
     ]
     expected = audit.fingerprint(backbone)
     assert [audit.fingerprint(model) for model in loaded] == [expected] * 2
+
+
+def test_layers_within_layers_may_share_a_path():
+    inputs = x = keras.Input((3,))
+    for name in ("one", "two"):
+        inner = keras.Input((3,))
+        outputs = keras.layers.Dense(2 + (name == "one"), name="dense")(inner)
+        x = keras.Model(inner, outputs, name=name)(x)
+    model = keras.Model(inputs, x)
+    before = audit.fingerprints(model)
+    kernels = ["dense/kernel", "dense/kernel (2)"]
+    assert sorted(before) == ["dense/bias", "dense/bias (2)", *kernels]
+    flip(model.variables[0])
+    with pytest.raises(RuntimeError, match=r"changed: dense/kernel\.$"):
+        audit.audit(before, model)
+    flip(model.variables[0])
+    flip(model.variables[2])
+    with pytest.raises(RuntimeError, match=r"changed: dense/kernel \(2\)\.$"):
+        audit.audit(before, model)
+
+
+def test_a_variable_that_went_is_missed(make_backbone):
+    before = audit.fingerprints(make_backbone())
+    with pytest.raises(RuntimeError, match="changed: conv2_conv/bias, conv2_"):
+        audit.audit(before, make_backbone("cnn(filters=[4], pool=1, dense=5)"))
+
+
+def test_every_row_of_the_table_is_audited():
+    assert set(BACKBONES) == {spec.split("(")[0] for spec in SPECS}
+
+
+def test_what_is_frozen_stays_frozen(tmp_path):
+    check_cuts(SPECS[0], tmp_path, streamed=True, points=["dropout1", "all"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("streamed", [True, False])
+@pytest.mark.parametrize("spec", SPECS)
+def test_what_is_frozen_stays_frozen_in_every_backbone(
+    spec, tmp_path, streamed
+):
+    check_cuts(spec, tmp_path, streamed=streamed)
+
+
+def test_a_bit_that_changes_fails_the_run(tmp_path, monkeypatch):
+    settings = SETTINGS | {"runs_dir": str(tmp_path)}
+    backbone = "cnn(filters=[2, 3], dense=4, batch_norm=True)"
+    keras_ptft.pretrain(Config(name="first", backbone=backbone, **settings))
+    frozen_inputs = trainer.frozen_inputs
+
+    def meddle(config, prefix, sources):
+        flip(prefix.get_layer("conv1_bn").moving_mean)
+        return frozen_inputs(config, prefix, sources)
+
+    monkeypatch.setattr(trainer, "frozen_inputs", meddle)
+    with pytest.raises(RuntimeError, match=r"changed: conv1_bn/moving_mean\.$"):
+        keras_ptft.finetune(
+            Config(name="f", init_from="first", freeze="conv1_bn", **settings)
+        )
+    assert not (tmp_path / "f/result.json").exists()
+
+
+def check_cuts(spec, folder, *, streamed, points=()):
+    """Cuts, trains and audits as a fine-tuning does, at each or all points."""
+    config = Config(
+        **SETTINGS | {"image_size": 20},
+        backbone=spec,
+        runs_dir=str(folder),
+        learning_rate=0.1,
+        validation_fraction=0.0,
+        feature_cache_gb=0.0 if streamed else 1.0,
+    )
+    dataset, _ = parts.load_dataset(config)
+    objective = parts.make_objective(config, dataset)
+    every = cut_points(parts.build_backbone(config, dataset))
+    for freeze in points or ["all", *every]:
+        parts.prepare(config)
+        backbone = parts.build_backbone(config, dataset)
+        model = parts.add_head(backbone, objective)
+        prefix, suffix = split(model, backbone, freeze)
+        before, whole = audit.fingerprints(prefix), audit.fingerprint(model)
+        given, inputs = trainer.frozen_inputs(config, prefix, dataset.splits)
+        assert (given is not None) == streamed
+        trainer.train(config, suffix, objective, inputs, prefix=given)
+        found = audit.audit(before, prefix)
+        expected = {"frozen_variables": len(prefix.variables), "changed": []}
+        assert found == expected
+        assert audit.fingerprint(model) != whole
+
+
+def flip(variable):
+    """Changes the last bit of a variable's first number."""
+    values = variable.numpy()
+    values.view(f"u{values.itemsize}").flat[0] ^= 1
+    variable.assign(values)

@@ -86,7 +86,7 @@ def test_files_that_cannot_be_loaded(make_backbone, tmp_path):
         with pytest.raises(UserError) as caught:
             loading.load_backbone(path)
         assert "\n" not in str(caught.value)
-        assert f"Cannot load {path}" in str(caught.value)
+        assert str(path) in str(caught.value)
 
 
 def test_a_model_with_two_outputs_is_no_backbone(tmp_path):

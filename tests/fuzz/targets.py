@@ -1,0 +1,173 @@
+"""The readers that are fuzzed, each with what it is fed."""
+
+import contextlib
+import io
+import os
+import pathlib
+import shutil
+import tempfile
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tensorflow as tf
+from hypothesis import strategies as st
+from PIL import Image
+
+from keras_ptft.config import Config
+from keras_ptft.data import DATASETS, load
+from keras_ptft.data.dataset import Loading
+from keras_ptft.errors import UserError
+from keras_ptft.main import main
+from keras_ptft.models import BACKBONES
+from keras_ptft.models.saved import load_model
+from keras_ptft.registry import lookup
+from keras_ptft.serving.inputs import read_inputs
+from keras_ptft.training.optimizers import OPTIMIZERS
+from tests.fuzz import strategies
+
+SMALL = Loading(image_size=8)
+VECTOR = tf.TensorSpec((6,), tf.float32, "vector")
+
+
+def _encoded(kind, mode="RGB", **options):
+    noise = np.random.default_rng(0).integers(0, 255, (24, 16, 3), np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(noise).convert(mode).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def _pictures():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    frames = [Image.new("RGB", (9, 9), name) for name in ("red", "blue")]
+    return [
+        *(_encoded(kind) for kind in ("JPEG", "PNG", "BMP", "GIF")),
+        _encoded("JPEG", progressive=True, exif=exif),
+        _encoded("JPEG", "CMYK"),
+        _encoded("BMP", "P"),
+        _encoded("PNG", "P"),
+        _encoded("PNG", "RGBA"),
+        _encoded("GIF", "P", save_all=True, append_images=frames),
+    ]
+
+
+def _saved_model():
+    inputs = keras.Input((6,))
+    hidden = keras.layers.Dense(4, activation="relu")(inputs)
+    hidden = keras.layers.BatchNormalization()(hidden)
+    model = keras.Model(inputs, keras.layers.Dropout(0.1)(hidden))
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder, "model.keras")
+        model.save(file)
+        return file.read_bytes()
+
+
+def _npy_file():
+    stream = io.BytesIO()
+    np.save(stream, np.ones((9, 6)))
+    return stream.getvalue()
+
+
+def _table():
+    rows = "".join(f"{n},-{n}.5,{n}e0,1,2,3,{n % 2}\n" for n in range(40))
+    return f"a,b,c,d,e,f,label\n{rows}".encode()
+
+
+def _npz_file():
+    stream = io.BytesIO()
+    x, y = np.ones((40, 6), np.float32), np.arange(40) % 2
+    np.savez_compressed(stream, x=x, y=y)
+    return stream.getvalue()
+
+
+def image(content, folder):
+    for suffix, channels in ((".png", 3), (".jpg", 1)):
+        file = folder / f"a{suffix}"
+        file.write_bytes(content)
+        spec = tf.TensorSpec((8, 8, channels), tf.uint8, "image")
+        with contextlib.suppress(UserError):
+            read_inputs([file], spec)
+
+
+def class_folders(contents, folder):
+    shutil.rmtree(folder / "photos", ignore_errors=True)
+    for number, content in enumerate(contents):
+        file = folder / "photos" / "ab"[number % 2] / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    loading = Loading(image_size=8, skip_bad_images=True)
+    source = load(f"folder:{folder}/photos", loading).splits["train"]
+    source.gather(tf.range(len(source), dtype=tf.int64))
+
+
+def arrays(content, folder):
+    (folder / "a.npz").write_bytes(content)
+    with contextlib.suppress(UserError):
+        load(f"npz:{folder}/a.npz", SMALL)
+    read_inputs([folder / "a.npz"], VECTOR)
+
+
+def array(content, folder):
+    (folder / "a.npy").write_bytes(content)
+    read_inputs([folder / "a.npy"], VECTOR)
+
+
+def table(content, folder):
+    (folder / "a.csv").write_bytes(content)
+    with contextlib.suppress(UserError):
+        load(f"csv:{folder}/a.csv", SMALL)
+    read_inputs([folder / "a.csv"], VECTOR)
+
+
+def flagfile(text, folder):
+    (folder / "a.flags").write_bytes(text.encode(errors="surrogatepass"))
+    with contextlib.suppress(UserError):
+        Config.from_flags(text)
+    # no setting before it makes 0 epochs right, so that nothing is trained
+    words = ["pretrain", f"--flagfile={folder}/a.flags", "--epochs=0"]
+    with contextlib.redirect_stderr(io.StringIO()) as told:
+        code = main(words)
+    if (code, len(told.getvalue().splitlines())) != (2, 1):
+        raise ValueError(f"exit code {code}, {told.getvalue()!r}")
+
+
+def call(text, folder):
+    del folder
+    for table in (BACKBONES, OPTIMIZERS, DATASETS):
+        with contextlib.suppress(UserError):
+            lookup(table, text, "row")
+
+
+def saved_model(content, folder):
+    (folder / "a.keras").write_bytes(content)
+    load_model(folder / "a.keras")
+
+
+def targets():
+    """Name → (what it is fed, the reader), made when it is asked for."""
+    pictures, model = strategies.mutated(_pictures()), _saved_model()
+    return {
+        "image": (pictures, image),
+        "folder": (st.lists(pictures, min_size=4, max_size=8), class_folders),
+        "npz": (
+            strategies.npz_files() | strategies.mutated([_npz_file()]),
+            arrays,
+        ),
+        "npy": (
+            strategies.npy_files() | strategies.mutated([_npy_file()]),
+            array,
+        ),
+        "csv": (
+            strategies.TABLES.map(lambda text: text.encode(errors="replace"))
+            | strategies.mutated([_table(), _table().replace(b",0\n", b"\n")]),
+            table,
+        ),
+        "flagfile": (strategies.FLAGS, flagfile),
+        "call": (strategies.CALLS, call),
+        "keras": (
+            strategies.keras_files(model) | strategies.mutated([model]),
+            saved_model,
+        ),
+    }

@@ -1,0 +1,96 @@
+"""A `.keras` file is read whole, or refused before it takes memory."""
+
+import json
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from keras_ptft.errors import UserError
+from keras_ptft.models.saved import load_model
+
+
+@pytest.fixture
+def file(tmp_path):
+    inputs = keras.Input((6,))
+    hidden = keras.layers.Dense(4)(inputs)
+    keras.Model(inputs, hidden).save(tmp_path / "model.keras")
+    return tmp_path / "model.keras"
+
+
+def rewritten(file, compression=zipfile.ZIP_STORED, **changes):
+    """The file with other text in some of its parts."""
+    with zipfile.ZipFile(file) as old:
+        parts = {name: old.read(name) for name in old.namelist()}
+    for name, change in changes.items():
+        part = f"{name}.json"
+        parts[part] = change(parts[part].decode()).encode()
+    with zipfile.ZipFile(file, "w", compression) as new:
+        for name, content in parts.items():
+            new.writestr(name, content)
+    return file
+
+
+def refusal(file):
+    with pytest.raises(UserError) as caught:
+        load_model(file)
+    assert len(str(caught.value).splitlines()) == 1
+    return str(caught.value)
+
+
+def test_a_model_computes_the_same(file):
+    inputs = np.arange(12, dtype=np.float32).reshape(2, 6)
+    model, expected = load_model(file), keras.saving.load_model(file)
+    np.testing.assert_array_equal(model(inputs), expected(inputs))
+
+
+def test_a_packed_file_is_read(file):
+    rewritten(file, compression=zipfile.ZIP_DEFLATED)
+    # 6·4 weights and 4 biases
+    assert load_model(file).count_params() == 28
+
+
+def test_layers_without_their_weights_take_no_memory(file):
+    def grown(text):
+        return text.replace('"units": 4', '"units": 4000000000')
+
+    rewritten(file, config=grown)
+    # 6 weights and a bias for each of 4 billion units, in 4 bytes each
+    assert "need 112,000,000,000 bytes of weights" in refusal(file)
+
+
+def test_a_bomb_is_refused_by_its_index(file):
+    rewritten(
+        file, zipfile.ZIP_DEFLATED, config=lambda text: text + " " * 2**27
+    )
+    assert "expected no more than 100 times as many" in refusal(file)
+
+
+def test_another_version_is_named(file):
+    rewritten(
+        file,
+        config=lambda text: text.replace('"Dense"', '"Denser"'),
+        metadata=lambda text: json.dumps(
+            json.loads(text) | {"keras_version": "9.1"}
+        ),
+    )
+    assert "it was saved by Keras 9.1, this is 3." in refusal(file)
+
+
+def test_a_lambda_is_refused(tmp_path):
+    inputs = keras.Input((2,))
+    outputs = keras.layers.Lambda(lambda x: x * 2)(inputs)
+    keras.Model(inputs, outputs).save(tmp_path / "code.keras")
+    assert "got a Lambda layer" in refusal(tmp_path / "code.keras")
+
+
+def test_two_inputs_are_one_too_many(tmp_path):
+    pair = [keras.Input((2,)), keras.Input((2,))]
+    model = keras.Model(pair, keras.layers.Add()(pair))
+    model.save(tmp_path / "pair.keras")
+    assert "with one output and one input" in refusal(tmp_path / "pair.keras")
+
+
+def test_no_file(tmp_path):
+    assert "No such file" in refusal(tmp_path / "none.keras")

@@ -1,0 +1,129 @@
+"""A full disk costs what was being written, and nothing that was."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from keras_ptft.errors import UserError
+from keras_ptft.main import main
+from keras_ptft.training.callbacks import History
+from keras_ptft.training.checkpoint import Checkpoints
+from tests.alike import differences
+
+# 170,000 parameters: a checkpoint, which has Adam's means too, is 2 MB
+WORDS = "pretrain --name=x --backbone=mlp(hidden=[512,256]) --image_size=8 "
+WORDS += "--epochs=4 --jit_compile=false --checkpoint_every=20 "
+WORDS += "--export_to=saved_models/x "
+MB = 2**20
+
+
+@pytest.fixture
+def disk(tmp_path, monkeypatch):
+    """A disk of 16 MB, as the current folder."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(place)]
+    if shutil.which("mount") is None or os.geteuid():
+        pytest.skip("only root can mount a small disk")
+    done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"a small disk cannot be mounted: {done.stderr.strip()}")
+    monkeypatch.chdir(place)
+    yield place
+    monkeypatch.undo()
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    place = tmp_path_factory.mktemp("undisturbed")
+    before = os.getcwd()
+    os.chdir(place)
+    assert main(WORDS.split()) == 0
+    os.chdir(before)
+    return place
+
+
+def slow(*case):
+    return pytest.param(*case, marks=pytest.mark.slow)
+
+
+def fill(disk, left):
+    """Fills the disk up but for some bytes."""
+    stat = os.statvfs(disk)
+    size = stat.f_bavail * stat.f_frsize - left
+    (disk / "filling").write_bytes(bytes(size))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("left", "step", "told"),
+    [
+        (0, 0, "Cannot write runs/x/flags.flags: "),
+        (30_000, 0, "Cannot write runs/x/"),
+        (1 * MB, 0, "Cannot write runs/x/checkpoints/step-000000020-"),
+        (int(4.5 * MB), 40, "Cannot write runs/x/checkpoints/step-000000060-"),
+    ],
+)
+def test_during_training(disk, capsys, undisturbed, left, step, told):
+    fill(disk, left)
+    assert_told(capsys, told)
+    found = Checkpoints(disk / "runs/x/checkpoints").latest()
+    assert (found.step if found else 0) == step
+    assert_goes_on(disk, capsys, undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [
+        slow(int(0.3 * MB), "Cannot write runs/x/backbone.keras: "),
+        slow(int(1.0 * MB), "Cannot write runs/x/model.keras: "),
+        slow(int(1.6 * MB), "Cannot export to saved_models/x: "),
+    ],
+)
+def test_after_training(disk, capsys, undisturbed, left, told):
+    # what is left of a training that died after its last checkpoint
+    kept = ["checkpoints", "environment.json", "flags.flags", "labels.json"]
+    for name in [*kept, "history.csv", "seen.npz"]:
+        source, target = undisturbed / "runs/x" / name, disk / "runs/x" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, target)
+    fill(disk, left)
+    assert_told(capsys, told)
+    assert not list(disk.glob("saved_models/x/*"))
+    assert Checkpoints(disk / "runs/x/checkpoints").latest().step == 80
+    assert_goes_on(disk, capsys, undisturbed)
+
+
+def test_of_tensorboard(disk):
+    """Its events are buffered: the disk may be full when they are written."""
+    history = History(disk / "x")
+    fill(disk, 0)
+    with pytest.raises(UserError) as caught:
+        for epoch in range(1, 200):
+            history._tell_tensorboard(epoch, {"loss": 1.0})
+    assert str(caught.value) == (
+        f"Cannot write {disk}/x/tensorboard: No space left on device. Make "
+        "room, and start the same command again."
+    )
+    history.on_train_end()
+
+
+def assert_told(capsys, told):
+    """The training ends with one line that says so."""
+    assert main(WORDS.split()) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert error.startswith("keras-ptft: " + told)
+    assert "No space left on device" in error
+
+
+def assert_goes_on(disk, capsys, undisturbed):
+    """With room again the same command ends in the same bits."""
+    (disk / "filling").unlink()
+    assert main(WORDS.split()) == 0, capsys.readouterr().err
+    assert differences(undisturbed, disk) == []
+    assert not list(disk.rglob(".partial-*"))
