@@ -6,30 +6,47 @@ import os
 import pathlib
 import tempfile
 
-from benchmarks import material, report
-from benchmarks.measure import ROOT, Result, measure
+from benchmarks import checkpoints, growth, material, report, startup
+from benchmarks.children import ROOT
+from benchmarks.measure import Result, measure
 from benchmarks.rows import CONTESTANTS, ROWS, Row
+from benchmarks.tables import Told
 from benchmarks.work import Watch, limit_threads
 from keras_ptft.errors import UserError
 from keras_ptft.files import write_text
 
+# what makes each section, and the material it needs
+SECTIONS = {
+    "checkpoints": (checkpoints.section, ("images",)),
+    "growth": (growth.section, ("images", "paths")),
+    "startup": (startup.section, ()),
+}
+_NO_PHOTOS = "left out, there are no photos: set --photos"
 _RESULTS = pathlib.Path(__file__).parent / "results.md"
 
 
 def main() -> None:
-    """Runs the rows, prints the table and writes `results.md`."""
+    """Measures what is asked for, prints it and writes `results.md`."""
     arguments = _parser().parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     limit_threads()
-    names = arguments.rows or list(ROWS)
-    results, notes, watch = {}, {}, Watch()
+    names = arguments.rows or [*ROWS, *SECTIONS]
+    results, notes, sections, watch = {}, {}, [], Watch()
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
+        place = pathlib.Path(folder)
         for name in names:
-            notes[name] = _run(name, arguments, pathlib.Path(folder), results)
-            print(f"{ROWS[name].title}: {notes[name]}", flush=True)
-    print(f"\n{report.table(results)}\n\n{watch.seconds():.0f} s in all")
-    if arguments.output or names == list(ROWS):
-        text = report.document(results, notes, arguments.repeats)
+            if name in ROWS:
+                title = ROWS[name].title
+                notes[title] = _run(name, arguments, place, results)
+                print(f"{title}: {notes[title]}", flush=True)
+            else:
+                sections.append(_section(name, arguments, place, notes))
+    print("", report.table(results), *sections, sep="\n")
+    print(f"{watch.seconds():.0f} s in all")
+    if arguments.output or names == [*ROWS, *SECTIONS]:
+        text = report.document(
+            results, notes, sections, repeats=arguments.repeats
+        )
         write_text(pathlib.Path(arguments.output or _RESULTS), text)
 
 
@@ -41,18 +58,38 @@ def _run(
 ) -> str:
     """Adds a row's result; says what its data was, or why there is none."""
     row = ROWS[name]
-    data = material.prepare(
-        row,
-        folder,
-        manual_dir=arguments.manual_dir,
-        photos=arguments.photos,
-    )
+    data = _prepare(row.material, arguments, folder)
     if not data:
-        return "left out, there are no photos: set --photos"
+        return _NO_PHOTOS
     results[name] = measure(
         name, row, _present(row), repeats=arguments.repeats, folder=folder
     )
     return data
+
+
+def _section(
+    name: str,
+    arguments: argparse.Namespace,
+    folder: pathlib.Path,
+    notes: dict[str, str],
+) -> Told:
+    """A section of the results; notes what its data was."""
+    section, materials = SECTIONS[name]
+    data = [_prepare(m, arguments, folder) or _NO_PHOTOS for m in materials]
+    told = section(folder, repeats=arguments.repeats)
+    notes[told.title] = "; ".join(data) or "the bundled digits"
+    return told
+
+
+def _prepare(
+    name: str, arguments: argparse.Namespace, folder: pathlib.Path
+) -> str:
+    return material.prepare(
+        name,
+        folder,
+        manual_dir=arguments.manual_dir,
+        photos=arguments.photos,
+    )
 
 
 def _present(row: Row) -> list[str]:
@@ -77,13 +114,16 @@ def _parser() -> argparse.ArgumentParser:
             f"--{name}", default=str(path) if path.is_dir() else "", help=what
         )
     parser.add_argument(
-        "--rows", nargs="+", choices=list(ROWS), help="only these rows"
+        "--rows",
+        nargs="+",
+        choices=[*ROWS, *SECTIONS],
+        help="only these rows and sections",
     )
     parser.add_argument(
         "--repeats", type=int, default=3, help="turns of each contestant"
     )
     parser.add_argument(
-        "--output", help="default: results.md, when all rows were measured"
+        "--output", help="default: results.md, when all was measured"
     )
     return parser
 

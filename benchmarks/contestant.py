@@ -1,15 +1,9 @@
-"""One contestant's turn, in a process of its own.
-
-    python -m benchmarks.contestant ROW CONTESTANT FOLDER SEED
-
-prints the outcome as JSON on its last line.
-"""
+"""One contestant's turn at a row of the table."""
 
 import dataclasses
 import importlib
-import json
 import pathlib
-import sys
+from typing import Any
 
 from benchmarks import material
 from benchmarks.rows import CONTESTANTS, ROWS
@@ -23,13 +17,7 @@ def turn(row: str, contestant: str, work: Work) -> Outcome:
     return getattr(contest, row)(work, **options)
 
 
-def main() -> None:
-    """Does what the command line says."""
-    row, contestant, folder, seed = sys.argv[1:]
-    work = material.read(ROWS[row], contestant, pathlib.Path(folder), int(seed))
-    outcome = turn(row, contestant, work)
-    print(json.dumps(dataclasses.asdict(outcome)))
-
-
-if __name__ == "__main__":
-    main()
+def play(row: str, contestant: str, folder: str, seed: int) -> dict[str, Any]:
+    """A turn with the data in a folder; the outcome as a dict."""
+    work = material.read(ROWS[row], contestant, pathlib.Path(folder), seed)
+    return dataclasses.asdict(turn(row, contestant, work))

@@ -15,12 +15,12 @@ _SUFFIXES = (".jpg", ".jpeg")
 
 
 def prepare(
-    row: Row, folder: pathlib.Path, *, manual_dir: str, photos: str
+    material: str, folder: pathlib.Path, *, manual_dir: str, photos: str
 ) -> str:
-    """Writes a row's data, unless it stands there already.
+    """Writes the data of a row or section, unless it stands there already.
 
     Args:
-        row: what needs the data.
+        material: "images", "photos", "paths" or "tokens".
         folder: where it is written.
         manual_dir: MNIST's four files; empty: random images.
         photos: class folders of JPEG files; empty: none.
@@ -28,18 +28,18 @@ def prepare(
     Returns:
         What the data is, in a few words; empty where there is none.
     """
-    note = folder / f"{row.material}.txt"
+    note = folder / f"{material}.txt"
     if not note.exists():
         made = {
             "images": lambda: _images(manual_dir, folder),
             "photos": lambda: _photos(photos, folder),
             "paths": lambda: _paths(photos, folder),
             "tokens": lambda: (*random_tokens(4_096), "random tokens"),
-        }[row.material]()
+        }[material]()
         if made is None:
             return ""
         inputs, labels, what = made
-        np.savez(folder / row.material, inputs=inputs, labels=labels)
+        np.savez(folder / material, inputs=inputs, labels=labels)
         note.write_text(what, encoding="utf-8")
     return note.read_text(encoding="utf-8")
 

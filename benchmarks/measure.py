@@ -1,16 +1,13 @@
 """Lets the contestants of a row take turns, and compares them."""
 
 import dataclasses
-import json
 import pathlib
 import statistics
-import subprocess
-import sys
 
-from benchmarks.rows import LIMIT, Row
+from benchmarks.children import call
+from benchmarks.rows import LIMITS, Row
 from benchmarks.work import Outcome
 
-ROOT = pathlib.Path(__file__).parent.parent
 # how far the losses of contestants that learn alike may lie apart
 _LOSS_TOLERANCE = 0.10
 
@@ -63,7 +60,10 @@ def measure(
     outcomes = {contestant: [] for contestant in contestants}
     for seed in range(repeats):
         for contestant in contestants:
-            outcome = _turn(name, contestant, folder, seed)
+            played = call(
+                "contestant", "play", name, contestant, str(folder), seed
+            )
+            outcome = Outcome(**played)
             outcomes[contestant].append(outcome)
             taken = figure(outcome, row)
             print(f"  {name}: {contestant} {taken:.3f} s", flush=True)
@@ -79,7 +79,7 @@ def compare(outcomes: dict[str, list[Outcome]], row: Row) -> Result:
     losses = {
         name: statistics.median(turn.losses[1] for turn in turns)
         for name, turns in outcomes.items()
-        if name != LIMIT
+        if name not in LIMITS
     }
     middle = statistics.median(losses.values())
     apart = max(abs(loss - middle) for loss in losses.values())
@@ -92,20 +92,3 @@ def figure(outcome: Outcome, row: Row) -> float:
     if not row.whole:
         return later
     return outcome.total + later * (row.epochs - len(outcome.seconds))
-
-
-def _turn(
-    row: str, contestant: str, folder: pathlib.Path, seed: int
-) -> Outcome:
-    module = "benchmarks.contestant"
-    done = subprocess.run(
-        [sys.executable, "-m", module, row, contestant, folder, str(seed)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        said = "\n".join(done.stderr.splitlines()[-20:])
-        raise RuntimeError(f"{contestant} failed at {row}:\n{said}")
-    return Outcome(**json.loads(done.stdout.splitlines()[-1]))

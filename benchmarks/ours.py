@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.keras_models import encoder, mobilenet_base
 from benchmarks.material import CLASSES
 from benchmarks.work import BATCH_SIZE, Outcome, Watch, Work, read_epochs
-from keras_ptft import parts
+from keras_ptft import parts, trainer
 from keras_ptft.config import Config
 from keras_ptft.data.arrays import ArraySource
 from keras_ptft.data.dataset import Source
@@ -103,7 +103,7 @@ def _train_suffix(
     with tempfile.TemporaryDirectory() as folder:
         config = Config(runs_dir=folder)
         prefix, suffix = split(model, backbone, freeze)
-        _, cached = parts.frozen_inputs(config, prefix, {"train": source})
+        _, cached = trainer.frozen_inputs(config, prefix, {"train": source})
         outcome = _train(suffix, cached["train"], work, config)
         outcome.total = watch.seconds()
     return outcome
@@ -116,7 +116,7 @@ def _train(
     config = config.replace(
         batch_size=BATCH_SIZE, epochs=work.epochs, seed=work.seed
     )
-    trained = parts.train(
+    trained = trainer.train(
         config, model, classification(CLASSES), {"train": source}
     )
     rows = trained["history"]

@@ -4,16 +4,18 @@ import importlib.metadata
 import os
 import pathlib
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks.measure import Result
-from benchmarks.rows import LIMIT, ROWS, Row
+from benchmarks.rows import LIMITS, ROWS, Row
+from benchmarks.tables import Told
 from benchmarks.work import BATCH_SIZE, CPUS
 
 _HEAD = (
     "| work | contestant | seconds | theirs / ours | target | loss |\n"
     "|---|---|---|---|---|---|"
 )
+_PROFILE = pathlib.Path(__file__).with_name("profile.md")
 _PACKAGES = ("tensorflow", "keras", "torch", "numpy", "pillow")
 _TEXT = f"""\
 # Results
@@ -28,10 +30,12 @@ do 2 of the 10 epochs, and the second counts for the rest.
 The loss is the mean over the second epoch's training batches (the mean pixel
 where nothing is trained): a row in which one lies over 10 % from the median
 does not count. What each contestant does stands in `ours.py`,
-`plain_keras.py` and `pytorch.py`.
+`plain_keras.py` and `pytorch.py`; the limits, which train nothing, stand in
+`limit.py` and `convolutions.py`.
 
 {{table}}
 
+{{sections}}
 ## Data
 
 {{data}}
@@ -53,20 +57,29 @@ def table(results: Mapping[str, Result]) -> str:
 
 
 def document(
-    results: Mapping[str, Result], notes: Mapping[str, str], repeats: int
+    results: Mapping[str, Result],
+    notes: Mapping[str, str],
+    sections: Sequence[Told],
+    repeats: int,
 ) -> str:
     """The whole of `results.md`.
 
     Args:
         results: by the name of the row.
-        notes: by the name of the row, what its data was or why it was left
-            out.
+        notes: by the title of the row or section, what its data was or why
+            it was left out.
+        sections: what else was measured.
         repeats: turns of each contestant.
     """
-    data = "\n".join(f"- {ROWS[n].title}: {note}" for n, note in notes.items())
+    data = "\n".join(f"- {title}: {note}" for title, note in notes.items())
     facts = "\n".join(f"- {key}: {value}" for key, value in machine().items())
+    profile = Told("Where the time goes", _PROFILE.read_text(encoding="utf-8"))
     return _TEXT.format(
-        repeats=repeats, table=table(results), data=data, machine=facts
+        repeats=repeats,
+        table=table(results),
+        sections="\n".join(map(str, (profile, *sections))),
+        data=data,
+        machine=facts,
     )
 
 
@@ -128,7 +141,7 @@ def _line(
     ratio: str = "",
     target: str = "",
 ) -> str:
-    loss = "" if contestant == LIMIT else f"{result.losses[contestant]:.4g}"
+    loss = "" if contestant in LIMITS else f"{result.losses[contestant]:.4g}"
     seconds = f"{result.seconds[contestant]:.3g}"
     cells = (title, contestant, seconds, ratio, target, loss)
     return "| " + " | ".join(cells) + " |"

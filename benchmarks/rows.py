@@ -9,6 +9,8 @@ KERAS = "Keras"
 LOADER = "PyTorch, DataLoader"
 SLICES = "PyTorch, permuted slices"
 LIMIT = "matrix products alone"
+CONVOLUTIONS = "convolutions alone"
+LIMITS = (LIMIT, CONVOLUTIONS)
 
 # the module that holds a contestant's work, and its options there
 CONTESTANTS: dict[str, tuple[str, dict[str, str]]] = {
@@ -18,6 +20,7 @@ CONTESTANTS: dict[str, tuple[str, dict[str, str]]] = {
     LOADER: ("pytorch", {"loop": "loader"}),
     SLICES: ("pytorch", {"loop": "slices"}),
     LIMIT: ("limit", {}),
+    CONVOLUTIONS: ("convolutions", {}),
 }
 
 
@@ -67,7 +70,7 @@ ROWS = {
         material="images",
         examples=12_800,
         epochs=2,
-        rivals={LOADER: 2.0, SLICES: 2.0, KERAS: 1.4},
+        rivals={LOADER: 2.0, SLICES: 2.0, KERAS: 1.4, CONVOLUTIONS: None},
     ),
     "frozen": Row(
         title="the same CNN, convolutions frozen, 10 epochs",
