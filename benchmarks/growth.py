@@ -32,7 +32,7 @@ when they are needed elsewhere; what was allocated (RssAnon) does not.
 What is decoded at each step, and what is mapped, takes no more memory as the
 data grow. Arrays in memory do, and so do features up to 1 GB, which are held
 as arrays; above, they are mapped. TFDS images are mapped above 4 GB, and here
-always. Seconds an example do not rise with the data.
+always.
 
 """
 

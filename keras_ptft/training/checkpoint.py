@@ -160,10 +160,6 @@ class Checkpoints:
                 )
         return None
 
-    def exist(self) -> bool:
-        """Whether there is any, damaged or not."""
-        return bool(self._newest_first())
-
     def remove(self) -> None:
         """Removes every checkpoint, and the folder if nothing else is in it.
 

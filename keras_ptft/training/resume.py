@@ -1,6 +1,7 @@
 """Going on where a training was interrupted, to the bit."""
 
 import dataclasses
+import signal
 import time
 from typing import Any, Protocol
 
@@ -112,7 +113,8 @@ class Resuming(keras.callbacks.Callback):
             raise Stopped(
                 f"stopped after step {step:,}, which is saved: the same "
                 "command goes on from there.",
-                self._signum,
+                # another worker may have got the signal
+                self._signum or signal.SIGTERM,
             )
 
     def _due(self, step: int, seconds: float = 0.0) -> bool:
