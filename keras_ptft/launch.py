@@ -24,7 +24,7 @@ _TOGETHER = ("run", "pretrain", "finetune")
 # ends in whatever way, and removes the folder once none writes there
 _GUARD = """
 while read -r group; do groups="$groups -$group"; done
-kill -9 -- $groups
+kill -s KILL -- $groups
 for attempt in 1 2 3 4 5 6 7 8 9; do
   rm -rf "$0" && break
   sleep 1
