@@ -175,8 +175,8 @@ class Config:
     checkpoint_every: str = setting(
         "epoch",
         "training",
-        "save everything, to go on from there: epoch (once a second at "
-        "most), never, steps as 500 or seconds as 60s",
+        "save everything, to go on from there: epoch (for at most 3 % of the "
+        "time), never, steps as 500 or seconds as 60s",
     )
     keep_checkpoints: int = setting(
         2, "training", "latest checkpoints that stay, beside the best", low=1

@@ -13,8 +13,10 @@ from keras_ptft.training import state
 from keras_ptft.training.checkpoint import Checkpoint, Checkpoints
 from keras_ptft.training.runtime import agreed
 
-# an epoch may take less time than to save it
+# an epoch may take less time than to save it: epochs are saved once in this
+# time at most, and for at most this share of it
 _SECONDS_AN_EPOCH = 1.0
+_SHARE = 0.03
 
 
 class Remembering(Protocol):
@@ -124,13 +126,14 @@ class Resuming(keras.callbacks.Callback):
         if seconds := seconds or every.seconds:
             waited = time.monotonic() - self._saved_time
             # all workers, or none
-            waited = agreed(self.model.distribute_strategy, waited)
-            return waited >= seconds
+            strategy = self.model.distribute_strategy
+            return agreed(strategy, waited - seconds) >= 0
         return False
 
     def _save(self, step: int) -> None:
         if self.model.failed_step.numpy() >= 0:
             return
+        begun = time.monotonic()
         arrays = state.capture(self.model)
         memories = {}
         for name, other in self._others.items():
@@ -147,6 +150,9 @@ class Resuming(keras.callbacks.Callback):
         best_step = self._best[1] if self._best else None
         self._checkpoints.write(Checkpoint(step, arrays, facts), best_step)
         self._saved_step, self._saved_time = step, time.monotonic()
+        if self._epoch_seconds:
+            dear = (self._saved_time - begun) / _SHARE
+            self._epoch_seconds = max(_SECONDS_AN_EPOCH, dear)
 
     def _restore(self, start: Checkpoint) -> None:
         try:

@@ -138,6 +138,7 @@ def test_the_best_of_those_at_the_end_of_an_epoch_stays(
     make_loop, splits, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(resume, "_SECONDS_AN_EPOCH", 1e-9)
+    monkeypatch.setattr(resume, "_SHARE", float("inf"))
     checkpoints = Checkpoints(tmp_path, keep=1)
     rows = fit(
         make_loop(learning_rate=0.8),
