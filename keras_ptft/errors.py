@@ -42,6 +42,31 @@ class Stopped(KeyboardInterrupt):
         self.signum = signum
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says in its first line, or else its kind.
+
+    Example:
+
+    >>> lines = "no such file", "where it was asked for"
+    >>> first_line(ValueError(chr(10).join(lines)))
+    'no such file'
+    >>> first_line(EOFError())
+    'EOFError'
+    """
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def on_one_line(error: BaseException) -> str:
+    """All that an error says, its lines joined, or else its kind.
+
+    Example:
+
+    >>> on_one_line(ValueError(chr(10).join(["no such", "  file"])))
+    'no such file'
+    """
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def check_range(
     setting: str, value: float, low: float, high: float = math.inf
 ) -> None:

@@ -152,7 +152,7 @@ def conclude(
         leaks=Leakage(result["leaks"], shown),
     )
     files.write_json(folder / "result.json", result)
-    return publish(folder, config, result, dataset)
+    return publish(folder, config, result, dataset, model)
 
 
 def publish(
@@ -160,6 +160,7 @@ def publish(
     config: Config,
     result: dict[str, Any],
     dataset: Dataset | None = None,
+    model: keras.Model | None = None,
 ) -> dict[str, Any]:
     """Exports a run where its settings ask for it and it is not yet done.
 
@@ -168,6 +169,7 @@ def publish(
         config: the settings as they are now.
         result: the run's result; gets an "export".
         dataset: the data set of the run; None: loaded if it is needed.
+        model: the model of the run; None: likewise.
     """
     done = result.get("export", {})
     if not config.export_to:
@@ -179,7 +181,8 @@ def publish(
             *(folder, done["path"], folder),
         )
         return result
-    model = load_model(folder / "model.keras")
+    if model is None:
+        model = load_model(folder / "model.keras")
     # a kill may come between publishing a version and noting it
     known = exporting.find_export(config.export_to, _source(folder, model))
     if known is not None:

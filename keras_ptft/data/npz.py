@@ -10,7 +10,7 @@ from keras_ptft.data.archives import read_array
 from keras_ptft.data.arrays import as_input, name_labels, sized_source
 from keras_ptft.data.dataset import Dataset, Loading, check_labels
 from keras_ptft.data.splits import split_test
-from keras_ptft.errors import UserError
+from keras_ptft.errors import UserError, on_one_line
 
 _LAYOUTS = (
     ("x_train", "y_train", "x_test", "y_test"),
@@ -70,9 +70,9 @@ def _read(path: str) -> dict[str, np.ndarray]:
         raise
     # a broken file fails in as many ways as it can be broken
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
-            f"Cannot read {path}, expected arrays of numbers: {reason}."
+            f"Cannot read {path}, expected arrays of numbers: "
+            f"{on_one_line(error)}."
         ) from None
 
 

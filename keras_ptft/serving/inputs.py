@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras_ptft.data.archives import map_array, read_array
 from keras_ptft.data.encoded import IMAGES, MOST_BYTES, check_gif, fault, quiet
 from keras_ptft.data.transforms import decode_image
-from keras_ptft.errors import UserError
+from keras_ptft.errors import UserError, on_one_line
 
 Batch = tuple[list[str], np.ndarray]
 
@@ -151,10 +151,9 @@ def _load_array(path: pathlib.Path) -> np.ndarray:
         raise
     # a broken file fails in as many ways as it can be broken
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
             f"Cannot read {path}: expected numeric arrays as numpy.save or "
-            f"numpy.savez writes them, got: {reason}"
+            f"numpy.savez writes them, got: {on_one_line(error)}"
         ) from error
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ptft import files
-from keras_ptft.errors import UserError
+from keras_ptft.errors import UserError, first_line
 from keras_ptft.models.saved import load_model
 from keras_ptft.serving.export import LABELS
 from keras_ptft.serving.versions import versions
@@ -109,10 +109,9 @@ def _from_saved_model(path: pathlib.Path) -> Predictor:
         ((name, spec),) = signature.structured_input_signature[1].items()
     # a broken export fails in as many ways as it can be broken
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise UserError(
             f"Cannot read the model {path}, expected an export of keras-ptft: "
-            f"{reason}: export it again."
+            f"{first_line(error)}: export it again."
         ) from error
 
     def infer(inputs):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from keras_ptft import files
-from keras_ptft.errors import DiskError, UserError
+from keras_ptft.errors import DiskError, UserError, first_line
 
 _LOG = logging.getLogger("keras_ptft")
 
@@ -156,7 +156,7 @@ class Checkpoints:
                 _LOG.warning(
                     "Checkpoint %s is damaged (%s): it is passed over for "
                     "the one before, or for the start.",
-                    *(path, str(error).partition("\n")[0]),
+                    *(path, first_line(error)),
                 )
         return None
 

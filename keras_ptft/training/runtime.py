@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.errors import UserError
+from keras_ptft.errors import UserError, first_line
 from keras_ptft.training import cluster
 
 _LOG = logging.getLogger("keras_ptft")
@@ -207,7 +207,7 @@ def _multi_worker(found: cluster.Cluster) -> tf.distribute.Strategy:
     try:
         return tf.distribute.MultiWorkerMirroredStrategy(resolver)
     except (RuntimeError, tf.errors.OpError) as error:
-        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        reason = first_line(error).rstrip(".")
         raise UserError(
             f"Cannot join the workers as {found.workers[found.index]}: "
             f"{reason}. Check the addresses, and join before TensorFlow is "
@@ -223,7 +223,7 @@ def _tpu(name: str) -> tf.distribute.Strategy:
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)
     except (RuntimeError, ValueError, tf.errors.OpError) as error:
-        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        reason = first_line(error).rstrip(".")
         raise UserError(
             f"--strategy=tpu needs a TPU, got none as {name}: {reason}. Set "
             "TPU_NAME, install tensorflow-tpu, or use --strategy=auto."

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
+from keras_ptft.errors import first_line
 from keras_ptft.training.loop import TrainingLoop, present
 from keras_ptft.training.plan import Plan
 from keras_ptft.training.runtime import MakeBatches, agreed, distributed
@@ -57,8 +58,8 @@ def settle(
         compiled = _step_seconds(make_loop(plan=with_xla), make_batches)
     except (tf.errors.OpError, ValueError, TypeError) as error:
         # operations without a compiled form are found only by compiling
-        line = str(error).strip().partition("\n")[0]
-        return dataclasses.replace(without, reason=f"it fails: {line[:120]}")
+        reason = f"it fails: {first_line(error)[:120]}"
+        return dataclasses.replace(without, reason=reason)
     chosen = with_xla if compiled < plain * _CLEARLY_FASTER else without
     return dataclasses.replace(
         chosen,
