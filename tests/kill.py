@@ -37,10 +37,12 @@ class Aim:
     Attributes:
         files: pattern of the file; empty: the process starts.
         seconds: most seconds to wait then; how many is left to chance.
+        until: file after which the instant does not come any more.
     """
 
     files: str
     seconds: float = 0.0
+    until: str = "runs/x/model.keras"
 
 
 START = Aim("", 4.0)
@@ -48,12 +50,14 @@ STEPS = Aim("runs/x/flags.flags", 2.0)
 SAVING = Aim("runs/x/checkpoints/.partial-*")
 EPOCH = Aim("runs/x/history.csv")
 MODEL = Aim("runs/x/.partial-*-*.keras")
-SCORES = Aim("runs/x/model.keras", 0.5)
 FEATURES = Aim("runs/.features/.partial-*")
-SCRATCH = Aim("runs/x/scratch/history.csv", 0.2)
-SCRATCH_SAVING = Aim("runs/x/scratch/checkpoints/.partial-*")
-EXPORT = Aim("saved_models/x/.partial-*", 3.0)
-PUBLISHED = Aim("saved_models/x/1")
+SCORED = "runs/x/result.json"
+SCORES = Aim("runs/x/model.keras", 0.5, SCORED)
+SCRATCH = Aim("runs/x/scratch/history.csv", 0.2, SCORED)
+SCRATCH_SAVING = Aim("runs/x/scratch/checkpoints/.partial-*", 0.0, SCORED)
+ENDED = "saved_models/x/1"
+EXPORT = Aim("saved_models/x/.partial-*", 3.0, ENDED)
+PUBLISHED = Aim("saved_models/x/1", 0.0, ENDED)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +123,7 @@ def killed(
     Args:
         recipe: what is killed.
         place: an empty folder.
-        aims: where; one that is not met any more ends the killing.
+        aims: where; one that has passed is left out.
         rng: decides how long after each.
 
     Returns:
@@ -129,6 +133,8 @@ def killed(
     if recipe.parent:
         finish(start(recipe, recipe.parent, place))
     for aim in aims:
+        if (place / aim.until).exists():
+            continue
         before = seen(place, aim)
         process = start(recipe, recipe.words, place)
         if not met(process, place, aim, before):
