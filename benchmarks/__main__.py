@@ -9,7 +9,7 @@ import tempfile
 from benchmarks import checkpoints, growth, material, report, startup
 from benchmarks.children import ROOT
 from benchmarks.measure import Result, measure
-from benchmarks.rows import CONTESTANTS, ROWS, Row
+from benchmarks.rows import CONTESTANTS, NEEDS, ROWS, Row
 from benchmarks.tables import Told
 from benchmarks.work import Watch, limit_threads
 from keras_ptft.errors import UserError
@@ -94,11 +94,10 @@ def _prepare(
 
 def _present(row: Row) -> list[str]:
     """The contestants of a row that are installed, ours first."""
-    torch = importlib.util.find_spec("torch") is not None
     return [
         name
         for name in (*row.variants, *row.rivals)
-        if torch or CONTESTANTS[name][0] != "pytorch"
+        if importlib.util.find_spec(NEEDS.get(CONTESTANTS[name][0], "keras"))
     ]
 
 

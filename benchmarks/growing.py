@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from benchmarks.material import CLASSES
 from benchmarks.memory import Memory
+from benchmarks.ours import TASK
 from benchmarks.work import BATCH_SIZE, Watch
 from keras_ptft import parts, trainer
 from keras_ptft.config import Config
@@ -22,7 +22,7 @@ from keras_ptft.data.decoded import read_split
 from keras_ptft.data.folders import FolderSource
 from keras_ptft.models import BACKBONES
 from keras_ptft.models.normalization import unit
-from keras_ptft.objectives import classification
+from keras_ptft.objectives.classification import classification
 from keras_ptft.transfer.cut import split
 
 _SIZE = 96
@@ -81,7 +81,7 @@ def grow(
         name = "mlp" if row.backbone is None else "cnn"
         scaling = unit(row.spec, None)
         backbone = BACKBONES[name](row.spec, scaling, **row.backbone or {})
-        model = parts.add_head(backbone, classification(CLASSES))
+        model = parts.assemble(backbone, classification(TASK))
         if times:
             with np.load(material) as data:
                 inputs = data["inputs"][:examples]
@@ -172,7 +172,7 @@ KINDS = {
 def _train(model: keras.Model, source: Source) -> float:
     """Seconds of the second of two epochs."""
     config = Config(batch_size=BATCH_SIZE, epochs=2, jit_compile="false")
-    objective = classification(CLASSES)
+    objective = classification(TASK)
     trained = trainer.train(config, model, objective, {"train": source})
     return trained["history"][1]["seconds"]
 

@@ -4,6 +4,7 @@ import pathlib
 
 import numpy as np
 
+from benchmarks import words
 from benchmarks.rows import Row
 from benchmarks.work import Work
 
@@ -20,7 +21,7 @@ def prepare(
     """Writes the data of a row or section, unless it stands there already.
 
     Args:
-        material: "images", "photos", "paths" or "tokens".
+        material: "images", "photos", "paths", "tokens" or "words".
         folder: where it is written.
         manual_dir: MNIST's four files; empty: random images.
         photos: class folders of JPEG files; empty: none.
@@ -34,6 +35,7 @@ def prepare(
             "images": lambda: _images(manual_dir, folder),
             "photos": lambda: _photos(photos, folder),
             "paths": lambda: _paths(photos, folder),
+            "words": lambda: (*words.random_texts(3_200), "random texts"),
             "tokens": lambda: (*random_tokens(4_096), "random tokens"),
         }[material]()
         if made is None:

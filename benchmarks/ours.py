@@ -5,7 +5,9 @@ import tempfile
 
 import keras
 import numpy as np
+import tensorflow as tf
 
+from benchmarks import words
 from benchmarks.keras_models import encoder, mobilenet_base
 from benchmarks.material import CLASSES
 from benchmarks.work import BATCH_SIZE, Outcome, Watch, Work, read_epochs
@@ -17,8 +19,11 @@ from keras_ptft.data.folders import FolderSource
 from keras_ptft.data.pipeline import training_batches, unweighted
 from keras_ptft.models import BACKBONES
 from keras_ptft.models.normalization import fixed, preprocess, unit
-from keras_ptft.objectives import classification
+from keras_ptft.objectives.classification import classification
+from keras_ptft.objectives.objective import Objective, Task
 from keras_ptft.transfer.cut import split
+
+TASK = Task(tuple(map(str, range(CLASSES))))
 
 
 def mlp(work: Work) -> Outcome:
@@ -77,6 +82,26 @@ def transformer(work: Work, jit_compile: str = "auto") -> Outcome:
     return _train(encoder(), source, work, Config(jit_compile=jit_compile))
 
 
+def word2vec(work: Work, jit_compile: str = "auto") -> Outcome:
+    """Skip-gram with negative sampling on a bag of embeddings."""
+    keras.utils.set_random_seed(work.seed)
+    source = ArraySource(work.inputs, work.labels, name="tokens")
+    spec = tf.TensorSpec((None,), tf.int32, "tokens")
+    size = int(work.inputs.max()) + 1
+    backbone = BACKBONES["embedding"](spec, size, width=words.WIDTH)
+    objective = words.objective(work.inputs)
+    model = parts.assemble(backbone, objective)
+    config = Config(learning_rate=0.01, jit_compile=jit_compile)
+    outcome = _train(model, source, work, config, objective)
+    vectors = backbone.get_layer("embedding_table").get_weights()[0]
+    context = model.get_layer("context").get_weights()[0]
+    outcome.losses = [
+        words.untrained(work.inputs),
+        words.nats_a_pair(work.inputs, vectors, context),
+    ]
+    return outcome
+
+
 def _classifier(
     work: Work, name: str
 ) -> tuple[Source, keras.Model, keras.Model]:
@@ -87,7 +112,7 @@ def _classifier(
 
 
 def _with_head(backbone: keras.Model) -> keras.Model:
-    return parts.add_head(backbone, classification(CLASSES))
+    return parts.assemble(backbone, classification(TASK))
 
 
 def _train_suffix(
@@ -110,15 +135,18 @@ def _train_suffix(
 
 
 def _train(
-    model: keras.Model, source: Source, work: Work, config: Config
+    model: keras.Model,
+    source: Source,
+    work: Work,
+    config: Config,
+    objective: Objective | None = None,
 ) -> Outcome:
     watch = Watch()
     config = config.replace(
         batch_size=BATCH_SIZE, epochs=work.epochs, seed=work.seed
     )
-    trained = trainer.train(
-        config, model, classification(CLASSES), {"train": source}
-    )
+    objective = objective or classification(TASK)
+    trained = trainer.train(config, model, objective, {"train": source})
     rows = trained["history"]
     return Outcome(
         [row["seconds"] for row in rows],

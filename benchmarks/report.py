@@ -28,10 +28,10 @@ first call on, with tracing, compilation and the features of the frozen part.
 In the row of frozen convolutions rivals, to whom every epoch costs the same,
 do 2 of the 10 epochs, and the second counts for the rest.
 The loss is the mean over the second epoch's training batches (the mean pixel
-where nothing is trained): a row in which one lies over 10 % from the median
-does not count. What each contestant does stands in `ours.py`,
-`plain_keras.py` and `pytorch.py`; the limits, which train nothing, stand in
-`limit.py` and `convolutions.py`.
+where nothing is trained; of word vectors, nats a pair at the end): a row in
+which one lies over 10 % from the median does not count. What each contestant
+does stands in `ours.py`, `plain_keras.py`, `pytorch.py` and `gensim_words.py`;
+the limits, which train nothing, stand in `limit.py` and `convolutions.py`.
 
 {{table}}
 

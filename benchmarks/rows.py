@@ -10,8 +10,11 @@ LOADER = "PyTorch, DataLoader"
 SLICES = "PyTorch, permuted slices"
 LIMIT = "matrix products alone"
 CONVOLUTIONS = "convolutions alone"
+GENSIM = "gensim, 1 thread"
 LIMITS = (LIMIT, CONVOLUTIONS)
 
+# the package that a module needs, and may lack
+NEEDS = {"pytorch": "torch", "gensim_words": "gensim"}
 # the module that holds a contestant's work, and its options there
 CONTESTANTS: dict[str, tuple[str, dict[str, str]]] = {
     OURS: ("ours", {}),
@@ -19,6 +22,7 @@ CONTESTANTS: dict[str, tuple[str, dict[str, str]]] = {
     KERAS: ("plain_keras", {}),
     LOADER: ("pytorch", {"loop": "loader"}),
     SLICES: ("pytorch", {"loop": "slices"}),
+    GENSIM: ("gensim_words", {}),
     LIMIT: ("limit", {}),
     CONVOLUTIONS: ("convolutions", {}),
 }
@@ -102,6 +106,14 @@ ROWS = {
         examples=1_024,
         epochs=3,
         rivals={SLICES: 1.0, KERAS: None},
+        variants=(OURS, XLA),
+    ),
+    "word2vec": Row(
+        title="skip-gram with 5 negatives, window 5, width 100, length 64",
+        material="words",
+        examples=3_200,
+        epochs=5,
+        rivals={GENSIM: None},
         variants=(OURS, XLA),
     ),
 }

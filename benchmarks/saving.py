@@ -7,14 +7,14 @@ from unittest import mock
 import keras
 import numpy as np
 
-from benchmarks.material import CLASSES
+from benchmarks.ours import TASK
 from benchmarks.work import BATCH_SIZE, Watch
 from keras_ptft import parts, trainer
 from keras_ptft.config import Config
 from keras_ptft.data.arrays import ArraySource
 from keras_ptft.models import BACKBONES
 from keras_ptft.models.normalization import unit
-from keras_ptft.objectives import classification
+from keras_ptft.objectives.classification import classification
 from keras_ptft.training import fit
 from keras_ptft.training.resume import Resuming
 
@@ -43,8 +43,8 @@ def save(
             data["inputs"][:examples], data["labels"][:examples]
         )
     backbone = BACKBONES["cnn"](source.spec, unit(source.spec, None))
-    objective = classification(CLASSES)
-    model = parts.add_head(backbone, objective)
+    objective = classification(TASK)
+    model = parts.assemble(backbone, objective)
     config = Config(batch_size=BATCH_SIZE, epochs=_EPOCHS, seed=seed)
     config = config.replace(checkpoint_every=every, jit_compile="false")
     watched = []

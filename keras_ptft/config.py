@@ -4,12 +4,9 @@ No TensorFlow here: `--help` must answer at once.
 """
 
 import dataclasses
-import re
 from typing import Any
 
 from keras_ptft import settings
-from keras_ptft.errors import UserError
-from keras_ptft.registry import nearest
 from keras_ptft.settings import setting
 
 
@@ -41,8 +38,9 @@ class Config:
     dataset: str = setting(
         "digits",
         "data",
-        "digits, mnist, fashion_mnist, tfds:NAME, folder:PATH, npz:PATH or "
-        "csv:PATH",
+        "digits, mnist, fashion_mnist, tfds:NAME, folder:PATH, npz:PATH, "
+        "csv:PATH; of text: csv:, tsv:, jsonl:, textfolder:, lines:, text: "
+        "or conll:PATH",
     )
     data_dir: str = setting(
         "", "data", "where TFDS keeps prepared data; empty: its default"
@@ -70,6 +68,28 @@ class Config:
     skip_bad_images: bool = setting(
         False, "data", "count images that cannot be decoded and go on"
     )
+    text_column: str = setting(
+        "", "data", "column of a csv, tsv or jsonl file that holds texts"
+    )
+    label_column: str = setting(
+        "label",
+        "data",
+        "column of a csv, tsv or jsonl file that holds the label; empty: "
+        "texts without labels",
+    )
+    tokenizer: str = setting(
+        "",
+        "data",
+        "what texts are cut into: words, characters, subwords or jieba; "
+        "empty: Chinese characters and words, or as it was pretrained",
+    )
+    sequence_length: int = setting(
+        0,
+        "data",
+        "most tokens of a text; 0: the 95th percentile, of running text 128",
+        low=0,
+        high=65536,
+    )
     on_leak: str = setting(
         "fail",
         "data",
@@ -84,10 +104,13 @@ class Config:
         "also look for images that were encoded, sized or lit anew in another "
         "split",
     )
-    augment: str = setting("none", "data", "random changes to training images")
+    augment: str = setting("none", "data", "random changes in training")
 
     backbone: str = setting(
-        "", "model", "network under the head; empty: cnn, or the pretrained one"
+        "",
+        "model",
+        "network under the head; empty: the pretrained one, or cnn, of text "
+        "embedding",
     )
     normalization: str = setting(
         "dataset",
@@ -220,6 +243,26 @@ class Config:
     csv: str = setting(
         "", "serving", "predict: write a CSV file here; -: to the terminal"
     )
+    reject_below: float = setting(
+        0.0,
+        "serving",
+        "predict: no label where the highest probability is below this",
+        low=0.0,
+        high=1.0,
+    )
+    generate: int = setting(
+        0, "serving", "predict: go on with a text for this many tokens", low=0
+    )
+    temperature: float = setting(
+        1.0,
+        "serving",
+        "generate: below 1 bolder, above 1 more random; 0: the likeliest",
+        low=0.0,
+        high=100.0,
+    )
+    top_k: int = setting(
+        0, "serving", "generate: choose among the likeliest K; 0: all", low=0
+    )
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -237,10 +280,7 @@ class Config:
         >>> "--epochs=5" in Config().to_flags().splitlines()
         True
         """
-        return "".join(
-            f"--{name}={settings.to_text(field, getattr(self, name))}\n"
-            for name, field in FIELDS.items()
-        )
+        return settings.to_lines(FIELDS, self)
 
     @classmethod
     def from_flags(cls, text: str) -> "Config":
@@ -254,19 +294,7 @@ class Config:
         >>> Config.from_flags(Config(epochs=7).to_flags()).epochs
         7
         """
-        values = {}
-        for line in text.splitlines():
-            if not line.strip() or line.lstrip().startswith("#"):
-                continue
-            match = re.fullmatch(r"--(\w+)=(.*)", line)
-            name = match.group(1) if match else line
-            if not match or name not in FIELDS:
-                raise UserError(
-                    f"Unknown setting {name!r}{nearest(name, FIELDS)}: "
-                    "write one --setting=value a line."
-                )
-            values[name] = settings.from_text(FIELDS[name], match.group(2))
-        return cls(**values)
+        return cls(**settings.from_lines(FIELDS, text))
 
 
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}

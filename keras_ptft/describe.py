@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from keras_ptft.data import DATASETS
 from keras_ptft.data.augment import AUGMENTATIONS
+from keras_ptft.data.tokenizers import TOKENIZERS
 from keras_ptft.errors import UserError
 from keras_ptft.models import BACKBONES
 from keras_ptft.models.normalization import NORMALIZATIONS
@@ -22,6 +23,7 @@ from keras_ptft.transfer.cut import cut_points
 TABLES = {
     "dataset": DATASETS,
     "augment": AUGMENTATIONS,
+    "tokenizer": TOKENIZERS,
     "backbone": BACKBONES,
     "normalization": NORMALIZATIONS,
     "objective": OBJECTIVES,
@@ -29,6 +31,8 @@ TABLES = {
     "schedule": SCHEDULES,
 }
 _IMAGE = tf.TensorSpec((224, 224, 3), tf.uint8, "image")
+_TEXT = tf.TensorSpec((None,), tf.int32, "tokens")
+_TOKENS = 1000
 _SECTION = re.compile(r"^(Args|Returns|Raises|Example):$", re.MULTILINE)
 _WIDTH = 80
 
@@ -106,7 +110,10 @@ def _entry(parameter: inspect.Parameter, helps: dict[str, str]) -> str:
 
 
 def _cut_points(function: Callable) -> str:
-    backbone = function(_IMAGE, (np.zeros(3), np.ones(3)))
+    try:
+        backbone = function(_IMAGE, (np.zeros(3), np.ones(3)))
+    except UserError:
+        backbone = function(_TEXT, _TOKENS)
     points = ", ".join(["all", "none", *cut_points(backbone)])
     indent = {"initial_indent": "  ", "subsequent_indent": "  "}
     wrapped = textwrap.fill(points, _WIDTH, **indent)

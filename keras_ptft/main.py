@@ -24,6 +24,10 @@ from keras_ptft.config import FIELDS, Config
 from keras_ptft.errors import Stopped, UserError
 
 _JOINING = {"multi_worker", "tpu"}
+_TOLD = {
+    *("examples", "accuracy", "loss", "f1_macro"),
+    *("entity_f1", "perplexity"),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -131,19 +135,20 @@ def evaluate(words: list[str]) -> None:
     Config(**present)
     outcome = _load("outcome")
     metrics = outcome.evaluate(folder, **present)
-    for name in ("examples", "accuracy", "loss", "f1_macro"):
-        print(f"{name} {metrics[name]:.6g}")
+    for name, value in metrics.items():
+        if name in _TOLD:
+            print(f"{name} {value:.6g}")
 
 
 def predict(words: list[str]) -> None:
-    """Prints a label and its probability for each input."""
+    """Prints a label and its probability for each input, or more text."""
     present, positional = _parse(words)
     model, *inputs = _expect("predict MODEL INPUT...", positional, 2)
     csv = Config(**present).csv
     outcome = _load("outcome")
-    for row in outcome.predict(model, inputs, csv):
+    for row in outcome.predict(model, inputs, **present):
         if not csv:
-            print(f"{row.name}  {row.label}  {row.probability:.4f}")
+            print(row)
 
 
 def export(words: list[str]) -> None:

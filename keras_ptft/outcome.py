@@ -7,26 +7,30 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from keras_ptft import files, parts
 from keras_ptft.config import FIELDS, Config
-from keras_ptft.data.dataset import Dataset, Source
+from keras_ptft.data.dataset import Dataset
 from keras_ptft.data.overlaps import ShownPair
 from keras_ptft.errors import UserError
-from keras_ptft.evidence.evaluate import classification_metrics
+from keras_ptft.evidence.findings import examine
+from keras_ptft.evidence.outside import in_words
 from keras_ptft.evidence.report import Leakage, write_report
+from keras_ptft.evidence.scores import score
+from keras_ptft.evidence.table import measures
 from keras_ptft.models.saved import load_model
 from keras_ptft.serving import export as exporting
 from keras_ptft.serving import predict as predicting
+from keras_ptft.serving.generate import Generated, generate
+from keras_ptft.serving.proof import examples_of
+from keras_ptft.serving.sampling import Sampling
+from keras_ptft.serving.vectors import write_projector, write_word2vec
 from keras_ptft.training import runs
 from keras_ptft.training.clock import Clock
 from keras_ptft.transfer.audit import fingerprint
-from keras_ptft.transfer.features import outputs_of
 from keras_ptft.transfer.loading import check_input
 
 _LOG = logging.getLogger("keras_ptft")
-_PROOF_EXAMPLES = 64
 
 
 def evaluate(run: str | os.PathLike, **changes: Any) -> dict[str, Any]:
@@ -45,11 +49,17 @@ def evaluate(run: str | os.PathLike, **changes: Any) -> dict[str, Any]:
     """
     _check_changes(changes)
     folder, config, result = _complete(run)
-    dataset, _ = parts.load_dataset(config.replace(**changes))
-    model = load_model(folder / "model.keras")
-    check_input(model, dataset.spec)
+    path = folder / "model.keras"
+    config = config.replace(**changes)
+    dataset, _ = parts.load_dataset(config, parent=path)
+    model = load_model(path)
+    # a model without labels may read more than its backbone does
+    check_input(load_model(folder / "backbone.keras"), dataset.spec)
     _check_labels(folder, dataset)
-    metrics = score(model, dataset.splits["test"], dataset.label_names)
+    objective = parts.make_objective(config, dataset)
+    metrics = score(
+        model, objective, dataset.splits["test"], dataset.label_names
+    )
     changed = [
         f"{name}={value}"
         for name, value in changes.items()
@@ -77,7 +87,8 @@ def export(run: str | os.PathLike, export_to: str = "") -> pathlib.Path:
     """
     folder, config, result = _complete(run)
     target = export_to or config.export_to or f"saved_models/{folder.name}"
-    dataset, _ = parts.load_dataset(config)
+    config = config.replace(export_to=target)
+    dataset, _ = parts.load_dataset(config, parent=folder / "model.keras")
     model = load_model(folder / "model.keras")
     return _export(folder, model, target, result, dataset)
 
@@ -86,29 +97,32 @@ def predict(
     model: str | os.PathLike,
     inputs: Sequence[str | os.PathLike],
     csv: str = "",
-) -> list[predicting.Prediction]:
-    """Labels for images, folders of images, arrays or tables.
+    **settings: Any,
+) -> list[predicting.Prediction] | list[Generated]:
+    """Labels for images, folders, arrays, tables or texts, or more text.
 
     Args:
         model: a run folder, a `.keras` file or an export.
-        inputs: files and folders.
+        inputs: files and folders; for a model of texts also texts.
         csv: also write the predictions to this file; "-" is the terminal.
+        settings: `text_column`, `reject_below`; `generate`, `temperature`,
+            `top_k` and `seed`, as `Config` has them.
 
     Raises:
         UserError: the model or an input cannot be read.
     """
-    predictions = predicting.predict(model, inputs)
+    config = Config(**settings)
+    column = config.text_column
+    if config.generate:
+        names = "generate", "temperature", "top_k", "seed"
+        sampling = Sampling(*(getattr(config, name) for name in names))
+        rows = generate(model, inputs, sampling, column)
+    else:
+        least = config.reject_below
+        rows = predicting.predict(model, inputs, column, least)
     if csv:
-        predicting.to_csv(predictions, csv)
-    return predictions
-
-
-def score(
-    model: keras.Model, source: Source, label_names: Sequence[str]
-) -> dict[str, Any]:
-    """Every metric of a model on a source."""
-    logits = outputs_of(model, source)
-    return classification_metrics(source.labels, logits, label_names)
+        predicting.to_csv(rows, csv)
+    return rows
 
 
 def conclude(
@@ -134,20 +148,25 @@ def conclude(
     """
     with clock("evaluate"):
         model = load_model(folder / "model.keras")
-        metrics = {
-            name: score(model, dataset.splits[name], dataset.label_names)
-            for name in ("validation", "test")
-            if name in dataset.splits
-        }
+        objective = parts.make_objective(config, dataset)
+        found = examine(
+            model, objective, dataset, reject_below=config.reject_below
+        )
     result = {"run": folder.name, "status": "complete"} | result
-    result |= {"seconds": clock.seconds, "metrics": metrics}
+    result |= {"seconds": clock.seconds, "metrics": dict(found.metrics)}
+    if found.out_of_scope is not None:
+        result["out_of_scope"] = found.out_of_scope
+        _LOG.info(in_words(found.out_of_scope))
+    if found.word_vectors is not None:
+        write_word2vec(folder / "vectors.txt", *found.word_vectors)
+        write_projector(folder / "projector", *found.word_vectors)
     result["comparison"] = _comparison(folder.name, result)
     write_report(
         folder / "report.html",
         title=folder.name,
         settings={name: str(getattr(config, name)) for name in FIELDS},
         history=result["history"],
-        metrics=metrics["test"],
+        findings=found,
         comparison=result["comparison"],
         leaks=Leakage(result["leaks"], shown),
     )
@@ -189,7 +208,7 @@ def publish(
         _note_export(folder, config.export_to, result, known)
         return result
     if dataset is None:
-        dataset, _ = parts.load_dataset(config)
+        dataset, _ = parts.load_dataset(config, parent=folder / "model.keras")
     _export(folder, model, config.export_to, result, dataset)
     return result
 
@@ -202,13 +221,14 @@ def _export(
     dataset: Dataset,
 ) -> pathlib.Path:
     test = dataset.splits["test"]
-    examples = test.gather(tf.range(min(len(test), _PROOF_EXAMPLES)))
+    examples, texts = examples_of(test, dataset.tokenizer)
     exported = exporting.export(
         model,
         target,
         label_names=dataset.label_names,
-        examples=examples.numpy(),
+        examples=examples,
         source=_source(folder, model),
+        texts=texts,
     )
     _note_export(folder, target, result, exported)
     return exported.path
@@ -242,8 +262,7 @@ def _row(name: str, result: dict[str, Any]) -> dict[str, Any]:
     seconds = result["seconds"]
     return {
         "run": name,
-        "accuracy": result["metrics"]["test"]["accuracy"],
-        "f1_macro": result["metrics"]["test"]["f1_macro"],
+        **measures(result["metrics"]["test"]),
         "trained_parameters": result["trained_parameters"],
         "seconds": seconds.get("features", 0.0) + seconds["train"],
     }

@@ -2,8 +2,9 @@
 
 import dataclasses
 import math
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_ptft.errors import UserError
@@ -95,3 +96,34 @@ def from_text(field: dataclasses.Field, text: str) -> Any:
         raise UserError(
             f"--{field.name} must be {field.type.__name__}, got {text!r}."
         ) from None
+
+
+def to_lines(fields: Mapping[str, dataclasses.Field], values: Any) -> str:
+    """A flagfile of the attributes that are named like the fields."""
+    return "".join(
+        f"--{name}={to_text(field, getattr(values, name))}\n"
+        for name, field in fields.items()
+    )
+
+
+def from_lines(
+    fields: Mapping[str, dataclasses.Field], text: str
+) -> dict[str, Any]:
+    """The values in a flagfile, by name.
+
+    Raises:
+        UserError: a line that is no setting.
+    """
+    values = {}
+    for line in text.splitlines():
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        match = re.fullmatch(r"--(\w+)=(.*)", line)
+        name = match.group(1) if match else line
+        if not match or name not in fields:
+            raise UserError(
+                f"Unknown setting {name!r}{nearest(name, fields)}: "
+                "write one --setting=value a line."
+            )
+        values[name] = from_text(fields[name], match.group(2))
+    return values

@@ -18,12 +18,12 @@ from keras_ptft import parts, trainer
 from keras_ptft.config import Config
 from keras_ptft.data.dataset import Dataset
 from keras_ptft.errors import UserError
-from keras_ptft.outcome import conclude, publish, score
+from keras_ptft.evidence.scores import score
+from keras_ptft.outcome import conclude, publish
 from keras_ptft.training import runs, runtime
 from keras_ptft.training.clock import Clock
 from keras_ptft.training.workplace import workplace
 from keras_ptft.transfer import audit, loading
-from keras_ptft.transfer.cut import split
 
 _LOG = logging.getLogger("keras_ptft")
 
@@ -83,8 +83,8 @@ def pretrain(config: Config) -> dict[str, Any]:
         dataset, leaks = parts.load_dataset(config, on_leak)
     with clock("build"), runtime.strategy(config.strategy).scope():
         objective = parts.make_objective(config, dataset)
-        backbone = parts.build_backbone(config, dataset)
-        model = parts.add_head(backbone, objective)
+        backbone = parts.build_backbone(config, dataset, objective)
+        model = parts.assemble(backbone, objective)
     origin = parts.origin(dataset)
     with runs.claimed(folder, config, origin), clock("train"):
         parts.record(folder, dataset, leaks)
@@ -131,13 +131,13 @@ def finetune(config: Config) -> dict[str, Any]:
         loading.check_input(pretrained, dataset.spec)
     with clock("build"), runtime.strategy(config.strategy).scope():
         objective = parts.make_objective(config, dataset)
-        backbone = parts.build_backbone(config, dataset, pretrained)
+        backbone = parts.build_backbone(config, dataset, objective, pretrained)
         transfer = loading.transfer_weights(
             pretrained, backbone, least=config.min_transferred
         )
         _LOG.info("%s.", transfer)
-        model = parts.add_head(backbone, objective)
-        prefix, suffix = split(model, backbone, config.freeze)
+        model = parts.assemble(backbone, objective)
+        prefix, suffix = parts.cut(config, model, backbone, objective)
         before = audit.fingerprints(prefix)
     with clock("features"):
         streamed, inputs = trainer.frozen_inputs(config, prefix, dataset.splits)
@@ -173,13 +173,15 @@ def _from_scratch(
     parts.prepare(config)
     with runtime.strategy(config.strategy).scope():
         objective = parts.make_objective(config, dataset)
-        backbone = parts.build_backbone(config, dataset, pretrained)
-        model = parts.add_head(backbone, objective)
+        backbone = parts.build_backbone(config, dataset, objective, pretrained)
+        model = parts.assemble(backbone, objective)
     with clock("train"):
         training = trainer.train(
             config, model, objective, dataset.splits, folder=folder
         )
-    metrics = score(model, dataset.splits["test"], dataset.label_names)
+    metrics = score(
+        model, objective, dataset.splits["test"], dataset.label_names
+    )
     return {
         "seconds": clock.seconds,
         "metrics": {"test": metrics},

@@ -35,6 +35,7 @@ from keras_ptft.transfer.cache import FeatureCache
 from keras_ptft.transfer.features import cache_features
 
 _LOG = logging.getLogger("keras_ptft")
+_TRAINED_ON = ("train", "validation")
 
 
 def train(
@@ -104,14 +105,20 @@ def frozen_inputs(
         The prefix, or None where nothing is left for it to do at each step,
         and the training and validation sources.
     """
-    sources = {k: v for k, v in sources.items() if k != "test"}
+    sources = {k: v for k, v in sources.items() if k in _TRAINED_ON}
     if prefix is None:
         return None, sources
+    if None in prefix.output_shape[1:]:
+        _LOG.info(
+            "The frozen part runs at every step: it gives features of each "
+            "token, and texts differ in length."
+        )
+        return prefix, sources
     shown = sources
     if augment := _augment(config.augment):
         if not config.augment_views:
             _LOG.info(
-                "The frozen part runs at every step: images are augmented "
+                "The frozen part runs at every step: inputs are augmented "
                 "(--augment_views=K would compute K passes once)."
             )
             return prefix, sources

@@ -17,7 +17,7 @@ _COMMANDS = {
     "pretrain": ("", "train a model from random weights"),
     "finetune": ("", "train a new head, and more, on a pretrained backbone"),
     "evaluate": ("RUN", "score a run on the whole test split"),
-    "predict": ("MODEL INPUT...", "label images, folders, arrays or tables"),
+    "predict": ("MODEL INPUT...", "label images, arrays, tables or texts"),
     "export": ("RUN", "publish a run's next version for TensorFlow Serving"),
     "describe": ("[NAME]", "list models, optimizers, ..., or tell of one"),
     "launch": ("-- COMMAND...", "run COMMAND in several workers together"),
@@ -40,7 +40,7 @@ _WORDS = {
     "RECIPE": "a file with a setting a line; init_from makes it fine-tuning",
     "RUN": "a run folder, as runs/NAME",
     "MODEL": "a run folder, a .keras file or a folder of an export",
-    "INPUT": "an image, a folder of images, or a .npy, .npz or .csv file",
+    "INPUT": "image, folder, .npy, .npz, .csv; or text, .txt, .tsv, .jsonl, -",
     "COMMAND": "run, pretrain or finetune, with its words and settings",
     "NAME": "a row, as keras-ptft describe lists them",
 }
@@ -133,7 +133,7 @@ def circular(words: list[str]) -> str:
 
 
 def limit(error: Exception) -> str | None:
-    """One line about what the machine does not give; None: another error."""
+    """One line about what a user can mend all the same; None: no such."""
     # TensorFlow's own error, named so that TensorFlow need not be imported
     exhausted = type(error).__name__ == "ResourceExhaustedError"
     if exhausted or isinstance(error, MemoryError):
@@ -141,6 +141,10 @@ def limit(error: Exception) -> str | None:
             "This does not fit into memory: choose a smaller model, "
             "--batch_size or --image_size, or fewer data."
         )
+    # what a data pipeline raised, TensorFlow hands on as this
+    told = re.search(r"\bUserError: (.+)", str(error))
+    if told and type(error).__name__ == "UnknownError":
+        return told[1]
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return (

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks import checkpoints, growth, material, report, startup
+from benchmarks import checkpoints, growth, material, report, startup, words
 from benchmarks.children import run
 from benchmarks.contestant import turn
 from benchmarks.measure import Result, compare, figure
@@ -18,6 +18,7 @@ from benchmarks.rows import (
     KERAS,
     LIMIT,
     LIMITS,
+    NEEDS,
     OURS,
     ROWS,
     SLICES,
@@ -43,6 +44,8 @@ def make_work(tmp_path):
         labels = np.arange(128) % 10
         if row.material == "tokens":
             inputs, labels = material.random_tokens(128)
+        elif row.material == "words":
+            inputs, labels = words.random_texts(128)
         elif row.material == "images":
             inputs, labels = material.random_images(128)
         elif row.material == "photos":
@@ -70,8 +73,8 @@ def photos(folder, count):
     "name, contestant", TURNS, ids=[f"{n}, {c}" for n, c in TURNS]
 )
 def test_every_contestant_does_its_work(name, contestant, make_work):
-    if CONTESTANTS[contestant][0] == "pytorch":
-        pytest.importorskip("torch")
+    if needed := NEEDS.get(CONTESTANTS[contestant][0]):
+        pytest.importorskip(needed)
     outcome = turn(name, contestant, make_work(ROWS[name]))
     assert len(outcome.seconds) == 2
     if contestant in LIMITS:
@@ -79,7 +82,7 @@ def test_every_contestant_does_its_work(name, contestant, make_work):
     elif name == "folder":
         assert outcome.losses == pytest.approx([100.0, 100.0], abs=1.0)
     else:
-        assert outcome.losses[1] < outcome.losses[0] < 3.5
+        assert outcome.losses[1] < outcome.losses[0] < 4.2
 
 
 @pytest.mark.parametrize("name", ["mlp", "cnn", "transformer"])

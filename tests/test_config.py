@@ -57,6 +57,11 @@ NUMBERS = [
         "keep_checkpoints": [1, 100],
         "seed": [0, 2**31 - 1],
         "steps_per_execution": [0, 64],
+        "sequence_length": [0, 1, 65536],
+        "reject_below": [0.0, 0.5, 1],
+        "generate": [0, 10**6],
+        "temperature": [0.0, 0.8, 100],
+        "top_k": [0, 40],
     }.items()
     for value in values
 ]
@@ -86,6 +91,13 @@ OUTSIDE = {
     ("seed", -1): "from 0 to 2147483647",
     ("seed", 2**31): "from 0 to 2147483647",
     ("steps_per_execution", -1): "at least 0",
+    ("sequence_length", -1): "from 0 to 65536",
+    ("sequence_length", 65537): "from 0 to 65536",
+    ("reject_below", -0.1): "from 0 to 1",
+    ("reject_below", 1.1): "from 0 to 1",
+    ("generate", -1): "at least 0",
+    ("temperature", -1.0): "from 0 to 100",
+    ("top_k", -1): "at least 0",
 }
 
 

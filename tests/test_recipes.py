@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+from functools import partial
 
 import keras
 import numpy as np
@@ -11,7 +12,10 @@ from keras_ptft import main, parts
 from keras_ptft.config import Config
 from keras_ptft.data.arrays import ArraySource
 from keras_ptft.data.dataset import Dataset
-from keras_ptft.transfer.cut import split
+from keras_ptft.data.text_storage import held
+from keras_ptft.data.texts import TextSource
+from keras_ptft.data.tokenizers import learn
+from keras_ptft.data.tokens import texts_of, token_source
 
 FLAGS = pathlib.Path(__file__).parent.parent / "flags"
 RECIPES = sorted(FLAGS.glob("*.flags"))
@@ -25,6 +29,9 @@ KINDS = {
     "folder": ((224, 224, 3), np.uint8, "image", 5),
     "npz": ((16,), np.float32, "vector", 3),
 }
+
+# likewise of texts
+TEXTS = {"tfds:clinc_oos": 150, "tsv": 7, "text": 0}
 
 every_recipe = pytest.mark.parametrize("name", NAMES)
 
@@ -42,7 +49,9 @@ def header(name):
 
 def dataset_for(config):
     """Two examples of the kind that the recipe's data set holds."""
-    kind = next(k for k in KINDS if config.dataset.startswith(k))
+    kind = next(k for k in (*KINDS, *TEXTS) if config.dataset.startswith(k))
+    if kind in TEXTS:
+        return texts_for(config, TEXTS[kind] if config.label_column else 0)
     shape, dtype, name, classes = KINDS[kind]
     if config.image_size:
         shape = (config.image_size, config.image_size, shape[-1])
@@ -51,11 +60,24 @@ def dataset_for(config):
     return Dataset({"train": source}, tuple(map(str, range(classes))))
 
 
+def texts_for(config, classes):
+    parent = read(config.init_from) if config.init_from else config
+    setting = config.tokenizer or parent.tokenizer or "characters"
+    texts = TextSource(held([b"to be or not", "天地".encode()]), [0, 1])
+    tokenizer = learn(setting, partial(texts_of, texts), config.sequence_length)
+    source = token_source(texts, tokenizer)
+    return Dataset(
+        {"train": source}, tuple(map(str, range(classes))), tokenizer
+    )
+
+
 def backbone_for(config):
     pretrained = None
     if config.init_from:
         pretrained = backbone_for(read(config.init_from))
-    return parts.build_backbone(config, dataset_for(config), pretrained)
+    dataset = dataset_for(config)
+    objective = parts.make_objective(config, dataset)
+    return parts.build_backbone(config, dataset, objective, pretrained)
 
 
 def test_there_are_recipes():
@@ -97,7 +119,10 @@ def test_model_builds(name):
     backbone = backbone_for(config)
     assert backbone.inputs[0].shape[1:] == dataset.spec.shape
     objective = parts.make_objective(config, dataset)
-    model = parts.add_head(backbone, objective)
-    _, suffix = split(model, backbone, config.freeze)
+    model = parts.assemble(backbone, objective)
+    suffix = model
+    if config.init_from:
+        _, suffix = parts.cut(config, model, backbone, objective)
     assert suffix.trainable_variables
-    assert suffix.output_shape == (None, len(dataset.label_names))
+    if objective.answers == "label":
+        assert suffix.output_shape == (None, len(dataset.label_names))

@@ -4,7 +4,17 @@ import logging
 import time
 from collections.abc import Callable
 
-from keras_ptft.data import arrays, folders, npz, tables, tfds
+from keras_ptft.data import (
+    arrays,
+    conll,
+    folders,
+    lines,
+    npz,
+    tables,
+    textfiles,
+    textfolders,
+    tfds,
+)
 from keras_ptft.data.dataset import Dataset, Loading, Source, check_labels
 from keras_ptft.errors import UserError
 from keras_ptft.registry import lookup
@@ -21,6 +31,12 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
     "folder": folders.folder,
     "npz": npz.npz,
     "csv": tables.table,
+    "tsv": textfiles.tsv,
+    "jsonl": textfiles.jsonl,
+    "textfolder": textfolders.textfolder,
+    "lines": lines.lines,
+    "text": lines.text,
+    "conll": conll.conll,
 }
 
 
@@ -34,7 +50,8 @@ def load(spec: str, loading: Loading) -> Dataset:
 
     Returns:
         Data set with splits "train" and "test", neither of them empty, and
-        "validation" where the data came with one.
+        "validation" where the data came with one. Without label names it is
+        unlabelled.
 
     Raises:
         UserError: an unknown data set or setting, or data that cannot be
@@ -56,10 +73,10 @@ def load(spec: str, loading: Loading) -> Dataset:
 
 
 def _check(dataset: Dataset, spec: str) -> None:
-    if len(dataset.label_names) < 2:
+    if len(dataset.label_names) == 1:
         raise UserError(
             f"--dataset={spec} must have at least two classes, got "
-            f"{', '.join(dataset.label_names) or 'none'}: add data."
+            f"{dataset.label_names[0]}: add data."
         )
     for split, source in dataset.splits.items():
         if not len(source):
@@ -67,4 +84,5 @@ def _check(dataset: Dataset, spec: str) -> None:
                 f"--dataset={spec} has no {split} examples: add data, or "
                 "change test_fraction."
             )
-        check_labels(source.labels, dataset.label_names)
+        if dataset.label_names and split != "outside":
+            check_labels(source.labels, dataset.label_names)

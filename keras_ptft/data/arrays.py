@@ -1,6 +1,7 @@
 """Examples held as one array, and the bundled digits."""
 
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -42,24 +43,37 @@ class ArraySource:
         self.labels = np.asarray(labels, np.int64)
         self.hashes = content_hashes(inputs) if hashes is None else hashes
         self.spec = tf.TensorSpec(inputs.shape[1:], inputs.dtype, name)
-        self._inputs = inputs
-        if not isinstance(inputs, np.memmap):
-            # rows are gathered by the host, also where there is a GPU
-            with tf.device("CPU:0"):
-                self._inputs = tf.constant(inputs)
+        self._rows = row_reader(inputs)
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def gather(self, indices: tf.Tensor) -> tf.Tensor:
         """Inputs of shape (batch, *spec.shape)."""
-        if isinstance(self._inputs, tf.Tensor):
-            return tf.gather(self._inputs, indices)
-        rows = tf.numpy_function(self._rows, [indices], self.spec.dtype)
-        return tf.ensure_shape(rows, [indices.shape[0], *self.spec.shape])
+        return self._rows(indices)
 
-    def _rows(self, indices: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(self._inputs[indices])
+
+def row_reader(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Numbers → rows of an array, by TensorFlow operations.
+
+    Args:
+        array: a `np.memmap` is read as rows are asked for, any other is
+            held as a tensor.
+    """
+    if not isinstance(array, np.memmap):
+        # rows are gathered by the host, also where there is a GPU
+        with tf.device("CPU:0"):
+            held = tf.constant(array)
+        return lambda indices: tf.gather(held, indices)
+
+    def read(indices: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(array[indices])
+
+    def rows(indices: tf.Tensor) -> tf.Tensor:
+        found = tf.numpy_function(read, [indices], array.dtype)
+        return tf.ensure_shape(found, [*indices.shape, *array.shape[1:]])
+
+    return rows
 
 
 def content_hash(content) -> np.uint64:

@@ -1,6 +1,6 @@
-"""Random changes to training images, the same at each visit of a step.
+"""Random changes to training examples, the same at each visit of a step.
 
-A row takes (images, seeds) and its settings. `seeds` holds the seed, the
+A row takes (inputs, seeds) and its settings. `seeds` holds the seed, the
 epoch and the number of each example, and nothing else decides the change:
 no state, no order of threads.
 """
@@ -9,6 +9,9 @@ import tensorflow as tf
 
 from keras_ptft.data.shuffle import draw
 from keras_ptft.errors import UserError, check_range
+
+# numbers set aside for each text, so that its length changes none
+_MOST_TOKENS = 2**16
 
 
 def none(images: tf.Tensor, seeds: tf.Tensor, /) -> tf.Tensor:
@@ -57,8 +60,30 @@ def flip_crop(
     return shift(flip(images, seeds), seeds, padding=padding)
 
 
+def drop_tokens(
+    ids: tf.Tensor, seeds: tf.Tensor, /, *, rate: float = 0.1
+) -> tf.Tensor:
+    """Takes tokens out of texts and leaves gaps (Iyyer et al. 2015).
+
+    Args:
+        rate: share of the tokens, from 0 to less than 1.
+    """
+    check_range("rate", rate, 0.0, 0.99)
+    if ids.dtype != tf.int32 or ids.shape.rank not in (2, 3):
+        raise UserError(
+            "Augmentation 'drop_tokens' needs texts, got "
+            f"{ids.dtype.name} of shape {tuple(ids.shape[1:])}: use "
+            "--augment=none."
+        )
+    kept = draw(seeds, tf.shape(ids)[1], _MOST_TOKENS) >= rate
+    if ids.shape.rank == 3:
+        kept = kept[..., None]
+    return tf.where(kept, ids, 0)
+
+
 AUGMENTATIONS = {
     "none": none,
+    "drop_tokens": drop_tokens,
     "flip": flip,
     "shift": shift,
     "flip_crop": flip_crop,

@@ -3,12 +3,15 @@
 import dataclasses
 import hashlib
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import tensorflow as tf
 
 from keras_ptft.errors import UserError
+
+if TYPE_CHECKING:
+    from keras_ptft.data.tokenizers import Tokenizer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,22 +24,32 @@ class Loading:
         manual_dir: folder with upstream's files, to prepare TFDS offline.
         skip_bad_images: leave out images that cannot be decoded, instead
             of stopping at the first.
+        text_column: the column of a table that holds texts; empty: "text",
+            or none in a table of numbers.
+        label_column: the column that holds labels; empty: unlabelled texts.
     """
 
     image_size: int = 0
     data_dir: str = ""
     manual_dir: str = ""
     skip_bad_images: bool = False
+    text_column: str = ""
+    label_column: str = "label"
 
 
 class Source(Protocol):
     """Examples that are reached by their number, in any order.
 
+    A source may also have `targets(indices)`, which gives more than a label
+    an example, as a tag for each word, by TensorFlow operations; and
+    `name_of(number)`, what a user knows an example by.
+
     Attributes:
         spec: one example's input without the batch axis: shape, dtype, and
-            the name of the model's input ("image", "vector", "array").
+            the name of the model's input ("image", "vector", "array",
+            "text").
         labels: int64 array of shape (examples,), each the index of a label
-            name.
+            name; 0 where there are no names, -1 in the split "outside".
         hashes: uint64 array of shape (examples,), a hash of the content of
             each input as it was stored, the same wherever it stands.
     """
@@ -78,6 +91,16 @@ class Subset:
     def hashes(self) -> np.ndarray:
         return self.source.hashes[self.indices]
 
+    @property
+    def tags(self) -> list[np.ndarray]:
+        """Of tagged texts, the tags of each; others have none."""
+        return [self.source.tags[number] for number in self.indices]
+
+    @property
+    def running(self) -> bool:
+        """Whether the texts follow each other, as parts of one."""
+        return getattr(self.source, "running", False)
+
     def __len__(self) -> int:
         return len(self.indices)
 
@@ -108,6 +131,8 @@ def name_of(source: Source, number: int) -> str:
     """
     if isinstance(source, Subset):
         source, number = source.source, source.indices[number]
+    if hasattr(source, "name_of"):
+        return source.name_of(number)
     paths = getattr(source, "paths", None)
     return f"number {number}" if paths is None else str(paths[number])
 
@@ -117,12 +142,21 @@ class Dataset:
     """Splits of labelled examples that share one input spec.
 
     Attributes:
-        splits: "train", "test" and, once it was split off, "validation".
-        label_names: the name of each label index.
+        splits: "train", "test" and, once it was split off, "validation";
+            and perhaps "outside", test examples of no class.
+        label_names: the name of each label index; none: unlabelled.
+        tokenizer: what made the tokens, where the inputs are such.
     """
 
     splits: Mapping[str, Source]
     label_names: tuple[str, ...]
+    tokenizer: "Tokenizer | None" = None
+
+    @property
+    def tagged(self) -> bool:
+        """Whether the labels are tags, one a word of a text."""
+        train = self.splits["train"]
+        return hasattr(train, "tags") or hasattr(train, "targets")
 
     @property
     def spec(self) -> tf.TensorSpec:
@@ -135,9 +169,13 @@ class Dataset:
 
 
 def fingerprint(source: Source) -> str:
-    """Hex digest of a source: its inputs' hashes, labels, order and spec."""
+    """Hex digest of a source: its inputs' hashes, labels, order and spec.
+
+    Of texts as tokens, the tokens count too.
+    """
     digest = hashlib.blake2b(digest_size=16)
     digest.update(repr((source.spec.shape, source.spec.dtype)).encode())
+    digest.update(getattr(source, "encoding", b""))
     digest.update(np.ascontiguousarray(source.hashes).tobytes())
     digest.update(np.ascontiguousarray(source.labels).tobytes())
     return digest.hexdigest()

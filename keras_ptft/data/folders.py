@@ -3,12 +3,13 @@
 import logging
 import os
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from keras_ptft.data.arrays import content_hash
+from keras_ptft.data.class_folders import ClassFiles, class_files
 from keras_ptft.data.dataset import Dataset, Loading
 from keras_ptft.data.encoded import (
     IMAGES,
@@ -18,14 +19,13 @@ from keras_ptft.data.encoded import (
     fault,
     quiet,
 )
-from keras_ptft.data.splits import split_test
+from keras_ptft.data.split_files import with_test
 from keras_ptft.data.transforms import decode_image
 from keras_ptft.errors import UserError
 
 logger = logging.getLogger("keras_ptft")
 
 _SIZE = 224
-_Files = tuple[list[pathlib.Path], np.ndarray]
 
 
 class FolderSource:
@@ -86,101 +86,14 @@ def folder(
         UserError: no such folder, fewer than two classes, a class without
             images, or an image that cannot be decoded.
     """
-    roots = _roots(_existing(path))
-    names = _class_names(roots["train"])
-    files = {split: _files(root, names) for split, root in roots.items()}
+    files, names = class_files(path, "folder", IMAGES, "images")
     sources = _sources(files, loading)
     _check_classes(sources, names)
-    if "test" in sources:
-        return Dataset(sources, names)
-    whole = split_test(sources.pop("train"), names, test_fraction)
-    return whole.with_splits(**sources)
-
-
-def _existing(path: str) -> pathlib.Path:
-    root = pathlib.Path(path).expanduser()
-    if not root.is_dir():
-        what = "is a file" if root.exists() else "does not exist"
-        raise UserError(
-            f"--dataset=folder:{path} must be a folder of class folders, "
-            f"but it {what}: correct the path."
-        )
-    return root
-
-
-def _roots(root: pathlib.Path) -> dict[str, pathlib.Path]:
-    """The folder of each split that has one; "train" may be all there is."""
-    named = {
-        "test": root / "test",
-        "validation": root / "validation",
-    }
-    if not named["validation"].is_dir():
-        named["validation"] = root / "val"
-    found = {split: path for split, path in named.items() if path.is_dir()}
-    if found and (root / "train").is_dir():
-        return {"train": root / "train", **found}
-    return {"train": root}
-
-
-def _class_names(root: pathlib.Path) -> tuple[str, ...]:
-    _, folders, _ = next(os.walk(root, onerror=_refuse), ("", [], []))
-    names = sorted(name for name in folders if not name.startswith("."))
-    if len(names) < 2:
-        raise UserError(
-            f"{root} must hold at least two class folders, got "
-            f"{', '.join(names) or 'none'}: sort the images into one folder "
-            "a class."
-        )
-    return tuple(names)
-
-
-def _files(root: pathlib.Path, names: tuple[str, ...]) -> _Files:
-    unknown = sorted(set(_class_names(root)) - set(names))
-    if unknown:
-        raise UserError(
-            f"{root} has class {unknown[0]!r}, which train has not: "
-            f"its classes are {', '.join(names)}."
-        )
-    found = [_images(root / name) for name in names]
-    labels = np.repeat(np.arange(len(names)), [len(paths) for paths in found])
-    return [path for paths in found for path in paths], labels
-
-
-def _images(root: pathlib.Path) -> list[pathlib.Path]:
-    images = sorted(
-        (
-            path
-            for path in _below(root)
-            if path.suffix.lower() in IMAGES
-            and not any(part.startswith(".") for part in path.parts)
-            and (root / path).is_file()
-        ),
-        key=lambda path: path.as_posix(),
-    )
-    if root.is_dir() and not images:
-        raise UserError(
-            f"Class folder {root} has no images ({', '.join(IMAGES)}): "
-            "add some or remove it."
-        )
-    return [root / path for path in images]
-
-
-def _below(root: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Files in `root` and below, relative to it; links are not followed."""
-    for place, _, names in os.walk(root, onerror=_refuse):
-        for name in names:
-            yield pathlib.Path(place, name).relative_to(root)
-
-
-def _refuse(error: OSError) -> None:
-    raise UserError(
-        f"Cannot read {error.filename}: {error.strerror}. Check its "
-        "permissions."
-    )
+    return with_test(sources, names, test_fraction)
 
 
 def _sources(
-    files: Mapping[str, _Files], loading: Loading
+    files: Mapping[str, ClassFiles], loading: Loading
 ) -> dict[str, FolderSource]:
     size = loading.image_size or _SIZE
     every = [path for paths, _ in files.values() for path in paths]

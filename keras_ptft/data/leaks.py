@@ -63,6 +63,8 @@ class Leaks:
             train: examples of the train split that was looked at.
         """
         before = self.pretrained_on or NOTHING
+        # windows of running text are known by the texts they were cut from
+        train = getattr(train, "texts", None) or train
         looks = NOTHING.hashes
         if self.looks is not None:
             looks = self.looks[np.isin(self.contents, train.hashes)]

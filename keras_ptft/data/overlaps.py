@@ -57,19 +57,21 @@ class Overlap:
 
 @dataclasses.dataclass(frozen=True)
 class ShownPair:
-    """Two images that show one picture, for a report.
+    """Two images that show one picture, or one text twice, for a report.
 
     Attributes:
         splits: where they stand.
         names: what they are known by there.
         bits: how many of 256 bits of their perceptual hashes differ.
-        images: uint8 pixels of both.
+        images: uint8 pixels of both; of texts, none.
+        text: what both say, where they are texts.
     """
 
     splits: tuple[str, str]
     names: tuple[str, str]
     bits: int
-    images: tuple[np.ndarray, np.ndarray]
+    images: tuple[np.ndarray, ...]
+    text: str | None = None
 
 
 def look_at(splits: Mapping[str, Source]) -> dict[str, Prints]:
@@ -113,11 +115,12 @@ def find_overlaps(
 def shown_pairs(
     overlaps: Sequence[Overlap], splits: Mapping[str, Source], most: int = 8
 ) -> tuple[ShownPair, ...]:
-    """The pairs that are most alike, with their pixels.
+    """The pairs that are most alike, with their pixels or their text.
 
     Each of two splits gives in turn, the test split first.
     """
-    if not printable(splits["train"].spec):
+    spec = splits["train"].spec
+    if spec.dtype != tf.string and not printable(spec):
         return ()
     ranked = [
         (rank, place)
@@ -171,11 +174,16 @@ def _shown(
 ) -> ShownPair:
     sides = (overlap.left, int(pair[0])), (overlap.right, int(pair[1]))
     images = (splits[s].gather(tf.constant([n], tf.int64)) for s, n in sides)
-    first, second = (batch[0].numpy() for batch in images)
+    images = tuple(batch[0].numpy() for batch in images)
+    text = None
+    if isinstance(images[0], bytes):
+        # copies of a text are exact ones
+        text, images = images[0].decode("utf-8", "replace"), ()
     one, other = (name_of(splits[split], number) for split, number in sides)
     return ShownPair(
         splits=(overlap.left, overlap.right),
         names=(one, other),
         bits=int(pair[2]),
-        images=(first, second),
+        images=images,
+        text=text,
     )

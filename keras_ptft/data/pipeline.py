@@ -12,16 +12,18 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ptft.data.dataset import Source
+from keras_ptft.data.lengths import by_length
 from keras_ptft.data.shuffle import permuted
-from keras_ptft.data.views import Augment, Views, augmented
+from keras_ptft.data.views import Augment, seeds_of
 
-Transform = Callable[[tf.Tensor, tf.Tensor], tuple]
+Transform = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple]
 
 Share = tuple[int, int]
 """Which part of every batch: (0, 2) is the first of two halves."""
 
 _WHOLE = (0, 1)
 _ENDLESS = tf.int64.max
+_EVALUATION = -1
 
 
 def steps_per_epoch(source: Source, batch_size: int) -> int:
@@ -43,7 +45,9 @@ def training_batches(
 
     Args:
         source: the examples; `Views` are augmented already.
-        transform: (inputs, labels) of a batch → (inputs, targets, weights).
+        transform: (inputs, labels, seeds) of a batch → (inputs, targets,
+            weights); seeds are int64 of shape (batch, 3): seed, epoch,
+            number of the example.
         batch_size: examples a batch; the remainder of an epoch is dropped.
         seed: of the order and of the augmentation.
         augment: as in `data.views.augmented`, or None.
@@ -56,20 +60,21 @@ def training_batches(
     """
     steps = steps_per_epoch(source, batch_size)
     own = _places(batch_size, share)
-    labels = tf.constant(source.labels)
+    targets = _targets(source)
+    chosen = _chooser(source, batch_size, steps)
 
     def batch(step):
         epoch = step // steps
-        places = step % steps * batch_size + own
         key = tf.stack([tf.constant(seed, tf.int64), epoch])
-        indices = permuted(places, key, len(source))
-        if isinstance(source, Views):
+        indices = tf.gather(chosen(step % steps, key), own)
+        seeds = seeds_of(key, indices)
+        if hasattr(source, "gather_in"):
             inputs = source.gather_in(epoch, indices)
         else:
             inputs = source.gather(indices)
             if augment is not None:
-                inputs = augmented(inputs, indices, augment, key)
-        return transform(inputs, tf.gather(labels, indices))
+                inputs = augment(inputs, seeds)
+        return transform(inputs, targets(indices), seeds)
 
     return _mapped(tf.data.Dataset.range(start_step, _ENDLESS), batch)
 
@@ -98,23 +103,24 @@ def evaluation_batches(
     """
     size = len(source)
     own = _places(batch_size, share)
-    labels = tf.constant(source.labels)
+    targets_of = _targets(source)
+    key = tf.constant([0, _EVALUATION], tf.int64)
 
     def batch(number):
         places = number * batch_size + own
         real = places < size
         indices = tf.where(real, places, 0)
         inputs, targets, weights = transform(
-            source.gather(indices), tf.gather(labels, indices)
+            source.gather(indices), targets_of(indices), seeds_of(key, indices)
         )
         return inputs, targets, weights * tf.cast(real, weights.dtype)
 
     return _mapped(tf.data.Dataset.range(math.ceil(size / batch_size)), batch)
 
 
-def unweighted(inputs: tf.Tensor, labels: tf.Tensor) -> tuple:
+def unweighted(inputs: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor) -> tuple:
     """The transform that changes nothing: every example weighs 1."""
-    return inputs, labels, tf.ones_like(labels, tf.float32)
+    return inputs, labels, tf.ones_like(seeds[:, 0], tf.float32)
 
 
 def weighted(
@@ -123,17 +129,39 @@ def weighted(
     """The transform with each example's weight times that of its label.
 
     Args:
-        transform: (inputs, labels) of a batch → (inputs, targets, weights).
+        transform: as in `training_batches`.
         class_weights: float32 array of shape (classes,), or None.
     """
     if class_weights is None:
         return transform
 
-    def wrapped(inputs, labels):
-        inputs, targets, weights = transform(inputs, labels)
+    def wrapped(inputs, labels, seeds):
+        inputs, targets, weights = transform(inputs, labels, seeds)
         return inputs, targets, weights * tf.gather(class_weights, labels)
 
     return wrapped
+
+
+def _chooser(
+    source: Source, batch_size: int, steps: int
+) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """(step of an epoch, key of the epoch) → the examples of its batch."""
+    if hasattr(source, "lengths"):
+        return by_length(source.lengths, batch_size, steps)
+    everywhere = tf.range(batch_size, dtype=tf.int64)
+
+    def chosen(step, key):
+        return permuted(step * batch_size + everywhere, key, len(source))
+
+    return chosen
+
+
+def _targets(source: Source) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Numbers of examples → what is to be learned of them."""
+    if hasattr(source, "targets"):
+        return source.targets
+    labels = tf.constant(source.labels)
+    return lambda indices: tf.gather(labels, indices)
 
 
 def _places(batch_size: int, share: Share) -> tf.Tensor:

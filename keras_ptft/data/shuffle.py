@@ -9,7 +9,9 @@ _ROUNDS = 16
 _RANGE = 2**48
 
 
-def permuted(places: tf.Tensor, key: tf.Tensor, size: int) -> tf.Tensor:
+def permuted(
+    places: tf.Tensor, key: tf.Tensor, size: int | tf.Tensor
+) -> tf.Tensor:
     """Where a random permutation of range(size) sends some places.
 
     Args:
@@ -29,23 +31,28 @@ def permuted(places: tf.Tensor, key: tf.Tensor, size: int) -> tf.Tensor:
     return tf.raw_ops.RandomIndexShuffle(
         index=places,
         seed=tf.concat([key, key[:1]], 0),
-        max_index=tf.constant(size - 1, tf.int64),
+        max_index=tf.cast(size, tf.int64) - 1,
         rounds=_ROUNDS,
     )
 
 
-def draw(seeds: tf.Tensor, count: int) -> tf.Tensor:
+def draw(
+    seeds: tf.Tensor, count: int | tf.Tensor, stride: int = 0
+) -> tf.Tensor:
     """Uniform numbers that depend on (seed, epoch, example) alone.
 
     Args:
         seeds: int64 of shape (batch, 3): seed, epoch, example; the first
             two are the same throughout.
         count: numbers an example.
+        stride: numbers that are set aside for an example; with the same
+            one, a smaller count gives the first of a larger; 0: count.
 
     Returns:
         float32 in [0, 1), of shape (batch, count).
     """
-    places = seeds[:, 2:] * count + tf.range(count, dtype=tf.int64)
+    numbers = tf.range(tf.cast(count, tf.int64))
+    places = seeds[:, 2:] * (stride or count) + numbers
     values = permuted(tf.reshape(places, [-1]), seeds[0, :2], _RANGE)
     # 24 bits are what a float32 below 1 can hold
     numbers = tf.cast(values // (_RANGE // 2**24), tf.float32) / 2.0**24

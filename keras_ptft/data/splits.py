@@ -48,8 +48,9 @@ def hold_out_validation(dataset: Dataset, fraction: float) -> Dataset:
     """Splits validation off train, never off test.
 
     It goes by the low 32 bits of the content hash, which say nothing about
-    the high ones that may have chosen the test split. A data set that
-    came with a validation split keeps it, and `fraction` 0 holds out none.
+    the high ones that may have chosen the test split. Of running text it
+    is the end, which leaves the rest in one piece. A data set that came
+    with a validation split keeps it, and `fraction` 0 holds out none.
 
     Raises:
         UserError: nothing would be held out, or nothing left to train on.
@@ -57,8 +58,12 @@ def hold_out_validation(dataset: Dataset, fraction: float) -> Dataset:
     if not fraction or "validation" in dataset.splits:
         return dataset
     train = dataset.splits["train"]
-    low = train.hashes & np.uint64(0xFFFFFFFF)
-    rest, held_out = _below(low, fraction)
+    if getattr(train, "running", False):
+        last = round(len(train) * (1 - fraction))
+        rest, held_out = np.split(np.arange(len(train)), [last])
+    else:
+        low = train.hashes & np.uint64(0xFFFFFFFF)
+        rest, held_out = _below(low, fraction)
     if not len(rest) or not len(held_out):
         raise UserError(
             f"--validation_fraction={fraction:g} of {len(train)} training "
@@ -79,14 +84,20 @@ def select_classes(dataset: Dataset, classes: str) -> Dataset:
             or "0-4"; what is a name is taken as one; empty keeps all.
 
     Raises:
-        UserError: an unknown class, fewer than two, or one without
-            training or any test examples.
+        UserError: no labels, an unknown class, fewer than two, or one
+            without training or any test examples.
     """
     if not classes.strip():
         return dataset
+    if dataset.tagged or not dataset.label_names:
+        raise UserError(
+            f"--classes={classes} chooses among labels of examples, and this "
+            "data set has none: leave it out."
+        )
     chosen = _chosen(classes, dataset.label_names)
     splits = {
-        split: _relabelled(source, chosen)
+        # what is of no class is of none of the chosen ones
+        split: source if split == "outside" else _relabelled(source, chosen)
         for split, source in dataset.splits.items()
     }
     names = tuple(dataset.label_names[index] for index in chosen)

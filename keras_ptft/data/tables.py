@@ -1,15 +1,15 @@
-"""Numeric tables in CSV files."""
+"""Tables of numbers, or of texts, in CSV files."""
 
 import csv
 import pathlib
-import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from keras_ptft.data.arrays import ArraySource, name_labels
 from keras_ptft.data.dataset import Dataset, Loading
-from keras_ptft.data.splits import split_test
+from keras_ptft.data.split_files import split_files, with_test
+from keras_ptft.data.textfiles import text_table, typed_labels
 from keras_ptft.errors import UserError
 from keras_ptft.registry import nearest
 
@@ -17,49 +17,47 @@ _Table = tuple[list[str], np.ndarray, list[str]]
 
 
 def table(
-    _loading: Loading,
-    /,
-    path: str,
-    *,
-    label: str = "label",
-    test_fraction: float = 0.2,
+    loading: Loading, /, path: str, *, test_fraction: float = 0.2
 ) -> Dataset:
-    """Rows of a CSV file: numbers, and a column of labels.
+    """Rows of a CSV file: numbers or a text, and a column of labels.
 
-    The first line names the columns. Labels are integers or text; their
-    sorted values are the label names.
+    The first line names the columns. With --text_column the rows are the
+    texts of that column; an empty --label_column leaves them unlabelled.
+    Without it all columns but --label_column are numbers. Labels are
+    integers or text; their sorted values are the label names.
 
     Args:
-        path: a file, split by the content of its rows, or a folder with
-            train.csv and test.csv.
-        label: the name of the label column.
-        test_fraction: share of the rows of one file held out for testing.
+        loading: what a run tells any data set.
+        path: a file, split by the content of its rows; a folder with
+            train.csv, test.csv and dev.csv (or validation, valid, val); or
+            what the names of such files begin with, as "data/wine" of
+            data/wine_train.csv and so on.
+        test_fraction: share of the rows held out for testing where there is
+            no test file.
 
     Raises:
         UserError: a missing file or column, a ragged row, a cell that is
             no finite number, no rows, or only one class.
     """
-    root = pathlib.Path(path).expanduser()
-    files = [root / "train.csv", root / "test.csv"] if root.is_dir() else [root]
-    tables = [_read(file, label) for file in files]
-    _check_alike(tables, root)
-    labels, names = name_labels(_values([v for t in tables for v in t[2]]))
+    if loading.text_column:
+        return text_table(loading, path, "csv", test_fraction)
+    files = split_files(path, ["csv"], "CSV")
+    tables = [_read(file, loading.label_column) for file in files.values()]
+    _check_alike(tables, list(files.values()))
+    labels, names = name_labels(typed_labels([v for t in tables for v in t[2]]))
     if len(names) < 2:
         raise UserError(
             f"{path} must hold at least two classes, got only {names[0]!r} "
-            f"in column {label!r}."
+            f"in column {loading.label_column!r}."
         )
-    if len(tables) == 1:
-        source = ArraySource(tables[0][1], labels, name="vector")
-        return split_test(source, names, test_fraction)
-    ends = [len(tables[0][2])]
-    sources = (
-        ArraySource(numbers, part, name="vector")
-        for (_, numbers, _), part in zip(
-            tables, np.split(labels, ends), strict=True
+    ends = np.cumsum([len(own) for _, _, own in tables])[:-1]
+    sources = {
+        split: ArraySource(numbers, own, name="vector")
+        for split, (_, numbers, _), own in zip(
+            files, tables, np.split(labels, ends), strict=True
         )
-    )
-    return Dataset(dict(zip(("train", "test"), sources, strict=True)), names)
+    }
+    return with_test(sources, names, test_fraction)
 
 
 def _read(file: pathlib.Path, label: str) -> _Table:
@@ -85,9 +83,10 @@ def _read(file: pathlib.Path, label: str) -> _Table:
 
 def _place(header: Sequence[str], label: str, file: pathlib.Path) -> int:
     if label not in header:
+        names = ", ".join(header) or "none, it is empty"
         raise UserError(
             f"{file} has no column {label!r}{nearest(label, header)}: choose "
-            f"by label= one of {', '.join(header) or 'none, it is empty'}."
+            f"by --label_column one of {names}."
         )
     if len(header) == 1:
         raise UserError(f"{file} needs a column of numbers beside {label!r}.")
@@ -141,16 +140,13 @@ def _is_number(cell: str) -> bool:
         return False
 
 
-def _values(labels: list[str]) -> np.ndarray:
-    if all(re.fullmatch(r"[+-]?\d{1,18}", label) for label in labels):
-        return np.array(labels, np.int64)
-    return np.array(labels)
-
-
-def _check_alike(tables: Sequence[_Table], root: pathlib.Path) -> None:
-    first, last = tables[0][0], tables[-1][0]
-    if first != last:
-        raise UserError(
-            f"train.csv and test.csv in {root} must have the same columns, "
-            f"got {', '.join(first)} and {', '.join(last)}."
-        )
+def _check_alike(
+    tables: Sequence[_Table], files: Sequence[pathlib.Path]
+) -> None:
+    first = tables[0][0]
+    for (header, _, _), file in zip(tables, files, strict=True):
+        if header != first:
+            raise UserError(
+                f"{file} must have the same columns as {files[0].name}, "
+                f"{', '.join(first)}, got {', '.join(header)}."
+            )

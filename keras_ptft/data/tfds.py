@@ -1,4 +1,4 @@
-"""Labelled image sets of TensorFlow Datasets, prepared and read whole.
+"""Images and texts of TensorFlow Datasets, prepared and read whole.
 
 TensorFlow Datasets is imported where it is used: other data sets do not
 wait for it.
@@ -20,7 +20,8 @@ import numpy as np
 
 from keras_ptft.data.dataset import Dataset, Loading
 from keras_ptft.data.decoded import read_split
-from keras_ptft.data.splits import split_test
+from keras_ptft.data.split_files import with_test
+from keras_ptft.data.tfds_text import read_texts, text_columns
 from keras_ptft.errors import UserError
 from keras_ptft.registry import nearest
 
@@ -49,37 +50,40 @@ def fashion_mnist(loading: Loading, /) -> Dataset:
 def tfds(
     loading: Loading, /, name: str, *, test_fraction: float = 0.2
 ) -> Dataset:
-    """Any labelled image set of TensorFlow Datasets.
+    """Any labelled image set, or set of texts, of TensorFlow Datasets.
 
     Images keep their size unless an image size is set, which sets of
-    varying size need. A set without a test split is split by content.
+    varying size need. Of texts --text_column and --label_column choose the
+    features where there is doubt; an empty --label_column leaves them
+    unlabelled, and trains on "unsupervised" texts too. A set without a test
+    split is split by content.
 
     Args:
         loading: what a run tells any data set.
-        name: as TensorFlow Datasets has it, such as "cifar10" or
-            "name/config:version".
+        name: as TensorFlow Datasets has it, such as "cifar10",
+            "imdb_reviews" or "name/config:version".
         test_fraction: share of the examples held out for testing where
             there is no test split.
 
     Raises:
-        UserError: an unknown set, one without images and labels, or one
-            that can be neither found nor downloaded.
+        UserError: an unknown set, one without images and labels or texts,
+            or one that can be neither found nor downloaded.
     """
     builder = _builder(name, loading.data_dir)
+    columns = text_columns(builder.info, name, loading)
+    if columns:
+        _prepare(builder, name, loading.manual_dir)
+        return read_texts(
+            builder, _found_splits(builder, name), columns, test_fraction
+        )
     names = _label_names(builder.info.features, name)
     shape = _image_shape(builder.info.features["image"], name, loading)
     _prepare(builder, name, loading.manual_dir)
-    found = [split for split in _SPLITS if split in builder.info.splits]
-    if "train" not in found:
-        raise UserError(
-            f"tfds:{name} has no split 'train'; its splits are: "
-            f"{', '.join(builder.info.splits)}."
-        )
-    splits = {split: read_split(builder, split, shape) for split in found}
-    if "test" in splits:
-        return Dataset(splits, names)
-    whole = split_test(splits.pop("train"), names, test_fraction)
-    return whole.with_splits(**splits)
+    splits = {
+        split: read_split(builder, split, shape)
+        for split in _found_splits(builder, name)
+    }
+    return with_test(splits, names, test_fraction)
 
 
 def _builder(name: str, data_dir: str) -> Any:
@@ -103,6 +107,16 @@ def _builder(name: str, data_dir: str) -> Any:
         ) from None
 
 
+def _found_splits(builder: Any, name: str) -> list[str]:
+    found = [split for split in _SPLITS if split in builder.info.splits]
+    if "train" not in found:
+        raise UserError(
+            f"tfds:{name} has no split 'train'; its splits are: "
+            f"{', '.join(builder.info.splits)}."
+        )
+    return found
+
+
 def _label_names(features: Any, name: str) -> tuple[str, ...]:
     import tensorflow_datasets as tfds
 
@@ -115,8 +129,9 @@ def _label_names(features: Any, name: str) -> tuple[str, ...]:
         or np.dtype(image.np_dtype) != np.uint8
     ):
         raise UserError(
-            f"tfds:{name} must have a uint8 image and a class label; its "
-            f"features are: {', '.join(sorted(found)) or _line(features)}."
+            f"tfds:{name} must have a uint8 image and a class label, or a "
+            "text that --text_column chooses; its features are: "
+            f"{', '.join(sorted(found)) or _line(features)}."
         )
     return tuple(label.names)
 

@@ -12,21 +12,18 @@ from keras_ptft.data.dataset import Source
 Augment = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
-def augmented(
-    inputs: tf.Tensor, indices: tf.Tensor, augment: Augment, key: tf.Tensor
-) -> tf.Tensor:
-    """Inputs as `augment` shows them, whatever batch they stand in.
+def seeds_of(key: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
+    """What an example's random changes depend on, whatever its batch.
 
     Args:
-        inputs: of shape (batch, ...).
-        indices: int64 tensor of shape (batch,), the examples' numbers.
-        augment: (inputs, seeds) → inputs, where `seeds` is an int64 tensor
-            of shape (batch, 3) that holds (seed, epoch, example).
         key: int64 tensor of shape (2,), (seed, epoch).
+        indices: int64 tensor of shape (batch,), the examples' numbers.
+
+    Returns:
+        int64 tensor of shape (batch, 3): seed, epoch, number.
     """
     same = tf.ones_like(indices)
-    seeds = tf.stack([same * key[0], same * key[1], indices], axis=1)
-    return augment(inputs, seeds)
+    return tf.stack([same * key[0], same * key[1], indices], axis=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +32,7 @@ class Augmented:
 
     Attributes:
         source: the examples as they are.
-        augment: as in `augmented`.
+        augment: (inputs, seeds) → inputs, with seeds as in `seeds_of`.
         setting: the augmentation as the user wrote it.
         seed: of the augmentation.
         epoch: whose view it is.
@@ -65,8 +62,7 @@ class Augmented:
     def gather(self, indices: tf.Tensor) -> tf.Tensor:
         """Augmented inputs of shape (batch, *spec.shape)."""
         key = tf.constant([self.seed, self.epoch], tf.int64)
-        inputs = self.source.gather(indices)
-        return augmented(inputs, indices, self.augment, key)
+        return self.augment(self.source.gather(indices), seeds_of(key, indices))
 
 
 @dataclasses.dataclass(frozen=True)

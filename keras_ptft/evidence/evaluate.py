@@ -44,6 +44,27 @@ def classification_metrics(
             "test split and --classes."
         )
     predicted = logits.argmax(axis=1)
+    return {
+        "examples": len(labels),
+        "accuracy": float(np.mean(predicted == labels)),
+        "loss": _cross_entropy(labels, logits),
+        **class_metrics(labels, predicted, label_names),
+    }
+
+
+def class_metrics(
+    labels: np.ndarray, predicted: np.ndarray, label_names: Sequence[str]
+) -> dict[str, Any]:
+    """What is told of each class, and of all in the mean.
+
+    Args:
+        labels: true class of each of some things, of shape (things,).
+        predicted: the class that each was taken for, likewise.
+        label_names: of shape (classes,).
+
+    Returns:
+        `classification_metrics` without what needs logits.
+    """
     classes = range(len(label_names))
     table = metrics.precision_recall_fscore_support(
         labels, predicted, labels=classes, zero_division=0
@@ -51,9 +72,6 @@ def classification_metrics(
     precision, recall, f1, _ = (float(column.mean()) for column in table)
     confusion = metrics.confusion_matrix(labels, predicted, labels=classes)
     return {
-        "examples": len(labels),
-        "accuracy": float(np.mean(predicted == labels)),
-        "loss": _cross_entropy(labels, logits),
         "precision_macro": precision,
         "recall_macro": recall,
         "f1_macro": f1,

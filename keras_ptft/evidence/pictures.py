@@ -26,7 +26,7 @@ def learning_curves(history: Sequence[Mapping[str, float]]) -> str:
         A PNG in base64.
     """
     known = set().union(*history)
-    measures = [name for name in ("loss", "accuracy") if name in known]
+    measures = curves_of(history)
     figure = Figure(figsize=(4.6 * len(measures), 3.2), layout="constrained")
     for axes, name in zip(
         figure.subplots(1, len(measures), squeeze=False)[0],
@@ -42,6 +42,18 @@ def learning_curves(history: Sequence[Mapping[str, float]]) -> str:
         axes.grid(alpha=0.25)
         axes.legend(frameon=False)
     return _png(figure)
+
+
+def curves_of(history: Sequence[Mapping[str, float]]) -> list[str]:
+    """What `learning_curves` has a picture of, side by side.
+
+    Example:
+
+    >>> curves_of([{"epoch": 1, "loss": 0.5, "val_loss": 0.7}])
+    ['loss']
+    """
+    known = set().union(*history)
+    return [name for name in ("loss", "accuracy") if name in known]
 
 
 def confusion_picture(
@@ -138,7 +150,7 @@ def _write_names(axes: Axes, label_names: Sequence[str]) -> None:
 
 def _drawable(name: str) -> bool:
     """Short and Latin; `$` would start a formula."""
-    return bool(re.fullmatch(r"[ -#%-~\u00c0-\u017f]{1,12}", name))
+    return bool(re.fullmatch(r"[ -#%-~\u00c0-\u017f]{1,20}", name))
 
 
 def _png(figure: Figure) -> str:

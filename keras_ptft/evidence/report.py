@@ -6,22 +6,29 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jinja2
-import numpy as np
 
 from keras_ptft import files
+from keras_ptft.evidence.classes import (
+    average,
+    class_rows,
+    most_confused,
+    weakest,
+)
 from keras_ptft.evidence.pictures import (
     confusion_picture,
+    curves_of,
     image_picture,
     learning_curves,
 )
-from keras_ptft.evidence.table import HEADINGS, table_cells
+from keras_ptft.evidence.table import table_cells
 
 if TYPE_CHECKING:
     # a report is written without TensorFlow
     from keras_ptft.data.overlaps import ShownPair
+    from keras_ptft.evidence.findings import Findings
 
 _FOLDER = pathlib.Path(__file__).parent
-_MOST_CONFUSIONS = 10
+_LONGEST = 300
 _PLACES = {
     "train": "training",
     "validation": "validation",
@@ -35,7 +42,7 @@ class Leakage(NamedTuple):
 
     Attributes:
         counts: "leaks" of `result.json`.
-        shown: pairs of images.
+        shown: pairs of images, or of texts.
     """
 
     counts: Mapping[str, Any]
@@ -48,7 +55,7 @@ def write_report(
     title: str,
     settings: Mapping[str, str],
     history: Sequence[Mapping[str, float]],
-    metrics: Mapping[str, Any],
+    findings: "Findings",
     comparison: Sequence[Mapping[str, Any]] = (),
     leaks: Leakage | None = None,
 ) -> None:
@@ -58,9 +65,10 @@ def write_report(
         path: the HTML file, written beside and renamed.
         title: the page's heading.
         settings: name to value, listed as given.
-        history: an epoch a row: `epoch`, `loss`, `accuracy` and, where there
-            was validation, `val_loss` and `val_accuracy`; may be empty.
-        metrics: what `classification_metrics` returned.
+        history: an epoch a row: `epoch`, `loss`, maybe `accuracy` and, where
+            there was validation, `val_loss` and maybe `val_accuracy`; may be
+            empty.
+        findings: what the model is worth; its test split is told of.
         comparison: runs side by side, as `table_cells` takes them.
         leaks: examples that stand in two splits, if they were looked for.
 
@@ -74,56 +82,60 @@ def write_report(
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    matrix = metrics["confusion_matrix"]
-    label_names = list(metrics["per_class"])
+    environment.filters["shortened"] = shortened
     page = environment.get_template("report.html").render(
         title=title,
         settings=settings,
-        metrics=metrics,
-        classes=metrics["per_class"].items(),
-        confusions=most_confused(matrix, label_names),
-        confusion_picture=confusion_picture(matrix, label_names),
+        cards=score_cards(findings.metrics["test"]),
+        comparison=table_cells(comparison) if comparison else [],
         curves=learning_curves(history) if history else "",
-        headings=HEADINGS,
-        comparison=table_cells(comparison),
+        measures=curves_of(history),
+        outside=findings.out_of_scope,
+        rejections=_rejections(findings.out_of_scope),
+        mistakes=findings.mistakes,
+        neighbours=findings.neighbours,
         leaks=leak_rows(leaks.counts) if leaks else [],
         pairs=[_pictured(pair) for pair in leaks.shown] if leaks else [],
+        **_on_classes(findings.metrics["test"]),
     )
     files.write_text(path, page)
 
 
-def most_confused(
-    matrix: Sequence[Sequence[int]], label_names: Sequence[str]
-) -> list[tuple[str, str, int, float]]:
-    """The mistakes made most often, the most frequent first.
-
-    Args:
-        matrix: counts; rows true, columns predicted.
-        label_names: a name a row.
-
-    Returns:
-        At most 10 of (true name, predicted name, count, share of the true
-        class).
+def score_cards(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is read first: each number, and what it is.
 
     Example:
 
-    >>> most_confused([[8, 2], [0, 5]], ["cat", "dog"])
-    [('cat', 'dog', 2, 0.2)]
+    >>> score_cards({"examples": 1200, "loss": 1.5, "perplexity": 4.4817})
+    [('1.5000', 'loss (nats)'), ('4.48', 'perplexity'), \
+('1,200', 'test examples')]
     """
-    counts = np.asarray(matrix)
-    mistakes = counts - np.diag(np.diag(counts))
-    order = np.argsort(-mistakes, axis=None, kind="stable")
-    rows, columns = np.unravel_index(order[:_MOST_CONFUSIONS], counts.shape)
+    by_token = "f1_macro" not in metrics
+    forms = {
+        "accuracy": ("{:.2%}", "accuracy by token" if by_token else "accuracy"),
+        "f1_macro": ("{:.4f}", "macro F1"),
+        "entity_f1": ("{:.4f}", "entity F1"),
+        "loss": ("{:.4f}", "loss (nats)"),
+        "perplexity": ("{:,.2f}", "perplexity"),
+        "examples": ("{:,}", "test examples"),
+    }
     return [
-        (
-            label_names[row],
-            label_names[column],
-            int(mistakes[row, column]),
-            float(mistakes[row, column] / counts[row].sum()),
-        )
-        for row, column in zip(rows, columns, strict=True)
-        if mistakes[row, column]
+        (form.format(metrics[name]).replace("%", " %"), what)
+        for name, (form, what) in forms.items()
+        if name in metrics
     ]
+
+
+def shortened(text: str) -> str:
+    """A text as one line that leaves room for others.
+
+    Example:
+
+    >>> shortened("to  be\\n"), len(shortened("or" * 1000))
+    ('to be', 300)
+    """
+    line = " ".join(text[: 4 * _LONGEST].split())
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
 
 
 def leak_rows(counts: Mapping[str, Any]) -> list[tuple[str, str, int, int]]:
@@ -151,13 +163,37 @@ def leak_rows(counts: Mapping[str, Any]) -> list[tuple[str, str, int, int]]:
     return rows
 
 
+def _on_classes(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """What a page tells of classes; a run may have none."""
+    rows = class_rows(metrics.get("per_class", {}))
+    matrix = metrics.get("confusion_matrix")
+    names = [row.name for row in rows]
+    of_entities = "entity_f1" in metrics
+    return {
+        "things": "entities" if of_entities else "examples",
+        "classes": rows,
+        "weakest": weakest(rows),
+        "average": average(metrics, rows) if rows else None,
+        "confusions": most_confused(matrix, names) if matrix else [],
+        "confusion_picture": confusion_picture(matrix, names) if matrix else "",
+    }
+
+
+def _rejections(outside: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
+    """Why each threshold, and what it does."""
+    if outside is None:
+        return []
+    chosen = f"rejects at most 5 % of the {outside['chosen_on']} examples"
+    if "at_reject_below" not in outside:
+        return [(chosen, outside)]
+    return [(chosen, outside), ("as set", outside["at_reject_below"])]
+
+
 def _pictured(pair: "ShownPair") -> dict[str, Any]:
+    pictures = [image_picture(image) for image in pair.images] or ["", ""]
+    places = [_PLACES[split] for split in pair.splits]
     return {
         "bits": pair.bits,
-        "sides": [
-            (_PLACES[split], name, image_picture(image))
-            for split, name, image in zip(
-                pair.splits, pair.names, pair.images, strict=True
-            )
-        ],
+        "text": pair.text,
+        "sides": list(zip(places, pair.names, pictures, strict=True)),
     }

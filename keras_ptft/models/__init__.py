@@ -1,13 +1,18 @@
 """What is trained: backbones by name.
 
 A row takes (spec, scaling) and its settings, and returns a functional
-`keras.Model` named "backbone" from raw input to features.
+`keras.Model` named "backbone" from raw input to features. A row for texts
+takes the number of ids in place of the scaling.
 """
 
 from functools import partial
 
 from keras_ptft.models.cnn import cnn
+from keras_ptft.models.embedding import embedding
 from keras_ptft.models.mlp import mlp
+from keras_ptft.models.rnn import rnn
+from keras_ptft.models.textcnn import textcnn
+from keras_ptft.models.transformer import transformer
 
 BACKBONES = {
     "mlp": mlp,
@@ -17,4 +22,8 @@ BACKBONES = {
     "cnn_5x5": partial(
         cnn, filters=(32,), kernel=5, pool=4, padding="same", dense=128
     ),
+    "embedding": embedding,
+    "rnn": rnn,
+    "textcnn": textcnn,
+    "transformer": transformer,
 }

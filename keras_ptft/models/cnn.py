@@ -56,8 +56,8 @@ def cnn(  # noqa: PLR0913, the settings are the user's
     check_range("dropout", dropout, 0.0, 0.99)
     check_range("l2", l2, 0.0)
     pools = _pools(pool, len(filters))
-    _check_sizes(spec, kernel, pools, padding)
     inputs, x = preprocess(spec, scaling)
+    _check_sizes(spec, kernel, pools, padding)
     regularizer = keras.regularizers.L2(l2) if l2 else None
     # batch normalisation brings a bias of its own
     shared = {"padding": padding, "use_bias": not batch_norm}

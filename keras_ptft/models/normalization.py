@@ -84,7 +84,15 @@ def preprocess(
     Returns:
         The input of shape (batch, *spec.shape) in spec's dtype, and a
         floating point tensor of the same shape.
+
+    Raises:
+        UserError: the input is a text.
     """
+    if spec.name == "tokens":
+        raise UserError(
+            "A text needs a backbone for texts, got one for numbers: use "
+            "--backbone=embedding, rnn, textcnn or transformer."
+        )
     inputs = keras.Input(spec.shape, dtype=spec.dtype.name, name=spec.name)
     mean, variance = (value.tolist() for value in scaling)
     layer = keras.layers.Normalization(

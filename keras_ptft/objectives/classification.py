@@ -1,5 +1,7 @@
 """Supervised classification."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -8,27 +10,25 @@ from sklearn.utils.class_weight import compute_class_weight
 from keras_ptft.data.pipeline import unweighted
 from keras_ptft.errors import UserError
 from keras_ptft.models import heads
-from keras_ptft.objectives.objective import Objective
+from keras_ptft.objectives.objective import Objective, Task
 
 
-def classification(
-    classes: int, /, *, label_smoothing: float = 0.0
-) -> Objective:
+def classification(task: Task, /, *, label_smoothing: float = 0.0) -> Objective:
     """One label an example; cross-entropy from logits.
 
     Szegedy et al. 2016, "Rethinking the Inception Architecture", section 7:
     the target is (1 - s) for the label plus s / classes for every class.
 
     Args:
-        classes: number of labels.
+        task: what is known of the data; its labels count.
         label_smoothing: s, from 0 to less than 1.
 
     Raises:
-        UserError: label_smoothing out of its range.
+        UserError: label_smoothing out of its range, or no label an example.
 
     Example:
 
-    >>> loss = classification(4).loss
+    >>> loss = classification(Task(("a", "b", "c", "d"))).loss
     >>> float(loss(tf.constant([2]), tf.zeros((1, 4)))[0])  # log(4)
     1.3862943649291992
     """
@@ -36,6 +36,13 @@ def classification(
         raise UserError(
             "Setting 'label_smoothing' of objective 'classification' must "
             f"be from 0 to less than 1, got {label_smoothing}."
+        )
+    classes = len(task.label_names)
+    if not classes or task.tagged:
+        raise UserError(
+            "Objective 'classification' needs a label an example, this data "
+            f"set has {'a tag a word' if task.tagged else 'none'}: use "
+            f"--objective={'tagging' if task.tagged else 'masked_tokens'}."
         )
 
     def loss(targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
@@ -48,7 +55,11 @@ def classification(
 
     return Objective(
         transform=unweighted,
-        head=lambda features: heads.classify(features, classes),
+        assemble=partial(
+            heads.on,
+            layer_name="features",
+            head=partial(heads.classify, classes=classes),
+        ),
         loss=loss,
         metrics=lambda: [keras.metrics.SparseCategoricalAccuracy("accuracy")],
     )

@@ -6,13 +6,10 @@ the Keras model, and only then renamed into place.
 
 import dataclasses
 import errno
-import json
+import logging
 import os
 import pathlib
 import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 
 import keras
@@ -21,12 +18,16 @@ import tensorflow as tf
 
 from keras_ptft import files
 from keras_ptft.errors import UserError
+from keras_ptft.serving.proof import Texts, proved, questions
 from keras_ptft.serving.signatures import in_float32, write_saved_model
+from keras_ptft.serving.text_signatures import text_endpoints
 from keras_ptft.serving.versions import new_folder, publish, versions
 
-LABELS = "assets.extra/labels.json"
-SOURCE = "assets.extra/source.json"
-TOLERANCE = 1e-5
+_LOG = logging.getLogger("keras_ptft")
+
+EXTRA = "assets.extra"
+LABELS = f"{EXTRA}/labels.json"
+SOURCE = f"{EXTRA}/source.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,12 +53,15 @@ def export(
     label_names: Sequence[str],
     examples: np.ndarray,
     source: Mapping[str, str] | None = None,
+    texts: Texts | None = None,
 ) -> Export:
     """Publishes a model as the next version in a folder.
 
     The proof: on each signature, with one example and with all, no logit or
     probability may differ from the Keras model's by more than 1e-5 times
-    max(1, |expected|). Nothing is published otherwise.
+    max(1, |expected|), and labels and words must be the same. A text model
+    is asked about the very texts whose ids it was trained on or alike, and
+    about odd ones. Nothing is published otherwise.
 
     Args:
         model: one named input, one output of logits; trained in any
@@ -67,6 +71,8 @@ def export(
         examples: real inputs for the proof, a few hundred at most, of shape
             (examples, *input shape).
         source: what the model comes from, for `find_export`.
+        texts: of a text model, what the examples were made from, and how;
+            its tokenizer becomes part of the graph, if it can.
 
     Raises:
         UserError: the folder cannot be written, there are no examples, the
@@ -80,28 +86,19 @@ def export(
             f"export, got {len(label_names)} and {len(examples)}."
         )
     model = in_float32(model)
-    answers = _answers(model, examples)
+    asked = questions(model, examples, label_names, texts)
     try:
         partial = new_folder(base)
         try:
-            write_saved_model(model, partial)
-            files.write_json(partial / LABELS, list(label_names))
-            differences = _prove(partial, answers)
+            _write(model, partial, label_names, texts)
+            differences = proved(partial, asked)
             facts = {"source": source, "largest_difference": differences}
             files.write_json(partial / SOURCE, facts)
             path = publish(partial, base)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     except (OSError, tf.errors.OpError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        reason = reason.partition("\n")[0]
-        # TensorFlow names the operation, its device and a file before it
-        if (full := os.strerror(errno.ENOSPC)) in reason:
-            reason = full
-        raise UserError(
-            f"Cannot export to {base}: expected a folder that can be "
-            f"written, got: {reason}; choose another."
-        ) from error
+        raise _unwritable(base, error) from error
     return Export(path, int(path.name), differences)
 
 
@@ -124,54 +121,35 @@ def find_export(
         return None
 
 
-def _answers(model: keras.Model, examples: np.ndarray) -> dict[str, np.ndarray]:
-    examples = np.asarray(examples, model.inputs[0].dtype)
-    # as the proof computes: an accelerator would round differently
-    with tf.device("CPU:0"):
-        logits = tf.cast(model(examples, training=False), tf.float32)
-        probabilities = tf.nn.softmax(logits)
-    return {
-        "examples": examples,
-        "logits": logits.numpy(),
-        "probabilities": probabilities.numpy(),
-    }
+def _write(
+    model: keras.Model,
+    folder: pathlib.Path,
+    label_names: Sequence[str],
+    texts: Texts | None,
+) -> None:
+    endpoints = None
+    if texts is not None:
+        tokenizer = texts.tokenizer
+        endpoints = text_endpoints(model, tokenizer, label_names)
+        if not tokenizer.in_graph:
+            _LOG.info(
+                "Tokenizer %s cannot run in a graph: the export takes tokens.",
+                tokenizer.setting,
+            )
+    write_saved_model(model, folder, endpoints)
+    files.write_json(folder / LABELS, list(label_names))
+    if texts is not None:
+        # for clients that send tokens
+        texts.tokenizer.save(folder / EXTRA)
 
 
-def _prove(
-    folder: pathlib.Path, answers: Mapping[str, np.ndarray]
-) -> dict[str, float]:
-    with tempfile.TemporaryDirectory() as place:
-        file = os.path.join(place, "examples.npz")
-        np.savez(file, **answers)
-        differences = _ask_fresh_process(folder, file)
-    worst = max(differences, key=differences.__getitem__)
-    if differences[worst] > TOLERANCE:
-        raise UserError(
-            f"The export differs from the Keras model by "
-            f"{differences[worst]:.2g} in {worst!r}, expected at most "
-            f"{TOLERANCE:g}: nothing was published; look for a layer that "
-            "is random or differs when it serves."
-        )
-    return differences
-
-
-def _ask_fresh_process(folder: pathlib.Path, file: str) -> dict[str, float]:
-    package = pathlib.Path(__file__).parents[2]
-    paths = [str(package), os.environ.get("PYTHONPATH", "")]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        # this process may hold all of an accelerator's memory
-        "CUDA_VISIBLE_DEVICES": "-1",
-    }
-    command = [sys.executable, "-m", "keras_ptft.serving.prove"]
-    done = subprocess.run(
-        [*command, os.fspath(folder), file],
-        env=environment,
-        capture_output=True,
-        text=True,
+def _unwritable(base: pathlib.Path, error: Exception) -> UserError:
+    reason = getattr(error, "strerror", None) or str(error)
+    reason = reason.partition("\n")[0]
+    # TensorFlow names the operation, its device and a file before it
+    if (full := os.strerror(errno.ENOSPC)) in reason:
+        reason = full
+    return UserError(
+        f"Cannot export to {base}: expected a folder that can be written, "
+        f"got: {reason}; choose another."
     )
-    if done.returncode:
-        raise RuntimeError(f"The export cannot be loaded:\n{done.stderr}")
-    return json.loads(done.stdout.splitlines()[-1])

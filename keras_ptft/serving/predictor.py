@@ -3,19 +3,31 @@
 import dataclasses
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from keras_ptft import files
+from keras_ptft.data.tokenizers import Tokenizer
 from keras_ptft.errors import UserError, first_line
 from keras_ptft.models.saved import load_model
-from keras_ptft.serving.export import LABELS
+from keras_ptft.models.tokens import is_text
+from keras_ptft.serving.export import EXTRA, LABELS
+from keras_ptft.serving.places import GRAPH, keras_file
+from keras_ptft.serving.signatures import answering
+from keras_ptft.serving.text_signatures import (
+    TEXT,
+    answering_texts,
+    is_tagging,
+)
 from keras_ptft.serving.versions import versions
-from keras_ptft.training.runs import is_complete
 
 _BATCH = 256
+_ONE_TEXT = tf.TensorSpec((), tf.string, "text")
+
+TaggedWord = tuple[str, str, float]
+"""A word, its most probable tag, and the probability of that."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,13 +37,16 @@ class Predictor:
     Attributes:
         label_names: a name for each probability.
         input_spec: shape without the batch axis, dtype and name of the
-            model's input.
-        infer: a batch of inputs → probabilities, as TensorFlow computes.
+            model's input; of a text model, of the texts.
+        infer: a batch of inputs → what the model says of them by name,
+            "probabilities" among it, as TensorFlow computes.
+        tagging: whether it names the words of a text, not the text.
     """
 
     label_names: tuple[str, ...]
     input_spec: tf.TensorSpec
-    infer: Callable[[tf.Tensor], tf.Tensor]
+    infer: Callable[[tf.Tensor], Mapping[str, tf.Tensor]]
+    tagging: bool = False
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:
@@ -42,17 +57,36 @@ class Predictor:
         """What the model says of each example.
 
         Args:
-            inputs: of shape (examples, *input_shape) and the input's dtype.
+            inputs: of shape (examples, *input_shape) and the input's dtype;
+                texts as `bytes`.
 
         Returns:
             Probabilities, float32 of shape (examples, classes).
         """
         results = [np.zeros((0, len(self.label_names)), np.float32)]
-        for start in range(0, len(inputs), _BATCH):
-            batch = inputs[start : start + _BATCH]
-            batch = tf.constant(batch, self.input_spec.dtype)
-            results.append(self.infer(batch).numpy())
+        results += [
+            self.infer(batch)["probabilities"].numpy()
+            for batch in self._batches(inputs)
+        ]
         return np.concatenate(results)
+
+    def tags(self, texts: np.ndarray) -> list[list[TaggedWord]]:
+        """What a tagging model says of the words of each text.
+
+        Args:
+            texts: as `bytes`, of shape (examples,).
+        """
+        return [
+            row
+            for batch in self._batches(texts)
+            for row in _tagged(self.infer(batch))
+        ]
+
+    def _batches(self, inputs: np.ndarray) -> list[tf.Tensor]:
+        return [
+            tf.constant(inputs[start : start + _BATCH], self.input_spec.dtype)
+            for start in range(0, len(inputs), _BATCH)
+        ]
 
 
 def load_predictor(path: str | os.PathLike) -> Predictor:
@@ -68,17 +102,10 @@ def load_predictor(path: str | os.PathLike) -> Predictor:
             read, or its label names are missing or do not match.
     """
     path = pathlib.Path(path)
-    if path.is_file() and path.suffix == ".keras":
-        return _from_keras(path)
-    if (path / "saved_model.pb").is_file():
+    if (file := keras_file(path)) is not None:
+        return _from_keras(file)
+    if (path / GRAPH).is_file():
         return _from_saved_model(path)
-    if (path / "flags.flags").is_file() and not is_complete(path):
-        raise UserError(
-            f"The run in {path} is not complete: expected its result.json; "
-            "run its stage again, which finishes it."
-        )
-    if (path / "model.keras").is_file():
-        return _from_keras(path / "model.keras")
     if path.is_dir() and (found := versions(path)):
         return load_predictor(found[-1])
     raise UserError(
@@ -89,16 +116,24 @@ def load_predictor(path: str | os.PathLike) -> Predictor:
 
 def _from_keras(path: pathlib.Path) -> Predictor:
     model = load_model(path)
-    image = model.inputs[0]
-    spec = tf.TensorSpec(image.shape[1:], image.dtype, image.name)
-
-    @tf.function(input_signature=[tf.TensorSpec(image.shape, image.dtype)])
-    def infer(inputs):
-        logits = model(inputs, training=False)
-        return tf.nn.softmax(tf.cast(logits, tf.float32))
-
-    names = _label_names(path.with_name("labels.json"), model.output_shape)
-    return Predictor(names, spec, infer)
+    array = model.inputs[0]
+    spec = tf.TensorSpec(array.shape[1:], array.dtype, array.name)
+    labels = path.with_name("labels.json")
+    infer = tf.function(
+        answering(model),
+        input_signature=[tf.TensorSpec(array.shape, array.dtype)],
+        autograph=False,
+    )
+    if not is_text(spec):
+        names = _label_names(labels, model.output_shape)
+        return Predictor(names, spec, infer)
+    tokenizer = Tokenizer.load(path.parent)
+    tagging = is_tagging(model)
+    names = _label_names(labels, model.output_shape, tagging=tagging)
+    infer = answering_texts(infer, tokenizer, names, tagging=tagging)
+    if tokenizer.in_graph:
+        infer = tf.function(infer, input_signature=[TEXT], autograph=False)
+    return Predictor(names, _ONE_TEXT, infer, tagging)
 
 
 def _from_saved_model(path: pathlib.Path) -> Predictor:
@@ -116,16 +151,38 @@ def _from_saved_model(path: pathlib.Path) -> Predictor:
 
     def infer(inputs):
         # a signature does not keep what was loaded alive
-        answers = loaded.signatures["serving_default"](**{name: inputs})
-        return answers["probabilities"]
+        return loaded.signatures["serving_default"](**{name: inputs})
 
-    names = _label_names(path / LABELS, tuple(outputs))
     spec = tf.TensorSpec(spec.shape[1:], spec.dtype, name)
-    return Predictor(names, spec, infer)
+    takes_ids, takes_text = is_text(spec), spec.dtype == tf.string
+    tagging = (takes_ids or takes_text) and len(outputs) == 3
+    names = _label_names(path / LABELS, tuple(outputs), tagging=tagging)
+    if takes_ids:
+        tokenizer = Tokenizer.load(path / EXTRA)
+        infer = answering_texts(infer, tokenizer, names, tagging=tagging)
+        spec = _ONE_TEXT
+    return Predictor(names, spec, infer, tagging)
+
+
+def _tagged(answers: Mapping[str, tf.Tensor]) -> list[list[TaggedWord]]:
+    words, tags = answers["words"].numpy(), answers["tags"].numpy()
+    probabilities = answers["probabilities"].numpy().max(-1)
+    rows = zip(words, tags, probabilities, strict=True)
+    return [
+        [
+            (word.decode("utf-8", "replace"), tag.decode(), float(probability))
+            for word, tag, probability in zip(*row, strict=True)
+            if word
+        ]
+        for row in rows
+    ]
 
 
 def _label_names(
-    path: pathlib.Path, output_shape: tuple[int | None, ...]
+    path: pathlib.Path,
+    output_shape: tuple[int | None, ...],
+    *,
+    tagging: bool = False,
 ) -> tuple[str, ...]:
     names = files.read_json(path)
     if not isinstance(names, list) or not all(
@@ -135,7 +192,13 @@ def _label_names(
             f"{path} must hold a list of label names: restore the file that "
             "was written with the model."
         )
-    if len(output_shape) != 2:
+    if tagging and len(names) != output_shape[-1]:
+        raise UserError(
+            f"The model beside {path} was trained on texts without labels: "
+            "fine-tune it first; one of --objective=next_token goes on with "
+            "a text by --generate=100."
+        )
+    if len(output_shape) != 2 + tagging:
         raise UserError(
             f"The model beside {path} must give a number for each of its "
             f"{len(names)} classes, got outputs of shape {output_shape}: "

@@ -1,7 +1,7 @@
 """A Keras model written as a SavedModel with named inputs and outputs."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import keras
@@ -10,31 +10,45 @@ import tensorflow as tf
 from keras_ptft.data.transforms import decode_image
 from keras_ptft.models.precision import rebuilt
 
+Endpoints = Mapping[str, tuple[Callable, tf.TensorSpec]]
+"""Of each signature its function and its one input."""
 
-def write_saved_model(model: keras.Model, folder: str | os.PathLike) -> None:
-    """Writes a SavedModel that answers with logits and probabilities.
 
-    `serving_default` takes the model's own input by its name. A model of
-    square uint8 images with 1 or 3 channels also answers `encoded_images`:
-    whole image files as `bytes`, decoded and resized as in training. No
-    XLA is inside, which TensorFlow Serving refuses.
+def write_saved_model(
+    model: keras.Model,
+    folder: str | os.PathLike,
+    endpoints: Endpoints | None = None,
+) -> None:
+    """Writes a SavedModel; no XLA is inside, which TF Serving refuses.
 
     Args:
         model: one named input, one output of logits, computing in float32.
         folder: where to write.
+        endpoints: what it answers; None: `array_endpoints` of the model.
+    """
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    for name, (answer, spec) in (endpoints or array_endpoints(model)).items():
+        archive.add_endpoint(name, answer, [spec])
+    archive.write_out(os.fspath(folder), verbose=False)
+
+
+def array_endpoints(model: keras.Model) -> Endpoints:
+    """The signatures of a model of images or other arrays of one shape.
+
+    `serving_default` takes the model's own input by its name, and answers
+    with logits and probabilities. A model of square uint8 images with 1 or
+    3 channels also answers `encoded_images`: whole image files as `bytes`,
+    decoded and resized as in training.
     """
     image = model.inputs[0]
     spec = tf.TensorSpec(image.shape, image.dtype, image.name)
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    answer = _answering(model)
-    archive.add_endpoint("serving_default", answer, [spec])
+    answer = answering(model)
+    endpoints = {"serving_default": (answer, spec)}
     if takes_files(spec):
         encoded = tf.TensorSpec((None,), tf.string, "bytes")
-        archive.add_endpoint(
-            "encoded_images", _decoding(answer, spec), [encoded]
-        )
-    archive.write_out(os.fspath(folder), verbose=False)
+        endpoints["encoded_images"] = _decoding(answer, spec), encoded
+    return endpoints
 
 
 def takes_files(spec: tf.TensorSpec) -> bool:
@@ -69,7 +83,9 @@ def in_float32(model: keras.Model) -> keras.Model:
     return copy
 
 
-def _answering(model: keras.Model) -> Callable:
+def answering(model: keras.Model) -> Callable:
+    """A model's inputs → its logits and probabilities, by name."""
+
     def answer(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         logits = tf.cast(model(inputs, training=False), tf.float32)
         return {"logits": logits, "probabilities": tf.nn.softmax(logits)}

@@ -35,11 +35,8 @@ class SGD(keras.optimizers.SGD):
 
 def _update_adam(self, gradient, variable, learning_rate) -> None:
     """Kingma and Ba 2015, the variant before their section 2.1."""
-    if isinstance(gradient, tf.IndexedSlices):
-        keras.optimizers.Adam.update_step(
-            self, gradient, variable, learning_rate
-        )
-        return
+    # every moment decays in every step, so slices would save nothing
+    gradient = tf.convert_to_tensor(gradient)
     step = tf.cast(self.iterations + 1, variable.dtype)
     beta_1 = tf.cast(self.beta_1, variable.dtype)
     beta_2 = tf.cast(self.beta_2, variable.dtype)

@@ -5,6 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
+from keras_ptft.models.rematerialize import forward_of
 from keras_ptft.objectives.objective import Objective
 from keras_ptft.training.clock import Clock
 from keras_ptft.training.plan import Plan
@@ -45,6 +46,7 @@ class TrainingLoop(keras.Model):
     ) -> None:
         super().__init__(name="training_loop")
         self.model = model
+        self.forward = forward_of(model)
         self.prefix = prefix
         self.objective = objective
         self.plan = plan
@@ -120,13 +122,18 @@ class TrainingLoop(keras.Model):
         parts = self.plan.replicas * self.gradient_accumulation
         examples = tf.cast(tf.shape(weights)[0] * parts, tf.float32)
         with tf.GradientTape() as tape:
-            outputs = self.model(inputs, training=True)
+            outputs = self.forward(inputs)
             losses = self.objective.loss(targets, outputs)
             loss = tf.reduce_sum(losses * weights) / examples
             loss += tf.add_n([0.0, *self.model.losses]) / parts
             loss = self.optimizer.scale_loss(loss)
         variables = [v.value for v in self.model.trainable_variables]
-        return tape.gradient(loss, variables), outputs, losses
+        gradients = tape.gradient(loss, variables)
+        if self.plan.replicas > 1:
+            # slices are exchanged in one shape for ever, and fail where a
+            # batch of texts is longer than the one before it
+            gradients = [_whole(gradient) for gradient in gradients]
+        return gradients, outputs, losses
 
     def test_step(self, data: tuple) -> None:
         """Metrics of one replica's share of a batch."""
@@ -255,6 +262,11 @@ class TrainingLoop(keras.Model):
 def present(gradients: list) -> list[tf.Tensor]:
     """Those of some gradients that there are: unused variables have None."""
     return [gradient for gradient in gradients if gradient is not None]
+
+
+def _whole(gradient) -> tf.Tensor | None:
+    """A gradient in which slices became a tensor, None where there is none."""
+    return None if gradient is None else tf.convert_to_tensor(gradient)
 
 
 def _added(total: list | None, gradients: list) -> list:

@@ -28,14 +28,15 @@ CIRCUMSTANCES = frozenset(
     (
         *("name", "runs_dir", "overwrite", "data_dir", "manual_dir"),
         *("checkpoint_every", "keep_checkpoints", "export_to", "csv"),
+        *("generate", "temperature", "top_k"),
     )
 )
 # from what says that a run is complete to what says that there is one
 PRODUCTS = (
     *("result.json", "report.html", "backbone.keras", "model.keras"),
     *("history.csv", "tensorboard", "labels.json", "environment.json"),
-    "seen.npz",
-    _FLAGS,
+    *("tokenizer.json", "vocabulary.txt", "vectors.txt", "projector"),
+    *("seen.npz", _FLAGS),
 )
 
 

@@ -75,11 +75,12 @@ def _tensor(backbone: keras.Model, freeze: str) -> keras.KerasTensor:
 
 def _cuts(backbone: keras.Model, tensor: keras.KerasTensor) -> bool:
     """Whether every way from the input to the output passes a tensor."""
+    # between layers stand bare operations, as in masks
     made_from = {
-        id(made): keras.tree.flatten(layer.input)
-        for layer in backbone.layers
-        if not isinstance(layer, keras.layers.InputLayer)
-        for made in keras.tree.flatten(layer.output)
+        id(made): keras.tree.flatten(operation.input)
+        for operation in backbone.operations
+        if not isinstance(operation, keras.layers.InputLayer)
+        for made in keras.tree.flatten(operation.output)
     }
     waiting = [backbone.outputs[0]]
     while waiting:
@@ -97,12 +98,12 @@ def _advance(
 ) -> keras.KerasTensor:
     while cut is not backbone.outputs[0]:
         users = [
-            layer
-            for layer in backbone.layers
-            if any(tensor is cut for tensor in keras.tree.flatten(layer.input))
+            user
+            for user in backbone.operations
+            if any(tensor is cut for tensor in keras.tree.flatten(user.input))
         ]
         # the seed of a dropout layer is a variable too
-        if len(users) != 1 or users[0].variables:
+        if len(users) != 1 or getattr(users[0], "variables", ()):
             break
         if _size(users[0].output) > _size(cut):
             break

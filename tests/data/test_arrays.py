@@ -17,6 +17,12 @@ def test_every_row_of_the_table_is_tested():
         "folder",
         "npz",
         "csv",
+        "tsv",
+        "jsonl",
+        "textfolder",
+        "lines",
+        "text",
+        "conll",
     }
 
 

@@ -14,6 +14,7 @@ CASES = {
     "flip": "flip",
     "shift": "shift(padding=2)",
     "flip_crop": "flip_crop(padding=3)",
+    "drop_tokens": "drop_tokens(rate=0.3)",
 }
 
 
@@ -29,13 +30,22 @@ def images():
     return source.gather(np.arange(64))
 
 
+@pytest.fixture(scope="module")
+def inputs(images):
+    ids = tf.reshape(tf.range(1, 64 * 12 + 1), [64, 12])
+    return {"drop_tokens": ids} | dict.fromkeys(
+        set(CASES) - {"drop_tokens"}, images
+    )
+
+
 def test_every_row_has_a_case():
     assert set(CASES) == set(AUGMENTATIONS)
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
-def test_the_same_eagerly_and_in_a_pipeline(images, name):
+def test_the_same_eagerly_and_in_a_pipeline(inputs, name):
     augment = lookup(AUGMENTATIONS, CASES[name], "augmentation")
+    images = inputs[name]
     keys = seeds(range(64))
     eager = augment(images, keys)
     (piped,) = tf.data.Dataset.from_tensors((images, keys)).map(augment)
@@ -46,9 +56,10 @@ def test_the_same_eagerly_and_in_a_pipeline(images, name):
     assert changed == (name != "none")
 
 
-@pytest.mark.parametrize("name", ["flip", "shift", "flip_crop"])
-def test_a_view_depends_on_seed_epoch_and_example_alone(images, name):
+@pytest.mark.parametrize("name", sorted(set(AUGMENTATIONS) - {"none"}))
+def test_a_view_depends_on_seed_epoch_and_example_alone(inputs, name):
     augment = lookup(AUGMENTATIONS, CASES[name], "augmentation")
+    images = inputs[name]
     whole = augment(images, seeds(range(64))).numpy()
     order = np.random.default_rng(0).permutation(64)
     shuffled = augment(tf.gather(images, order), seeds(order)).numpy()
@@ -89,3 +100,28 @@ def test_vectors_cannot_be_augmented():
         AUGMENTATIONS["flip"](tf.zeros((2, 3)), seeds(range(2)))
     with pytest.raises(UserError, match="'padding' must be at least 0"):
         AUGMENTATIONS["shift"](tf.zeros((1, 4, 4, 1)), seeds([0]), padding=-1)
+
+
+def test_dropped_tokens_leave_gaps_whatever_the_padding():
+    drop = lookup(AUGMENTATIONS, "drop_tokens(rate=0.25)", "augmentation")
+    ids = tf.reshape(tf.range(1, 8001), [1000, 8])
+    found = drop(ids, seeds(range(1000))).numpy()
+    kept = found > 0
+    np.testing.assert_array_equal(found[kept], ids.numpy()[kept])
+    assert abs(kept.mean() - 0.75) < 0.02
+    longer = drop(tf.pad(ids, [[0, 0], [0, 5]]), seeds(range(1000)))
+    np.testing.assert_array_equal(longer[:, :8], found)
+
+
+def test_a_token_is_dropped_with_its_n_grams():
+    ids = tf.ones((4, 6, 3), tf.int32)
+    drop = lookup(AUGMENTATIONS, "drop_tokens(rate=0.5)", "augmentation")
+    found = drop(ids, seeds(range(4))).numpy()
+    assert set(found.sum(axis=2).ravel()) == {0, 3}
+
+
+def test_images_have_no_tokens():
+    with pytest.raises(UserError, match="'drop_tokens' needs texts, got uint8"):
+        AUGMENTATIONS["drop_tokens"](
+            tf.zeros((1, 4, 4, 1), tf.uint8), seeds([0])
+        )

@@ -178,3 +178,19 @@ def test_a_subset_of_too_many_or_too_few(real, examples):
     message = f"must be from 10, one a class, to 1446, .* got {examples}"
     with pytest.raises(UserError, match=message):
         subset_train(real, examples, 0)
+
+
+def test_classes_are_chosen_among_labels_alone():
+    unlabelled = made([0, 0], [0], ())
+    with pytest.raises(UserError, match="this data set has none: leave it"):
+        select_classes(unlabelled, "0-4")
+
+
+def test_the_end_of_running_text_is_held_out():
+    class Running(ArraySource):
+        running = True
+
+    train = Running(np.arange(10)[:, None], np.zeros(10))
+    held = hold_out_validation(Dataset({"train": train}, ()), 0.2)
+    places = [s.gather(np.arange(len(s)))[:, 0] for s in held.splits.values()]
+    assert [p.numpy().tolist() for p in places] == [[*range(8)], [8, 9]]

@@ -27,7 +27,7 @@ def test_one_file_is_split_by_content(tmp_path):
     lines = [f"{a},{'yn'[n % 2]},{b}" for n, (a, b) in enumerate(numbers)]
     file = tmp_path / "a b.csv"
     file.write_text("\n".join(["width,kind,height", *lines]))
-    dataset = load(f'csv("{file}", label="kind")', Loading())
+    dataset = load(f"csv:{file}", Loading(label_column="kind"))
     train, test = dataset.splits["train"], dataset.splits["test"]
     assert dataset.label_names == ("n", "y")
     assert dataset.spec == tf.TensorSpec((2,), tf.float32, "vector")
@@ -46,6 +46,25 @@ def test_two_files_are_train_and_test(tmp_path):
     assert dataset.splits["test"].labels.tolist() == [1, 0]
 
 
+def test_a_validation_file_may_stand_beside(tmp_path):
+    (tmp_path / "x_train.csv").write_text("a,label\n1,10\n2,9\n")
+    (tmp_path / "x_val.csv").write_text("a,label\n5,9\n")
+    splits = table(Loading(), str(tmp_path / "x"), test_fraction=1e-9).splits
+    assert inputs(splits["train"]).tolist() == [[1], [2]]
+    assert inputs(splits["validation"]).tolist() == [[5]]
+    assert splits["validation"].labels.tolist() == [0]
+    assert not len(splits["test"])
+
+
+def test_a_text_column_makes_it_text(tmp_path):
+    (tmp_path / "a.csv").write_text("a,say,kind\n1,ja,y\n2,nein,n\n")
+    loading = Loading(text_column="say", label_column="kind")
+    dataset = table(loading, str(tmp_path / "a.csv"), test_fraction=1e-9)
+    assert dataset.spec == tf.TensorSpec((), tf.string, "text")
+    assert inputs(dataset.splits["train"]).tolist() == [b"ja", b"nein"]
+    assert dataset.label_names == ("n", "y")
+
+
 def test_spreadsheets_as_they_come(written):
     text = '\ufeff"a",label\r\n "1.5" ,x\r\n\r\n-2e3, y \r\n'
     # a seldom fraction keeps both rows on one side
@@ -57,7 +76,7 @@ def test_spreadsheets_as_they_come(written):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("", "has no column 'label': choose by label= one of none"),
+        ("", "has no column 'label': choose by --label_column one of none"),
         ("a,Label\n1,2\n", r"no column 'label' \(did you mean \"Label\"\?\)"),
         ("label\n1\n", "needs a column of numbers beside 'label'"),
         ("a,label\n", "has no rows under its first line"),
@@ -81,10 +100,12 @@ def test_files_that_cannot_be_used(tmp_path):
     with pytest.raises(UserError, match=r"No CSV file .*none.csv"):
         table(Loading(), str(tmp_path / "none.csv"))
     (tmp_path / "train.csv").write_text("a,label\n1,10\n2,9\n")
-    with pytest.raises(UserError, match=r"No CSV file .*test.csv"):
-        table(Loading(), str(tmp_path))
     (tmp_path / "test.csv").write_text("b,label\n3,9\n")
-    with pytest.raises(UserError, match="same columns, got a and b"):
+    message = "test.csv must have the same columns as train.csv, a, got b"
+    with pytest.raises(UserError, match=message):
+        table(Loading(), str(tmp_path))
+    (tmp_path / "train.csv").unlink()
+    with pytest.raises(UserError, match=r"No CSV file .*train.csv"):
         table(Loading(), str(tmp_path))
     (tmp_path / "latin.csv").write_bytes("é,label\n".encode("latin-1"))
     with pytest.raises(UserError, match="must be CSV text in UTF-8"):

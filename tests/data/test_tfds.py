@@ -153,7 +153,7 @@ def test_a_manual_dir_that_is_none(tmp_path):
         ("mnist/blue", "Cannot make tfds:mnist/blue, .*blue not found"),
         ("mnist:9.9.9", "Cannot make tfds:mnist:9.9.9, .*9.9.9"),
         ("two words", "Cannot make tfds:two words, expected name"),
-        ("glue/cola", "uint8 image and a class label; its features are: idx"),
+        ("glue/mrpc", "a text that --text_column chooses; .* are: idx, label"),
         ("coco/2017", "features are: image, image/filename, image/id"),
         ("cats_vs_dogs", "images of varying size, .*: set --image_size"),
     ],

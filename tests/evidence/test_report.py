@@ -1,5 +1,3 @@
-import base64
-import io
 import re
 import subprocess
 import sys
@@ -7,52 +5,16 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from matplotlib.image import imread
 
 from keras_ptft.data.overlaps import ShownPair
 from keras_ptft.errors import UserError
 from keras_ptft.evidence.evaluate import classification_metrics
-from keras_ptft.evidence.report import Leakage, most_confused, write_report
+from keras_ptft.evidence.report import Leakage
+from tests.evidence.pages import pictures, report, words
 
-HISTORY = [
-    {
-        "epoch": epoch,
-        "loss": 1 / epoch,
-        "accuracy": 1 - 0.5 / epoch,
-        "val_loss": 1.2 / epoch,
-        "val_accuracy": 0.98 - 0.5 / epoch,
-        "seconds": 1.5,
-    }
-    for epoch in range(1, 6)
-]
 WITHOUT_VALIDATION = [
     {"epoch": 1, "loss": 0.5, "accuracy": 0.8, "seconds": 1.0}
 ]
-
-
-def example_metrics(label_names, examples=2000):
-    generator = np.random.default_rng(0)
-    classes = len(label_names)
-    labels = generator.integers(0, classes, examples)
-    logits = generator.normal(size=(examples, classes))
-    logits[np.arange(examples), labels] += 3
-    return classification_metrics(labels, logits, label_names)
-
-
-def report(path, label_names, **changes):
-    given = {
-        "title": "A run",
-        "settings": {"epochs": "5", "backbone": "cnn(dropout=0.2)"},
-        "history": HISTORY,
-        "metrics": example_metrics(label_names),
-    }
-    write_report(path, **{**given, **changes})
-    return path.read_text(encoding="utf-8")
-
-
-def pictures(page):
-    found = re.findall(r"data:image/png;base64,([\w+/=]+)", page)
-    return [imread(io.BytesIO(base64.b64decode(text))) for text in found]
 
 
 @pytest.mark.parametrize(
@@ -154,9 +116,9 @@ def leakage(channels, near):
 def test_leaks_are_told_and_shown(tmp_path, channels):
     given = leakage(channels, {"validation_in_test": 2})
     page = report(tmp_path / "report.html", ["a", "b"], leaks=given)
-    text = " ".join(re.sub("<[^>]*>", " ", page).split())
+    text = words(page)
     assert "validation test 1,234 2 The pairs" in text
-    assert "validation 照片/&lt;b&gt;.jpg test number 7 12 bits" in text
+    assert "validation 照片/<b>.jpg test number 7 12 bits" in text
     shown = pictures(page)[-2:]
     assert [picture.shape[:2] for picture in shown] == [(4, 5), (4, 5)]
     if channels in (3, 4):
@@ -167,17 +129,8 @@ def test_leaks_are_told_and_shown(tmp_path, channels):
 def test_near_copies_that_were_not_looked_for(tmp_path):
     path = tmp_path / "report.html"
     page = report(path, ["a", "b"], leaks=leakage(3, None))
-    text = " ".join(re.sub("<[^>]*>", " ", page).split())
-    assert "1,234 not looked for" in text
+    assert "1,234 not looked for" in words(page)
     assert "in two splits" not in report(path, ["a", "b"])
-
-
-def test_mistakes_are_ordered():
-    matrix = [[5, 0, 5], [1, 9, 0], [0, 0, 0]]
-    assert most_confused(matrix, ["a", "b", "c"]) == [
-        ("a", "c", 5, 0.5),
-        ("b", "a", 1, 0.1),
-    ]
 
 
 def test_an_unwritable_place_is_an_error(tmp_path):

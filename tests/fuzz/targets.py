@@ -29,6 +29,11 @@ from tests.fuzz import strategies
 
 SMALL = Loading(image_size=8)
 VECTOR = tf.TensorSpec((6,), tf.float32, "vector")
+_TEXTS = [
+    'text\tlabel\nab 猫\t1\n"x\t2\n'.encode(),
+    '{"text": "a\\u00e9", "label": 1}\n{"text": "猫", "label": 2}\n'.encode(),
+    "-DOCSTART- O\n\nU.N. X B-ORG\nin X O\n\n猫 X I-LOC\n".encode(),
+]
 
 
 def _encoded(kind, mode="RGB", **options):
@@ -121,6 +126,15 @@ def table(content, folder):
     read_inputs([folder / "a.csv"], VECTOR)
 
 
+def texts(content, folder):
+    for row in ("tsv", "jsonl", "conll", "lines", "text"):
+        file = folder / f"a.{row}"
+        file.write_bytes(content)
+        with contextlib.suppress(UserError):
+            source = load(f"{row}:{file}", SMALL).splits["train"]
+            source.gather(tf.range(len(source), dtype=tf.int64))
+
+
 def flagfile(text, folder):
     (folder / "a.flags").write_bytes(text.encode(errors="surrogatepass"))
     with contextlib.suppress(UserError):
@@ -164,6 +178,7 @@ def targets():
             | strategies.mutated([_table(), _table().replace(b",0\n", b"\n")]),
             table,
         ),
+        "texts": (strategies.mutated(_TEXTS), texts),
         "flagfile": (strategies.FLAGS, flagfile),
         "call": (strategies.CALLS, call),
         "keras": (

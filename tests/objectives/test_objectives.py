@@ -12,31 +12,35 @@ from keras_ptft.objectives.classification import (
     balanced_weights,
     classification,
 )
+from keras_ptft.objectives.objective import Task
 from keras_ptft.registry import lookup
 from keras_ptft.training.fit import Schooling, fit
 from keras_ptft.training.loop import TrainingLoop
 from keras_ptft.training.optimizers import make_optimizer
 from keras_ptft.training.plan import make_plan
 from keras_ptft.training.runtime import strategy
+from tests.objectives import test_text_steps
 
+DIGITS = Task(tuple("0123456789"))
+THREE = Task(("a", "b", "c"))
 CASES = {"classification": "classification(label_smoothing=0.1)"}
 
 
 def test_every_row_has_a_case():
-    assert set(CASES) == set(OBJECTIVES)
+    assert {*CASES, *test_text_steps.CASES} == set(OBJECTIVES)
 
 
 def step(spec, replicas):
     """The weights after one step on 64 digits."""
     keras.utils.set_random_seed(0)
     digits = load("digits", Loading(image_size=8))
-    objective = lookup(OBJECTIVES, spec, "objective")(10)
+    objective = lookup(OBJECTIVES, spec, "objective")(DIGITS)
     chosen = strategy(replicas)
     with chosen.scope():
         inputs = keras.Input((8, 8, 1), dtype="uint8")
         scaled = keras.layers.Rescaling(1 / 255)(inputs)
         features = keras.layers.Flatten()(scaled)
-        model = keras.Model(inputs, objective.head(features))
+        model = objective.assemble(keras.Model(inputs, features))
         loop = TrainingLoop(
             model,
             objective,
@@ -51,7 +55,7 @@ def step(spec, replicas):
     return before, model.get_weights()
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("name", CASES)
 def test_one_step_on_one_and_on_two_replicas(name):
     before, one = step(CASES[name], "one_device")
     _, two = step(CASES[name], "mirrored")
@@ -63,13 +67,13 @@ def test_one_step_on_one_and_on_two_replicas(name):
 def test_cross_entropy_by_hand():
     # probabilities 1/2, 1/4, 1/4
     logits = tf.math.log(tf.constant([[2.0, 1.0, 1.0], [2.0, 1.0, 1.0]]))
-    loss = classification(3).loss(tf.constant([0, 2]), logits)
+    loss = classification(THREE).loss(tf.constant([0, 2]), logits)
     np.testing.assert_allclose(loss, [np.log(2), np.log(4)], rtol=1e-6)
 
 
 def test_label_smoothing_by_hand():
     logits = tf.math.log(tf.constant([[2.0, 1.0, 1.0]]))
-    objective = classification(3, label_smoothing=0.3)
+    objective = classification(THREE, label_smoothing=0.3)
     # targets 0.8, 0.1, 0.1
     expected = 0.8 * np.log(2) + 0.2 * np.log(4)
     loss = objective.loss(tf.constant([0]), logits)
@@ -78,14 +82,14 @@ def test_label_smoothing_by_hand():
 
 def test_extreme_logits_stay_finite():
     logits = tf.constant([[1e4, -1e4, 0.0]])
-    loss = classification(3).loss(tf.constant([1]), logits)
+    loss = classification(THREE).loss(tf.constant([1]), logits)
     np.testing.assert_allclose(loss, [2e4], rtol=1e-6)
 
 
 @pytest.mark.parametrize("smoothing", [-0.1, 1.0, 7.0])
 def test_label_smoothing_out_of_range(smoothing):
     with pytest.raises(UserError, match="from 0 to less than 1, got"):
-        classification(3, label_smoothing=smoothing)
+        classification(THREE, label_smoothing=smoothing)
 
 
 def test_balanced_weights_by_hand():
@@ -93,3 +97,18 @@ def test_balanced_weights_by_hand():
     weights = balanced_weights(np.array([0, 0, 0, 1, 1, 2]))
     np.testing.assert_allclose(weights, [6 / 9, 6 / 6, 6 / 3], rtol=1e-6)
     assert weights.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        (Task(), "needs a label an example, this data set has none: use "),
+        (
+            Task(("O", "B-x"), tagged=True),
+            "this data set has a tag a word: use --objective=tagging",
+        ),
+    ],
+)
+def test_classification_needs_a_label_an_example(task, message):
+    with pytest.raises(UserError, match=message):
+        classification(task)

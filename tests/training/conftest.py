@@ -8,7 +8,8 @@ from keras_ptft.data import Loading, load
 from keras_ptft.data.pipeline import steps_per_epoch
 from keras_ptft.data.statistics import moments
 from keras_ptft.models import BACKBONES
-from keras_ptft.objectives import classification
+from keras_ptft.objectives.classification import classification
+from keras_ptft.objectives.objective import Task
 from keras_ptft.registry import lookup
 from keras_ptft.training.loop import TrainingLoop
 from keras_ptft.training.optimizers import make_optimizer
@@ -36,14 +37,14 @@ def make_loop(digits):
         **plan,
     ):
         keras.utils.set_random_seed(7)
-        objective = classification(10)
+        objective = classification(Task(digits.label_names))
         chosen = strategy(replicas)
         step_size = batch_size * gradient_accumulation
         steps = steps_per_epoch(digits.splits["train"], step_size)
         with chosen.scope():
             row = lookup(BACKBONES, backbone, "backbone")
             body = row(digits.spec, scaling)
-            model = keras.Model(body.input, objective.head(body.output))
+            model = objective.assemble(body)
             return TrainingLoop(
                 model,
                 objective,

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_ptft.objectives import classification
+from keras_ptft.objectives.classification import classification
+from keras_ptft.objectives.objective import Task
 from keras_ptft.training import trial
 from keras_ptft.training.fit import Schooling, training_batches
 from keras_ptft.training.loop import TrainingLoop
@@ -84,8 +85,8 @@ def test_what_cannot_be_compiled_is_found_out(digits):
     inputs = keras.Input((8, 8, 1), dtype="uint8")
     x = keras.layers.Rescaling(1 / 255)(inputs)
     x = keras.layers.Flatten()(Uncompiled()(x))
-    objective = classification(10)
-    model = keras.Model(inputs, objective.head(x))
+    objective = classification(Task(digits.label_names))
+    model = objective.assemble(keras.Model(inputs, x))
     loop = TrainingLoop(
         model,
         objective,

@@ -1,0 +1,173 @@
+"""Transformer encoders, and decoders where they are causal."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers, ops
+
+from keras_ptft.errors import UserError, check_range
+from keras_ptft.models import tokens
+from keras_ptft.models.rematerialize import mark
+
+POSITIONS = ("sinusoidal", "learned")
+
+
+def transformer(  # noqa: PLR0913, the settings are the user's
+    spec: tf.TensorSpec,
+    size: int,
+    /,
+    *,
+    width: int = 128,
+    depth: int = 2,
+    heads: int = 4,
+    ratio: int = 4,
+    dropout: float = 0.1,
+    positions: str = "sinusoidal",
+    longest: int = 512,
+    causal: bool = False,
+    pool: str = "mean",
+    rematerialize: bool = False,
+) -> keras.Model:
+    """Blocks of self-attention and dense layers on a residual stream.
+
+    Vaswani et al. 2017, "Attention Is All You Need"; each part normalises
+    its input (Xiong et al. 2020, "On Layer Normalization in the Transformer
+    Architecture").
+
+    Args:
+        spec: one text, as ids of its tokens.
+        size: how many ids there are.
+        width: numbers a token's vector, in every block.
+        depth: blocks.
+        heads: of attention, each width / heads wide.
+        ratio: how many times `width` the hidden dense layers are wide.
+        dropout: rate on the vectors and on what each part adds to them.
+        positions: "sinusoidal", or "learned" for the first `longest`.
+        longest: how many positions are learned; later tokens share the last.
+        causal: whether no token sees those after it.
+        pool: "mean", "max" or "last" of all tokens' vectors.
+        rematerialize: keep no activations inside of blocks, but compute them
+            again for gradients: a third of the memory, more time.
+
+    Returns:
+        Model "backbone" from ids to features of shape (batch, width), with
+        the cut points embedding, positions, block1, ..., sequence, features.
+
+    Raises:
+        UserError: no text, or a setting out of its range.
+
+    Example:
+
+    >>> text = tf.TensorSpec((None,), tf.int32, "tokens")
+    >>> transformer(text, 10, width=4, heads=2, depth=1).count_params()
+    292
+    """
+    tokens.check_choice("positions", positions, POSITIONS)
+    tokens.check_choice("pool", pool, tokens.POOLS)
+    _check_sizes(width, depth, heads, ratio, dropout)
+    shape = {"heads": heads, "ratio": ratio, "dropout": dropout}
+    ids = tokens.token_input(spec)
+    x = _embedded(ids, size, width, longest if positions == "learned" else 0)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    x = _blocks(x, depth, rematerialize, causal=causal, **shape)
+    x = tokens.pool(x, tokens.real(x), pool)
+    return tokens.backbone(ids, layers.Identity(name="features")(x))
+
+
+def sinusoid(place: keras.KerasTensor, width: int) -> keras.KerasTensor:
+    """Positions as waves (Vaswani et al. 2017, section 3.5).
+
+    Args:
+        place: float32 positions from 0, of shape (..., 1).
+        width: numbers a position.
+
+    Returns:
+        float32 of shape (..., width): sin(p / 10000^(2i / width)) at 2i, and
+        the cosine at 2i + 1.
+
+    Example:
+
+    >>> sinusoid(np.array([1.0], np.float32), 2).numpy().round(4).tolist()
+    [0.8414999842643738, 0.5403000116348267]
+    """
+    even = np.arange(width) // 2 * 2
+    rates = (10000.0 ** (-even / width)).astype(np.float32)
+    # a cosine is a sine a quarter turn ahead
+    ahead = (np.arange(width) % 2 * np.pi / 2).astype(np.float32)
+    return ops.sin(place * rates + ahead)
+
+
+def _embedded(ids, size, width, learned) -> keras.KerasTensor:
+    """Vectors of tokens and of their positions, added up."""
+    # of variance 1 once they are scaled up, as the paper's section 3.4 does
+    initializer = keras.initializers.RandomNormal(stddev=width**-0.5)
+    x = tokens.embed(ids, size, width, initializer=initializer)
+    mask = tokens.real(x)
+    place = ops.cumsum(ops.ones_like(mask[:1, ...]), axis=1) - 1.0
+    if learned:
+        table = layers.Embedding(
+            learned,
+            width,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=0.1),
+            name="position_table",
+        )
+        at = table(ops.cast(ops.minimum(place[..., 0], learned - 1), "int32"))
+    else:
+        at = sinusoid(place, width)
+    return tokens.zero_padded(x * width**0.5 + at, mask, "positions")
+
+
+def _blocks(x, depth, rematerialize, **shape) -> keras.KerasTensor:
+    """The blocks one after the other, and what each token became."""
+    if rematerialize:
+        x = mark(x, 0)
+    for i in range(1, depth + 1):
+        x = _block(x, f"block{i}", **shape)
+        if rematerialize:
+            x = mark(x, i)
+    return tokens.zero_padded(_norm(x, "norm"), tokens.real(x), "sequence")
+
+
+def _block(x, name, *, heads, ratio, dropout, causal) -> keras.KerasTensor:
+    """Attention, then dense layers; each adds to its input."""
+    mask, width = tokens.real(x), x.shape[-1]
+    y = _norm(x, f"{name}_attention_norm")
+    # Keras takes the heads for a window of a convolution, and would start
+    # far too small
+    attention = layers.MultiHeadAttention(
+        heads,
+        width // heads,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=width**-0.5),
+        name=f"{name}_attention",
+    )
+    if causal:
+        # padding comes after all that is real
+        y = attention(y, y, use_causal_mask=True)
+    else:
+        y = attention(y, y, attention_mask=ops.transpose(mask, (0, 2, 1)))
+    y = layers.Dropout(dropout, name=f"{name}_attention_dropout")(y)
+    stream = layers.Add(name=f"{name}_attention_added")([x, y])
+    y = _norm(stream, f"{name}_dense_norm")
+    hidden = layers.Dense(
+        ratio * width, activation="gelu", name=f"{name}_dense_hidden"
+    )
+    y = layers.Dense(width, name=f"{name}_dense")(hidden(y))
+    y = layers.Dropout(dropout, name=f"{name}_dense_dropout")(y)
+    stream = layers.Add(name=f"{name}_dense_added")([stream, y])
+    return tokens.zero_padded(stream, mask, name)
+
+
+def _norm(x, name) -> keras.KerasTensor:
+    return layers.LayerNormalization(epsilon=1e-5, name=name)(x)
+
+
+def _check_sizes(width, depth, heads, ratio, dropout) -> None:
+    sizes = {"width": width, "heads": heads, "depth": depth, "ratio": ratio}
+    for setting, value in sizes.items():
+        check_range(setting, value, 1)
+    check_range("dropout", dropout, 0.0, 0.99)
+    if width % heads:
+        raise UserError(
+            f"Setting 'width' must be a multiple of the {heads} heads, got "
+            f"{width}: use {max(width // heads, 1) * heads}."
+        )

@@ -1,0 +1,150 @@
+"""Masks are a pure function of (seed, epoch, example), as BERT has them."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_ptft.errors import UserError
+from keras_ptft.models import BACKBONES
+from keras_ptft.objectives.masked_tokens import masked_tokens
+from keras_ptft.objectives.objective import Task
+
+VOCABULARY = ("[PAD]", "[UNK]", "[MASK]", "[END]", *"abcdefghij")
+TASK = Task(vocabulary=VOCABULARY, size=14, sequence_length=12)
+SPACING = 6
+
+
+def seeds(count, epoch=0, first=0):
+    rows = [(7, epoch, number) for number in range(first, first + count)]
+    return tf.constant(rows, tf.int64)
+
+
+def texts(count, length=12):
+    random = np.random.default_rng(0)
+    return random.integers(4, 14, (count, length)).astype(np.int32)
+
+
+def masked(ids, epoch=0, first=0, task=TASK, **settings):
+    """Changed ids, {position: target} of each text, and weights."""
+    objective = masked_tokens(task, **settings)
+    given = tf.constant(ids), None, seeds(len(ids), epoch, first)
+    packed, targets, weights = objective.transform(*given)
+    places = packed.numpy()[:, ::SPACING, -1]
+    found = [
+        {int(p): int(t) for p, t in zip(*row, strict=True) if t >= 0}
+        for row in zip(places, targets.numpy(), strict=True)
+    ]
+    return packed.numpy()[..., :-1], found, weights.numpy()
+
+
+def test_15_percent_are_chosen_and_one_at_least():
+    ids = texts(5)
+    for row, length in enumerate((12, 9, 3, 1, 0)):
+        ids[row, length:] = 0
+    changed, found, weights = masked(ids)
+    # 1.8, 1.35, 0.45, 0.15 and 0 words
+    assert [len(row) for row in found] == [2, 1, 1, 1, 0]
+    np.testing.assert_allclose(weights, [1, 0.5, 0.5, 0.5, 0])
+    for row, chosen in enumerate(found):
+        assert all(ids[row, p] == word for p, word in chosen.items())
+        rest = [p for p in range(12) if p not in chosen]
+        assert (changed[row, rest, 0] == ids[row, rest]).all()
+
+
+def test_what_the_vocabulary_does_not_hold_is_never_chosen():
+    ids = np.full((200, 12), 1, np.int32)
+    ids[:, 5], ids[:, 8:10], ids[100:, 5] = 4, 3, 1
+    _, found, weights = masked(ids)
+    assert found == [{5: 4}] * 100 + [{}] * 100
+    assert not weights[100:].any()
+
+
+def test_8_of_10_are_masked_1_is_another_1_stays():
+    ids = texts(4_000)
+    changed, found, _ = masked(ids)
+    now = [
+        (changed[r, p, 0], w)
+        for r, row in enumerate(found)
+        for p, w in row.items()
+    ]
+    now = np.array(now)
+    assert len(now) == 8_000
+    # 4 standard errors: 4 * sqrt(0.8 * 0.2 / 8000) = 0.018, of 0.1 0.013
+    assert np.mean(now[:, 0] == 2) == pytest.approx(0.8, abs=0.018)
+    # one in ten of the others is the word itself
+    same = np.mean(now[:, 0] == now[:, 1])
+    assert same == pytest.approx(0.1 + 0.1 / 10, abs=0.014)
+    others = now[(now[:, 0] != 2) & (now[:, 0] != now[:, 1]), 0]
+    assert set(others) == set(range(4, 14))
+    # every place is chosen alike: 4 * sqrt(1/6 * 5/6 / 4000) = 0.024
+    places = np.bincount([p for row in found for p in row]) / 4_000
+    np.testing.assert_allclose(places, 1 / 6, atol=0.024)
+
+
+def test_masks_depend_on_seed_epoch_and_example_alone():
+    ids = texts(6)
+    ids[:, 9:] = 0
+    changed, found, _ = masked(ids)
+    alone, again, _ = masked(ids[4:5, :9], first=4)
+    assert again[0] == found[4]
+    np.testing.assert_array_equal(alone[0], changed[4, :9])
+    wide = np.pad(ids, [(0, 0), (0, 3)])
+    assert masked(wide)[1] == found
+    assert masked(ids, epoch=1)[1] != found
+    assert masked(ids, epoch=-1)[1] == masked(ids, epoch=-1)[1] != found
+
+
+def test_a_word_is_replaced_with_its_ngrams():
+    ids = np.stack([texts(200), texts(200) + 20], -1)
+    task = Task(vocabulary=VOCABULARY, size=40, width=2, sequence_length=12)
+    changed, found, _ = masked(ids, task=task)
+    for row, chosen in enumerate(found):
+        for place, word in chosen.items():
+            kept = (changed[row, place] == ids[row, place]).all()
+            assert kept or changed[row, place, 1] == 0
+            assert ids[row, place, 0] == word
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.15, 0.3, 1 / 3, 0.5, 0.7, 0.95])
+@pytest.mark.parametrize("length", [1, 2, 5, 7, 12])
+def test_there_is_a_slot_for_every_chosen_word(rate, length):
+    ids = tf.constant(texts(3, length))
+    objective = masked_tokens(TASK, rate=rate)
+    _, targets, _ = objective.transform(ids, None, seeds(3))
+    chosen = np.sum(targets.numpy() >= 0, axis=1)
+    assert set(chosen) == {max(1, round(length * rate))}
+
+
+def test_logits_are_those_of_the_chosen_places(tmp_path):
+    keras.utils.set_random_seed(0)
+    spec = tf.TensorSpec((None,), tf.int32, "tokens")
+    backbone = BACKBONES["rnn"](spec, TASK.size, width=6)
+    objective = masked_tokens(TASK)
+    model = objective.assemble(backbone)
+    packed, targets, _ = objective.transform(
+        tf.constant(texts(3)), None, seeds(3)
+    )
+    sequence = backbone.get_layer("sequence").output
+    features = keras.Model(backbone.inputs[0], sequence)(packed[..., 0])
+    everywhere = model.get_layer("logits")(features).numpy()
+    places = packed.numpy()[:, ::SPACING, 1]
+    expected = np.take_along_axis(everywhere, places[..., None], 1)
+    np.testing.assert_allclose(model(packed), expected, atol=1e-6)
+    assert model(packed).shape == (3, 2, 14) and targets.shape == (3, 2)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again(packed), model(packed))
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0, -0.1])
+def test_rate_out_of_its_range(rate):
+    with pytest.raises(UserError, match=f"between 0 and 1, got {rate}"):
+        masked_tokens(TASK, rate=rate)
+
+
+def test_needs_texts():
+    with pytest.raises(UserError, match="'masked_tokens' learns from texts"):
+        masked_tokens(Task(("cat", "dog")))
+    with pytest.raises(UserError, match="at least 1 word in the vocabulary"):
+        masked_tokens(Task(vocabulary=VOCABULARY[:4]))
