@@ -1,7 +1,7 @@
 # make demo       installs into .venv and runs the main job
 # make test       installs and runs the tests; ARGS="-k config" passes on
 # make test-slow  the longer tests
-# make bench      installs PyTorch too and measures both on the same work;
+# make bench      installs PyTorch and gensim too, and measures the same work;
 #                 ARGS="--rows mlp" passes on
 # make lint       checks rules and form
 # make lock       writes requirements.lock anew from pyproject.toml
@@ -22,6 +22,7 @@ PIP := .venv/bin/python -m pip install -qq --disable-pip-version-check \
 	--no-input
 LOCKED := $(PIP) --require-hashes --no-deps --no-build-isolation
 TORCH := torch==2.13.0
+GENSIM := gensim==4.4.0
 RECIPES := flags/pretrain_cnn_digits.flags flags/finetune_cnn_digits.flags
 
 # $(call need,CODE,REMEDY) stops with one line unless Python runs CODE
@@ -63,7 +64,7 @@ test-slow: .venv/.installed
 bench: .venv/.installed
 	@.venv/bin/python -c "import torch" 2>/dev/null \
 	|| $(PIP) --no-deps "$(TORCH)+cpu" 2>/dev/null || true
-	@$(PIP) $(TORCH)
+	@$(PIP) $(TORCH) $(GENSIM)
 	@.venv/bin/python -m benchmarks $(ARGS)
 
 lint: .venv/.installed

@@ -69,6 +69,7 @@ def photos(folder, count):
     return np.array([str(path) for path in paths])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, contestant", TURNS, ids=[f"{n}, {c}" for n, c in TURNS]
 )

@@ -176,6 +176,7 @@ def test_equal_settings_give_equal_files():
     assert first == second
 
 
+@pytest.mark.slow
 def test_files_load_without_this_program(tmp_path):
     expected = {}
     inputs = [(row, TEXT, IDS) for row in CASES]

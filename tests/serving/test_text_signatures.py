@@ -103,6 +103,7 @@ def test_words_are_tagged(tagged, tagger, tokenizer):
     np.testing.assert_allclose(answers["logits"][:1, :3], expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_n_grams_are_in_the_graph(text_source, tmp_path):
     tokenizer = learn("words(ngrams=(3, 4))", lambda: texts_of(text_source), 0)
     source = token_source(text_source, tokenizer)

@@ -118,6 +118,7 @@ def test_damaged_files_are_told(tmp_path, name, content, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_an_export_gives_the_same_ids_in_another_process(tmp_path):
     rows = {
         "words": learned(SETTINGS[0]),
