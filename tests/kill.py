@@ -25,6 +25,7 @@ ON_TWO = (
     "tf.config.set_logical_device_configuration(cpu, two)\n"
     "sys.exit(main())",
 )
+README = pathlib.Path(__file__).parent.parent / "README.md"
 # timing decides otherwise, and differs from one process to the next
 PLAIN = ("--jit_compile=false", "--image_size=8")
 CNN = "--backbone=cnn(filters=[6,8],dense=8,batch_norm=True,dropout=0.3)"
@@ -94,6 +95,13 @@ RECIPES = {
         "--batch_size=16 --compare_scratch --export_to=saved_models/x",
         (FEATURES, STEPS, EPOCH, SCRATCH, SCRATCH_SAVING, EXPORT, PUBLISHED),
         parent=f"pretrain --name=parent --classes=0-4 --epochs=1 {CNN}",
+    ),
+    "text": Recipe(
+        f"pretrain --name=x --dataset=text:{README} --epochs=12 "
+        "--checkpoint_every=7 --tokenizer=characters(all=True) "
+        "--sequence_length=32 --augment=drop_tokens(rate=0.05) "
+        '--backbone=rnn(cell="gru",units=24) --objective=next_token',
+        (STEPS, EPOCH, SAVING),
     ),
     "mirrored": Recipe(
         "pretrain --name=x --strategy=mirrored --precision=mixed_float16 "

@@ -26,7 +26,7 @@ def test_one_kill(tmp_path):
     assert assert_survives("mlp", tmp_path, (SAVING,), 0).total() == 1
 
 
-# 22 kills, if each aim is met
+# 25 kills, if each aim is met
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 def test_kills(tmp_path, name):

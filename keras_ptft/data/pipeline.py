@@ -14,7 +14,7 @@ import tensorflow as tf
 from keras_ptft.data.dataset import Source
 from keras_ptft.data.lengths import by_length
 from keras_ptft.data.shuffle import permuted
-from keras_ptft.data.views import Augment, seeds_of
+from keras_ptft.data.views import Augment, Views, seeds_of
 
 Transform = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple]
 
@@ -72,8 +72,8 @@ def training_batches(
             inputs = source.gather_in(epoch, indices)
         else:
             inputs = source.gather(indices)
-            if augment is not None:
-                inputs = augment(inputs, seeds)
+        if augment is not None and not isinstance(source, Views):
+            inputs = augment(inputs, seeds)
         return transform(inputs, targets(indices), seeds)
 
     return _mapped(tf.data.Dataset.range(start_step, _ENDLESS), batch)

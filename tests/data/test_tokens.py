@@ -190,3 +190,23 @@ def test_what_is_lost_of_texts_by_hand(tokenizer):
     found = token_source(texts, tokenizer)
     assert found.unknown == pytest.approx(1 / 11)
     assert found.cut_off == pytest.approx(1 / 3)
+
+
+def test_windows_are_augmented_too():
+    source = RunningSource(np.arange(1, 1001, dtype=np.int32), length=10)
+
+    def gaps(inputs, seeds):
+        return tf.where(seeds[:, 2:] % 2 == 0, inputs, 0)
+
+    def transform(inputs, labels, seeds):
+        return inputs, seeds[:, 2], tf.ones_like(labels, tf.float32)
+
+    inputs, numbers, _ = next(
+        iter(
+            training_batches(
+                source, transform, batch_size=16, seed=0, augment=gaps
+            )
+        )
+    )
+    shown = inputs.numpy().any(axis=1)
+    assert (shown == (numbers.numpy() % 2 == 0)).all() and not shown.all()
