@@ -125,6 +125,7 @@ def test_overrides_reach_every_stage(tmp_path, capsys):
     assert [line.split()[0] for line in table] == ["run", "---", "a", "b"]
 
 
+@pytest.mark.slow
 def test_without_a_terminal_a_line_an_epoch_and_no_chatter(tmp_path):
     done = program("pretrain", "--name=数字 1", *SMALL, "--epochs=2")
     assert (done.returncode, done.stderr) == (0, "")
@@ -137,6 +138,7 @@ def test_without_a_terminal_a_line_an_epoch_and_no_chatter(tmp_path):
     assert (tmp_path / "runs/数字 1/result.json").exists()
 
 
+@pytest.mark.slow
 def test_interrupted_in_a_terminal(tmp_path):
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
@@ -167,6 +169,7 @@ def test_interrupted_in_a_terminal(tmp_path):
     assert not [p for p in tmp_path.rglob("*") if "partial" in p.name]
 
 
+@pytest.mark.slow
 def test_killed_and_started_again(tmp_path, caplog):
     process = subprocess.Popen(
         [*PROGRAM, *LONG, *SMALL, "--epochs=5000"],

@@ -48,6 +48,7 @@ def test_other_data_are_refused(tmp_path):
     assert anew["resumed"] == [] and anew["metrics"] != result["metrics"]
 
 
+@pytest.mark.slow
 def test_without_checkpoints_all_begins_anew(tmp_path):
     result = interrupted(checkpoint_every="never")
     assert not (tmp_path / "runs/x/checkpoints").exists()

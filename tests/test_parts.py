@@ -36,6 +36,7 @@ def largest_difference(one, other):
     return max(np.abs(a - b).max() for a, b in zip(one, other, strict=True))
 
 
+@pytest.mark.slow
 def test_views_train_the_same_weights_as_streamed_images(pretrained, caplog):
     caplog.set_level("INFO", "keras_ptft")
     streamed = weights(pretrained, "streamed")
@@ -55,6 +56,7 @@ def test_views_train_the_same_weights_as_streamed_images(pretrained, caplog):
     assert "Computing features" not in caplog.text
 
 
+@pytest.mark.slow
 def test_another_seed_has_other_views(pretrained):
     weights(pretrained, "seed0", augment_views=1)
     before = entries(pretrained)

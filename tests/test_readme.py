@@ -32,12 +32,14 @@ def run(code, folder, *arguments):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_parts_below_the_stages(tmp_path):
     output = run(block_with("import TrainingLoop"), tmp_path)
     assert "epoch 5/5" in output
     assert (tmp_path / "digits.keras").exists()
 
 
+@pytest.mark.slow
 def test_a_script_with_absl(tmp_path):
     output = run(block_with("app.run(main)"), tmp_path, "--epochs=1")
     assert "epoch 1/1" in output

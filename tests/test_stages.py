@@ -108,6 +108,7 @@ def test_freezing_nothing_trains_everything():
     assert all(layer.trainable for layer in model.layers)
 
 
+@pytest.mark.slow
 def test_the_same_settings_give_the_same_bits():
     first()
     first(name="again")

@@ -160,6 +160,7 @@ def test_bad_input(place, capsys, words, told):
     assert contents(place) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words, told",
     [

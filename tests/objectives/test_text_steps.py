@@ -111,6 +111,7 @@ def assert_alike(name, first, second):
         assert rows[0][key] == pytest.approx(others[0][key], rel=1e-5), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_steps_on_one_and_on_two_replicas(name):
     one = trained(name)

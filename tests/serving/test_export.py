@@ -87,6 +87,7 @@ def test_a_session_answers_for_encoded_images(exported, digits, logits):
     np.testing.assert_allclose(answers["logits"], logits[:3], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_fresh_process_answers_for_encoded_images(
     exported, digits, logits, tmp_path
 ):
@@ -105,6 +106,7 @@ def test_nothing_asks_for_xla(exported):
     assert b"_XlaMustCompile" not in graph
 
 
+@pytest.mark.slow
 def test_the_next_version_leaves_everything_but_leftovers(
     model, digits, tmp_path
 ):
@@ -126,6 +128,7 @@ def test_the_next_version_leaves_everything_but_leftovers(
     assert sorted(os.listdir(tmp_path)) == sorted([*kept, "8"])
 
 
+@pytest.mark.slow
 def test_a_model_that_answers_otherwise_is_not_published(tmp_path):
     inputs = keras.Input((4,), name="vector")
     model = keras.Model(inputs, Restless()(keras.layers.Dense(2)(inputs)))

@@ -131,6 +131,7 @@ def test_generated_text_goes_to_csv(writer, capsys):
     assert capsys.readouterr().out == "input,text\nab,abcd \n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["text_run", "text_export", "exported"])
 def test_only_a_language_model_writes(request, kind):
     place = request.getfixturevalue(kind)

@@ -53,6 +53,7 @@ def test_the_proof_is_exact(text_export, asked):
     assert max(found.values()) <= 1e-5
 
 
+@pytest.mark.slow
 def test_ids_made_otherwise_are_found(
     text_model, text_source, tokenizer, tmp_path
 ):

@@ -82,6 +82,7 @@ def test_the_export_needs_no_other_file(text_export):
     assert loaded.sequence_length == 6
 
 
+@pytest.mark.slow
 def test_words_are_tagged(tagged, tagger, tokenizer):
     texts = ["freeze my  card", "", "a b c d e f g h", " 我 的\n卡 "]
     answers = in_graph(tagged.path, "serving_default", text=texts)

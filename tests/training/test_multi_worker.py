@@ -112,6 +112,7 @@ def compared(folder, name):
     }
 
 
+@pytest.mark.slow
 def test_two_workers_are_one_process(tmp_path):
     output = launched(tmp_path, QUICK)
     for strategy in ("one_device", "mirrored"):
