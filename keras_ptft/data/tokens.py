@@ -189,6 +189,28 @@ def _ended(texts: tf.RaggedTensor, width: int, token: int) -> tf.RaggedTensor:
     return tf.concat([texts, last], 1)
 
 
+def word_rows(tokenizer: Tokenizer) -> np.ndarray:
+    """What a model reads of each word of a vocabulary.
+
+    Args:
+        tokenizer: whose vocabulary it is.
+
+    Returns:
+        int32 of shape (vocabulary,) or, where a token has n ids,
+        (vocabulary, n); of the special ones, which are no words, the id.
+    """
+    own = np.arange(len(tokenizer.vocabulary), dtype=np.int32)
+    if tokenizer.width == 1:
+        return own
+    rows = np.zeros((len(own), tokenizer.width), np.int32)
+    rows[:, 0] = own
+    read = tokenizer(tf.constant(tokenizer.vocabulary)).to_list()
+    for number, tokens in enumerate(read):
+        if len(tokens) == 1 and tokens[0][0] == number:
+            rows[number] = tokens[0]
+    return rows
+
+
 def texts_of(source: Source) -> Iterator[tf.Tensor]:
     """The texts of a source in order, about a thousand at a time."""
     yield from _mapped(source, lambda texts: texts)

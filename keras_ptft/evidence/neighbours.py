@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
+from keras_ptft.data.tokenizers import SPECIAL
+
 _BATCH = 1024
-# padding, unknown, mask and end, the first ids of every vocabulary
-_SPECIALS = 4
+_SPECIALS = len(SPECIAL)
 # the most frequent words, such as articles, are near to nothing much
 _COMMON = 0.01
 _FREQUENT = 0.2

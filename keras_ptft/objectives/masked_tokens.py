@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from keras_ptft.data.shuffle import draw
+from keras_ptft.data.tokenizers import MASK
 from keras_ptft.errors import UserError
 from keras_ptft.models import heads
 from keras_ptft.models.tokens import numbered
@@ -11,7 +12,6 @@ from keras_ptft.models.trunk import trunk
 from keras_ptft.objectives import token_losses, words
 from keras_ptft.objectives.objective import Objective, Task
 
-_MASK = 2
 # of three numbers a token: whether it is chosen, what then, which other
 _NUMBERS = 3
 
@@ -86,7 +86,7 @@ def _replaced(known, action, other, size: int) -> tf.Tensor:
     """What stands in the place of each word; -1: the word itself."""
     ordinary = size - words.SPECIALS
     drawn = words.SPECIALS + tf.cast(other * float(ordinary), tf.int32)
-    instead = tf.where(action < 0.8, _MASK, drawn)
+    instead = tf.where(action < 0.8, MASK, drawn)
     return tf.where(action < 0.9, instead, -tf.ones_like(known))
 
 

@@ -4,12 +4,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_ptft.data.tokenizers import SPECIAL
 from keras_ptft.errors import UserError
 from keras_ptft.objectives import token_losses
 from keras_ptft.objectives.objective import Task
 
-# padding, unknown, mask and end, the first ids of every vocabulary
-SPECIALS = 4
+# how many ids stand before those of words
+SPECIALS = len(SPECIAL)
 
 
 def check(task: Task, name: str) -> None:

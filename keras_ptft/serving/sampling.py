@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_ptft.data.shuffle import draw
 from keras_ptft.data.tokenizers import MASK, PAD, UNKNOWN, Tokenizer
+from keras_ptft.data.tokens import word_rows
 
 _NEVER = (PAD, UNKNOWN, MASK)
 
@@ -49,7 +50,7 @@ def stepper(
         token is a pure function of these and the seed. All but ids int64,
         tokens int32.
     """
-    window, table = tokenizer.sequence_length, _ids_of_tokens(tokenizer)
+    window, table = tokenizer.sequence_length, word_rows(tokenizer)
     pick = _picker(len(tokenizer.vocabulary), sampling)
     rows = tf.TensorSpec([None], tf.int64)
     shape = [None, window, *table.shape[1:]]
@@ -99,18 +100,3 @@ def _picker(size: int, sampling: Sampling) -> Callable:
         return tf.gather(ids, best, batch_dims=1)
 
     return pick
-
-
-def _ids_of_tokens(tokenizer: Tokenizer) -> np.ndarray:
-    """What a model reads of each token, int32 of shape (tokens[, width])."""
-    own = np.arange(len(tokenizer.vocabulary), dtype=np.int32)
-    if tokenizer.width == 1:
-        return own
-    table = np.zeros((len(own), tokenizer.width), np.int32)
-    table[:, 0] = own
-    found = tokenizer(tf.constant(tokenizer.vocabulary)).to_list()
-    for id, tokens in enumerate(found):
-        # the special ones are no words
-        if len(tokens) == 1 and tokens[0][0] == id:
-            table[id] = tokens[0]
-    return table

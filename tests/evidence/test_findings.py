@@ -8,10 +8,10 @@ from keras_ptft.data.dataset import Dataset, take
 from keras_ptft.data.text_storage import held
 from keras_ptft.data.texts import TextSource
 from keras_ptft.data.tokenizers import learn
-from keras_ptft.data.tokens import texts_of, token_source
+from keras_ptft.data.tokens import texts_of, token_source, word_rows
 from keras_ptft.evidence.findings import Mistake, examine, surest_mistakes
 from keras_ptft.evidence.neighbours import token_vectors
-from keras_ptft.evidence.word_vectors import word_rows, word_vectors
+from keras_ptft.evidence.word_vectors import word_vectors
 from keras_ptft.models.embedding import embedding
 from keras_ptft.objectives.classification import classification
 from keras_ptft.objectives.objective import Task
