@@ -14,12 +14,12 @@ import tensorflow_datasets as tfds
 from benchmarks.memory import Memory
 from benchmarks.ours import TASK
 from benchmarks.work import BATCH_SIZE, Watch
-from keras_ptft import parts, trainer
 from keras_ptft.config import Config
-from keras_ptft.data.arrays import ArraySource
-from keras_ptft.data.dataset import Source
-from keras_ptft.data.decoded import read_split
-from keras_ptft.data.folders import FolderSource
+from keras_ptft.data.core.array_source import ArraySource
+from keras_ptft.data.core.dataset import Source
+from keras_ptft.data.sources.image_folder import FolderSource
+from keras_ptft.data.sources.tfds.images import read_split
+from keras_ptft.experiment import builders, trainer
 from keras_ptft.models import BACKBONES
 from keras_ptft.models.normalization import unit
 from keras_ptft.objectives.classification import classification
@@ -81,7 +81,7 @@ def grow(
         name = "mlp" if row.backbone is None else "cnn"
         scaling = unit(row.spec, None)
         backbone = BACKBONES[name](row.spec, scaling, **row.backbone or {})
-        model = parts.assemble(backbone, classification(TASK))
+        model = builders.assemble(backbone, classification(TASK))
         if times:
             with np.load(material) as data:
                 inputs = data["inputs"][:examples]

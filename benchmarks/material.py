@@ -114,7 +114,7 @@ def _photos(
         return None
     import tensorflow as tf
 
-    from keras_ptft.data.folders import FolderSource
+    from keras_ptft.data.sources.image_folder import FolderSource
 
     paths, labels, what = found
     source = FolderSource(paths, labels, np.zeros(len(paths), "u8"), _SIZE)

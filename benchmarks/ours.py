@@ -11,12 +11,12 @@ from benchmarks import words
 from benchmarks.keras_models import encoder, mobilenet_base
 from benchmarks.material import CLASSES
 from benchmarks.work import BATCH_SIZE, Outcome, Watch, Work, read_epochs
-from keras_ptft import parts, trainer
 from keras_ptft.config import Config
-from keras_ptft.data.arrays import ArraySource
-from keras_ptft.data.dataset import Source
-from keras_ptft.data.folders import FolderSource
-from keras_ptft.data.pipeline import training_batches, unweighted
+from keras_ptft.data.core.array_source import ArraySource
+from keras_ptft.data.core.dataset import Source
+from keras_ptft.data.pipeline.batching import training_batches, unweighted
+from keras_ptft.data.sources.image_folder import FolderSource
+from keras_ptft.experiment import builders, trainer
 from keras_ptft.models import BACKBONES
 from keras_ptft.models.normalization import fixed, preprocess, unit
 from keras_ptft.objectives.classification import classification
@@ -90,7 +90,7 @@ def word2vec(work: Work, jit_compile: str = "auto") -> Outcome:
     size = int(work.inputs.max()) + 1
     backbone = BACKBONES["embedding"](spec, size, width=words.WIDTH)
     objective = words.objective(work.inputs)
-    model = parts.assemble(backbone, objective)
+    model = builders.assemble(backbone, objective)
     config = Config(learning_rate=0.01, jit_compile=jit_compile)
     outcome = _train(model, source, work, config, objective)
     vectors = backbone.get_layer("embedding_table").get_weights()[0]
@@ -112,7 +112,7 @@ def _classifier(
 
 
 def _with_head(backbone: keras.Model) -> keras.Model:
-    return parts.assemble(backbone, classification(TASK))
+    return builders.assemble(backbone, classification(TASK))
 
 
 def _train_suffix(

@@ -9,14 +9,14 @@ import numpy as np
 
 from benchmarks.ours import TASK
 from benchmarks.work import BATCH_SIZE, Watch
-from keras_ptft import parts, trainer
 from keras_ptft.config import Config
-from keras_ptft.data.arrays import ArraySource
+from keras_ptft.data.core.array_source import ArraySource
+from keras_ptft.experiment import builders, trainer
 from keras_ptft.models import BACKBONES
 from keras_ptft.models.normalization import unit
 from keras_ptft.objectives.classification import classification
 from keras_ptft.training import fit
-from keras_ptft.training.resume import Resuming
+from keras_ptft.training.checkpointing.callback import CheckpointCallback
 
 _EPOCHS = 3
 
@@ -44,13 +44,13 @@ def save(
         )
     backbone = BACKBONES["cnn"](source.spec, unit(source.spec, None))
     objective = classification(TASK)
-    model = parts.assemble(backbone, objective)
+    model = builders.assemble(backbone, objective)
     config = Config(batch_size=BATCH_SIZE, epochs=_EPOCHS, seed=seed)
     config = config.replace(checkpoint_every=every, jit_compile="false")
     watched = []
     with (
         tempfile.TemporaryDirectory() as folder,
-        mock.patch.object(fit, "Resuming", _watched(watched)),
+        mock.patch.object(fit, "CheckpointCallback", _watched(watched)),
     ):
         trained = trainer.train(
             *(config, model, objective, {"train": source}),
@@ -60,10 +60,10 @@ def save(
     return {"epoch": float(np.median(epochs)), "saving": sum(watched) / _EPOCHS}
 
 
-def _watched(seconds: list[float]) -> type[Resuming]:
+def _watched(seconds: list[float]) -> type[CheckpointCallback]:
     """The callback that saves, with its seconds counted."""
 
-    class Watched(Resuming):
+    class Watched(CheckpointCallback):
         def on_train_batch_end(self, batch, logs=None):
             watch = Watch()
             super().on_train_batch_end(batch, logs)

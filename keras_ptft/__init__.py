@@ -18,11 +18,11 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Config": "keras_ptft.config",
     "UserError": "keras_ptft.errors",
-    "pretrain": "keras_ptft.stages",
-    "finetune": "keras_ptft.stages",
-    "evaluate": "keras_ptft.outcome",
-    "export": "keras_ptft.outcome",
-    "predict": "keras_ptft.outcome",
+    "pretrain": "keras_ptft.experiment.stages",
+    "finetune": "keras_ptft.experiment.stages",
+    "evaluate": "keras_ptft.experiment.commands",
+    "export": "keras_ptft.experiment.commands",
+    "predict": "keras_ptft.experiment.commands",
 }
 
 __all__ = sorted(_PUBLIC)

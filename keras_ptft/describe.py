@@ -10,14 +10,14 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ptft.data import DATASETS
-from keras_ptft.data.augment import AUGMENTATIONS
-from keras_ptft.data.tokenizers import TOKENIZERS
+from keras_ptft.data.pipeline.augment import AUGMENTATIONS
+from keras_ptft.data.text.tokenizers import TOKENIZERS
 from keras_ptft.errors import UserError
 from keras_ptft.models import BACKBONES
 from keras_ptft.models.normalization import NORMALIZATIONS
 from keras_ptft.objectives import OBJECTIVES
 from keras_ptft.registry import nearest, settings
-from keras_ptft.training.optimizers import OPTIMIZERS, SCHEDULES
+from keras_ptft.training.optimizers.optimizers import OPTIMIZERS, SCHEDULES
 from keras_ptft.transfer.cut import cut_points
 
 TABLES = {

@@ -30,7 +30,7 @@ class DiskError(UserError):
     """A file cannot be written or removed; what is there already stays."""
 
 
-class Stopped(KeyboardInterrupt):
+class TrainingInterrupted(KeyboardInterrupt):
     """A training ended on request; its checkpoint goes on from there.
 
     Attributes:

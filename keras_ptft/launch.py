@@ -17,7 +17,7 @@ from typing import IO
 from keras_ptft import settings
 from keras_ptft.errors import UserError
 from keras_ptft.settings import setting
-from keras_ptft.training.cluster import Cluster, split_hosts
+from keras_ptft.training.distribution.cluster import Cluster, split_hosts
 
 _TOGETHER = ("run", "pretrain", "finetune")
 # ends all groups of processes it was told when the process that tells it

@@ -21,10 +21,10 @@ from absl import flags
 from keras_ptft import launch as launching
 from keras_ptft import usage
 from keras_ptft.config import FIELDS, Config
-from keras_ptft.errors import Stopped, UserError
+from keras_ptft.errors import TrainingInterrupted, UserError
 
 _JOINING = {"multi_worker", "tpu"}
-_TOLD = {
+PRINTED_METRICS = {
     *("examples", "accuracy", "loss", "f1_macro"),
     *("entity_f1", "perplexity"),
 }
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"keras-ptft: {error}", file=sys.stderr)
         return 2
-    except Stopped as stop:
+    except TrainingInterrupted as stop:
         print(f"keras-ptft: {stop}", file=sys.stderr)
         return 128 + stop.signum
     except KeyboardInterrupt:
@@ -105,7 +105,7 @@ def run(words: list[str]) -> None:
                 f"{positional[0]!r}: correct it."
             )
         configs.append(Config(**present))
-    stages = _load("stages", {config.strategy for config in configs})
+    stages = _load("experiment.stages", {config.strategy for config in configs})
     for config in configs:
         # a mistake in the last one must not wait for the first
         stages.parts.check(config)
@@ -122,7 +122,7 @@ def train(stage: str, words: list[str]) -> None:
     present, positional = _parse(words)
     _expect(stage, positional, 0)
     config = Config(**present)
-    stages = _load("stages", {config.strategy})
+    stages = _load("experiment.stages", {config.strategy})
     rows = getattr(stages, stage)(config)["comparison"]
     if stages.is_chief(config):
         _print_table(rows)
@@ -133,19 +133,19 @@ def evaluate(words: list[str]) -> None:
     present, positional = _parse(words)
     (folder,) = _expect("evaluate RUN", positional, 1)
     Config(**present)
-    outcome = _load("outcome")
+    outcome = _load("experiment.commands")
     metrics = outcome.evaluate(folder, **present)
     for name, value in metrics.items():
-        if name in _TOLD:
+        if name in PRINTED_METRICS:
             print(f"{name} {value:.6g}")
 
 
 def predict(words: list[str]) -> None:
-    """Prints a label and its probability for each input, or more text."""
+    """ImageHashes a label and its probability for each input, or more text."""
     present, positional = _parse(words)
     model, *inputs = _expect("predict MODEL INPUT...", positional, 2)
     csv = Config(**present).csv
-    outcome = _load("outcome")
+    outcome = _load("experiment.commands")
     for row in outcome.predict(model, inputs, **present):
         if not csv:
             print(row)
@@ -156,7 +156,7 @@ def export(words: list[str]) -> None:
     present, positional = _parse(words)
     (folder,) = _expect("export RUN", positional, 1)
     target = Config(**present).export_to
-    outcome = _load("outcome")
+    outcome = _load("experiment.commands")
     outcome.export(folder, target)
 
 
@@ -255,7 +255,7 @@ def _expect(form: str, words: list[str], count: int) -> list[str]:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
-    from keras_ptft.evidence.table import format_table
+    from keras_ptft.evaluation.report.runs_table import format_table
 
     print(f"\n{format_table(rows)}")
 
@@ -271,7 +271,7 @@ def _load(module: str, strategies: Set[str] = frozenset()) -> Any:
     level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if level in ("0", "1"):
         return importlib.import_module(f"keras_ptft.{module}")
-    with _stderr_aside():
+    with capture_stderr():
         loaded = importlib.import_module(f"keras_ptft.{module}")
         if not strategies & _JOINING and "TF_CONFIG" not in os.environ:
             config = importlib.import_module("tensorflow").config
@@ -281,7 +281,7 @@ def _load(module: str, strategies: Set[str] = frozenset()) -> Any:
 
 
 @contextlib.contextmanager
-def _stderr_aside() -> Iterator[None]:
+def capture_stderr() -> Iterator[None]:
     """Keeps what is written to standard error, and shows it on failure."""
     sys.stderr.flush()
     stream = os.dup(2)

@@ -47,7 +47,7 @@ def contents(place: pathlib.Path) -> Iterator[tuple[str, Any]]:
             yield f"{folder} latest", path.name.split("-")[1]
             yield from checkpoint(path, folder)
         elif path.suffix == ".keras":
-            yield from keras_file(path, name)
+            yield from find_keras_file(path, name)
         elif path.suffix == ".index":
             yield from variables(path.with_suffix(""), name)
         elif path.suffix == ".json":
@@ -72,7 +72,7 @@ def checkpoint(path: pathlib.Path, folder: str) -> Iterator[tuple[str, Any]]:
         yield f"{name} {key}", bits(array)
 
 
-def keras_file(path: pathlib.Path, name: str) -> Iterator[tuple[str, Any]]:
+def find_keras_file(path: pathlib.Path, name: str) -> Iterator[tuple[str, Any]]:
     """The architecture and every weight of a model."""
     with zipfile.ZipFile(path) as archive:
         config = json.loads(archive.read("config.json"))

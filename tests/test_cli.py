@@ -15,7 +15,7 @@ import pytest
 
 from keras_ptft import __version__, files, main
 from keras_ptft.config import FIELDS
-from keras_ptft.training import runs
+from keras_ptft.experiment import run_dir
 
 PROGRAM = [sys.executable, "-m", "keras_ptft"]
 SMALL = ["--backbone=mlp_small", "--epochs=1", "--image_size=8"]
@@ -115,7 +115,7 @@ def test_overrides_reach_every_stage(tmp_path, capsys):
     (tmp_path / "b.flags").write_text("--name=b\n--epochs=9\n--init_from=a\n")
     code = main.main(["run", "a.flags", "b.flags", *SMALL, "--batch_size=32"])
     assert code == 0, capsys.readouterr().err
-    settings = [runs.read_config(f"runs/{name}") for name in "ab"]
+    settings = [run_dir.read_config(f"runs/{name}") for name in "ab"]
     assert [c.epochs for c in settings] == [1, 1]
     assert [c.batch_size for c in settings] == [32, 32]
     assert [c.seed for c in settings] == [5, 0]
@@ -180,7 +180,7 @@ def test_killed_and_started_again(tmp_path, caplog):
     process.kill()
     process.communicate()
     path = pathlib.Path("runs/long/flags.flags")
-    assert not runs.is_complete("runs/long")
+    assert not run_dir.is_complete("runs/long")
 
     # other settings ask first
     assert main.main([*LONG, *SMALL]) == 2

@@ -9,7 +9,7 @@ import pytest
 from keras_ptft.errors import UserError
 from keras_ptft.main import main
 from keras_ptft.training.callbacks import History
-from keras_ptft.training.checkpoint import Checkpoints
+from keras_ptft.training.checkpointing.store import Checkpoints
 from tests.alike import differences
 
 # 170,000 parameters: a checkpoint, which has Adam's means too, is 2 MB

@@ -13,16 +13,16 @@ PACKAGE = pathlib.Path(keras_ptft.__file__).parent
 RANKS = [
     {"errors", "files", "registry", "settings", "config"},
     {"data", "models"},
+    {"training"},
+    {"transfer", "evaluation", "serving"},
     {"objectives"},
-    {"training", "transfer"},
-    {"evidence", "serving"},
-    {"parts", "trainer", "outcome", "stages"},
-    {"compare", "describe", "launch"},
+    {"experiment"},
+    {"describe", "launch"},
     {"usage", "main", "__main__"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}
 # single files of one rank that may know each other
-FRIENDS = RANKS[0], RANKS[5], RANKS[7]
+FRIENDS = RANKS[0], RANKS[7]
 # each module's name in parts, as ("data", "pipeline"), and its code
 MODULES = [
     (
@@ -89,16 +89,19 @@ def test_imports_go_one_way(parts, code):
         (("data", "a"), "import keras_ptft.models.cnn"),
         (("data", "a"), "from keras_ptft import models"),
         (("data", "a"), "from ..models import cnn"),
-        (("data", "a"), "from .. import stages"),
+        (("data", "a"), "from .. import experiment"),
         (("data", "a"), "def f():\n    from keras_ptft.main import main"),
-        (("data", "a"), "importlib.import_module('keras_ptft.stages')"),
+        (
+            ("data", "a"),
+            "importlib.import_module('keras_ptft.experiment.stages')",
+        ),
         (("data", "a"), "from keras_ptft import pretrain"),
         (("data", "a"), "import keras_ptft"),
         (("data", "__init__"), "from .. import training"),
         (("config",), "from keras_ptft.data import dataset"),
         (("training", "fit"), "from keras_ptft.transfer import cut"),
-        (("evidence", "report"), "from keras_ptft.serving import export"),
-        (("compare",), "from keras_ptft import describe"),
+        (("evaluation", "report"), "from keras_ptft.serving import export"),
+        (("launch",), "from keras_ptft import describe"),
     ],
 )
 def test_a_wrong_import_is_found(parts, code):
@@ -108,13 +111,13 @@ def test_a_wrong_import_is_found(parts, code):
 @pytest.mark.parametrize(
     "parts, code",
     [
-        (("data", "a"), "from keras_ptft.data.dataset import take"),
+        (("data", "a"), "from keras_ptft.data.core.dataset import take"),
         (("data", "a"), "from . import dataset\nfrom .dataset import take"),
         (("data", "a"), "import numpy\nfrom absl import logging"),
         (("config",), "from keras_ptft.registry import nearest"),
-        (("compare",), "from keras_ptft import stages"),
+        (("describe",), "from keras_ptft import experiment"),
         (("__main__",), "from keras_ptft.main import main"),
-        (("main",), "from keras_ptft import __version__, stages"),
+        (("main",), "from keras_ptft import __version__, experiment"),
     ],
 )
 def test_a_right_import_is_let_be(parts, code):

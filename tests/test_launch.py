@@ -16,7 +16,7 @@ import yaml
 
 from keras_ptft import launch, main
 from keras_ptft.errors import UserError
-from keras_ptft.training.cluster import Cluster, find_cluster
+from keras_ptft.training.distribution.cluster import Cluster, find_cluster
 
 ROOT = pathlib.Path(__file__).parent.parent
 PROGRAM = [sys.executable, "-m", "keras_ptft"]

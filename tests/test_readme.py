@@ -34,7 +34,7 @@ def run(code, folder, *arguments):
 
 @pytest.mark.slow
 def test_the_parts_below_the_stages(tmp_path):
-    output = run(block_with("import TrainingLoop"), tmp_path)
+    output = run(block_with("import TrainingModel"), tmp_path)
     assert "epoch 5/5" in output
     assert (tmp_path / "digits.keras").exists()
 

@@ -8,14 +8,15 @@ import keras
 import numpy as np
 import pytest
 
-from keras_ptft import main, parts
+from keras_ptft import main
 from keras_ptft.config import Config
-from keras_ptft.data.arrays import ArraySource
-from keras_ptft.data.dataset import Dataset
-from keras_ptft.data.text_storage import held
-from keras_ptft.data.texts import TextSource
-from keras_ptft.data.tokenizers import learn
-from keras_ptft.data.tokens import texts_of, token_source
+from keras_ptft.data.core.array_source import ArraySource
+from keras_ptft.data.core.dataset import Dataset
+from keras_ptft.data.text.source import TextSource
+from keras_ptft.data.text.storage import held
+from keras_ptft.data.text.token_source import texts_of, token_source
+from keras_ptft.data.text.tokenizers import learn
+from keras_ptft.experiment import builders
 
 FLAGS = pathlib.Path(__file__).parent.parent / "flags"
 RECIPES = sorted(FLAGS.glob("*.flags"))
@@ -76,8 +77,8 @@ def backbone_for(config):
     if config.init_from:
         pretrained = backbone_for(read(config.init_from))
     dataset = dataset_for(config)
-    objective = parts.make_objective(config, dataset)
-    return parts.build_backbone(config, dataset, objective, pretrained)
+    objective = builders.make_objective(config, dataset)
+    return builders.build_backbone(config, dataset, objective, pretrained)
 
 
 def test_there_are_recipes():
@@ -108,7 +109,7 @@ def test_header_has_purpose_command_and_measured(name):
 
 @every_recipe
 def test_rows_and_settings_are_known(name):
-    parts.check(read(name))
+    builders.check(read(name))
 
 
 @every_recipe
@@ -118,11 +119,11 @@ def test_model_builds(name):
     dataset = dataset_for(config)
     backbone = backbone_for(config)
     assert backbone.inputs[0].shape[1:] == dataset.spec.shape
-    objective = parts.make_objective(config, dataset)
-    model = parts.assemble(backbone, objective)
+    objective = builders.make_objective(config, dataset)
+    model = builders.assemble(backbone, objective)
     suffix = model
     if config.init_from:
-        _, suffix = parts.cut(config, model, backbone, objective)
+        _, suffix = builders.cut(config, model, backbone, objective)
     assert suffix.trainable_variables
     if objective.answers == "label":
         assert suffix.output_shape == (None, len(dataset.label_names))

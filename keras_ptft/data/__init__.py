@@ -4,18 +4,18 @@ import logging
 import time
 from collections.abc import Callable
 
-from keras_ptft.data import (
+from keras_ptft.data.core.dataset import Dataset, Loading, Source, check_labels
+from keras_ptft.data.sources import (
     arrays,
     conll,
-    folders,
-    lines,
+    image_folder,
     npz,
     tables,
-    textfiles,
-    textfolders,
+    text_folder,
+    text_lines,
+    text_tables,
     tfds,
 )
-from keras_ptft.data.dataset import Dataset, Loading, Source, check_labels
 from keras_ptft.errors import UserError
 from keras_ptft.registry import lookup
 
@@ -28,14 +28,14 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
     "mnist": tfds.mnist,
     "fashion_mnist": tfds.fashion_mnist,
     "tfds": tfds.tfds,
-    "folder": folders.folder,
+    "folder": image_folder.folder,
     "npz": npz.npz,
     "csv": tables.table,
-    "tsv": textfiles.tsv,
-    "jsonl": textfiles.jsonl,
-    "textfolder": textfolders.textfolder,
-    "lines": lines.lines,
-    "text": lines.text,
+    "tsv": text_tables.tsv,
+    "jsonl": text_tables.jsonl,
+    "textfolder": text_folder.textfolder,
+    "lines": text_lines.lines,
+    "text": text_lines.text,
     "conll": conll.conll,
 }
 

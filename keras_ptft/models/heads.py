@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import keras
 
-from keras_ptft.models.trunk import trunk
+from keras_ptft.models.feature_model import feature_model
 
 Head = Callable[[keras.KerasTensor], keras.KerasTensor]
 
@@ -18,7 +18,7 @@ def on(backbone: keras.Model, layer_name: str, head: Head) -> keras.Model:
             name.
         head: output of that layer → outputs.
     """
-    outputs = head(trunk(backbone, layer_name).outputs[0])
+    outputs = head(feature_model(backbone, layer_name).outputs[0])
     return keras.Model(backbone.inputs[0], outputs, name="model")
 
 

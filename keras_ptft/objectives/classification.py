@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.utils.class_weight import compute_class_weight
 
-from keras_ptft.data.pipeline import unweighted
+from keras_ptft.data.pipeline.batching import unweighted
 from keras_ptft.errors import UserError
 from keras_ptft.models import heads
 from keras_ptft.objectives.objective import Objective, Task

@@ -3,12 +3,12 @@
 import keras
 import tensorflow as tf
 
-from keras_ptft.data.shuffle import draw
-from keras_ptft.data.tokenizers import MASK
+from keras_ptft.data.core.index_shuffle import draw
+from keras_ptft.data.text.tokenizers import MASK
 from keras_ptft.errors import UserError
 from keras_ptft.models import heads
+from keras_ptft.models.feature_model import feature_model
 from keras_ptft.models.tokens import numbered
-from keras_ptft.models.trunk import trunk
 from keras_ptft.objectives import token_losses, words
 from keras_ptft.objectives.objective import Objective, Task
 
@@ -109,7 +109,7 @@ def _assemble(backbone: keras.Model, spacing: int, size: int) -> keras.Model:
     width = words.width_of(backbone)
     packed = keras.Input((None, width + 1), dtype="int32", name="tokens")
     tokens = packed[..., 0] if width == 1 else packed[..., :-1]
-    features = trunk(backbone, "sequence")(tokens)
+    features = feature_model(backbone, "sequence")(tokens)
     places = keras.ops.expand_dims(packed[:, ::spacing, width], -1)
     chosen = keras.ops.take_along_axis(features, places, axis=1)
     logits = heads.per_token(chosen, size)

@@ -8,11 +8,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.data.lengths import buckets, padded_length
-from keras_ptft.data.shuffle import draw
+from keras_ptft.data.core.index_shuffle import draw
+from keras_ptft.data.core.length_buckets import buckets, padded_length
 from keras_ptft.errors import UserError
+from keras_ptft.models.feature_model import feature_model
 from keras_ptft.models.tokens import numbered
-from keras_ptft.models.trunk import trunk
 from keras_ptft.objectives import token_losses, words
 from keras_ptft.objectives.objective import Objective, Task
 
@@ -267,7 +267,7 @@ def _assemble(backbone: keras.Model, shared: int, size: int) -> keras.Model:
     width = words.width_of(backbone)
     shape = (None,) if width == 1 else (None, width)
     packed = keras.Input(shape, dtype="int32", name="tokens")
-    centres = trunk(backbone, "embedding")(packed[:, :-shared])
+    centres = feature_model(backbone, "embedding")(packed[:, :-shared])
     context = keras.layers.Embedding(
         size, centres.shape[-1], "zeros", name="context"
     )

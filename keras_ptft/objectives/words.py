@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.data.tokenizers import SPECIAL
+from keras_ptft.data.text.tokenizers import SPECIAL
 from keras_ptft.errors import UserError
 from keras_ptft.objectives import token_losses
 from keras_ptft.objectives.objective import Task

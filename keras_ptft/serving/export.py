@@ -18,9 +18,9 @@ import tensorflow as tf
 
 from keras_ptft import files
 from keras_ptft.errors import UserError
-from keras_ptft.serving.proof import Texts, proved, questions
-from keras_ptft.serving.signatures import in_float32, write_saved_model
-from keras_ptft.serving.text_signatures import text_endpoints
+from keras_ptft.serving.signatures.arrays import in_float32, write_saved_model
+from keras_ptft.serving.signatures.text import text_endpoints
+from keras_ptft.serving.verification.expected import Texts, proved, questions
 from keras_ptft.serving.versions import new_folder, publish, versions
 
 _LOG = logging.getLogger("keras_ptft")

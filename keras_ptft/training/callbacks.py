@@ -123,7 +123,7 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
 
 
 class EpochLine(keras.callbacks.Callback):
-    """Prints one line an epoch, for output that is not a terminal."""
+    """ImageHashes one line an epoch, for output that is not a terminal."""
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self._start = time.perf_counter()

@@ -10,20 +10,20 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.data import pipeline
-from keras_ptft.data.dataset import Source
+from keras_ptft.data.core.dataset import Source
+from keras_ptft.data.pipeline import batching
 from keras_ptft.errors import UserError
 from keras_ptft.objectives.objective import Objective
 from keras_ptft.training import callbacks
-from keras_ptft.training.checkpoint import Checkpoint, Checkpoints
-from keras_ptft.training.loop import TrainingLoop
-from keras_ptft.training.resume import Resuming
-from keras_ptft.training.runtime import distributed
-from keras_ptft.training.signals import asked_to_stop
+from keras_ptft.training.checkpointing.callback import CheckpointCallback
+from keras_ptft.training.checkpointing.preemption import stop_on_signal
+from keras_ptft.training.checkpointing.store import Checkpoint, Checkpoints
+from keras_ptft.training.distribution.strategies import distributed
+from keras_ptft.training.training_model import TrainingModel
 
 
 @dataclasses.dataclass(frozen=True)
-class Schooling:
+class FitConfig:
     """How examples are shown to a model.
 
     Attributes:
@@ -41,7 +41,7 @@ class Schooling:
     gradient_accumulation: int = 1
     epochs: int = 5
     seed: int = 0
-    augment: pipeline.Augment | None = None
+    augment: batching.Augment | None = None
     class_weights: np.ndarray | None = None
     early_stopping_patience: int = 0
 
@@ -54,14 +54,14 @@ class Schooling:
 def training_batches(
     source: Source,
     objective: Objective,
-    schooling: Schooling,
-    share: pipeline.Share = (0, 1),
+    schooling: FitConfig,
+    share: batching.Share = (0, 1),
     start_step: int = 0,
 ) -> tf.data.Dataset:
     """The batches that `fit` trains on, or a share of each, without end."""
-    return pipeline.training_batches(
+    return batching.training_batches(
         source,
-        pipeline.weighted(objective.transform, schooling.class_weights),
+        batching.weighted(objective.transform, schooling.class_weights),
         batch_size=schooling.step_size,
         seed=schooling.seed,
         augment=schooling.augment,
@@ -71,9 +71,9 @@ def training_batches(
 
 
 def fit(
-    loop: TrainingLoop,
+    loop: TrainingModel,
     splits: Mapping[str, Source],
-    schooling: Schooling,
+    schooling: FitConfig,
     *,
     folder: pathlib.Path | None = None,
     checkpoints: Checkpoints | None = None,
@@ -98,7 +98,7 @@ def fit(
     Raises:
         UserError: the loss was not finite, early stopping has no
             validation split to watch, or `start` is of another model.
-        Stopped: a signal asked for it, and the training is saved.
+        TrainingInterrupted: a signal asked for it, and the training is saved.
     """
     step = start.step if start else 0
     ended = start is not None and start.facts["ended"]
@@ -109,10 +109,10 @@ def fit(
     watching = [callbacks.StopOnNaN(), *lines, *remembering.values()]
     with contextlib.ExitStack() as stack:
         if checkpoints is not None:
-            resuming = Resuming(checkpoints, start, remembering)
+            resuming = CheckpointCallback(checkpoints, start, remembering)
             watching.append(resuming)
             resuming.set_model(loop)
-            stack.enter_context(asked_to_stop(resuming.ask))
+            stack.enter_context(stop_on_signal(resuming.ask))
         loop.fit(
             _training(loop, splits["train"], schooling, step),
             initial_epoch=first,
@@ -129,7 +129,7 @@ def fit(
 
 
 def _training(
-    loop: TrainingLoop, source: Source, schooling: Schooling, step: int
+    loop: TrainingModel, source: Source, schooling: FitConfig, step: int
 ) -> tf.data.Dataset:
     make = partial(
         training_batches, source, loop.objective, schooling, start_step=step
@@ -138,14 +138,14 @@ def _training(
 
 
 def _validation(
-    loop: TrainingLoop, splits: Mapping[str, Source], schooling: Schooling
+    loop: TrainingModel, splits: Mapping[str, Source], schooling: FitConfig
 ) -> tf.data.Dataset | None:
     if "validation" not in splits:
         return None
     size = len(splits["validation"])
     loop.evaluation_steps = math.ceil(size / schooling.batch_size)
     make = partial(
-        pipeline.evaluation_batches,
+        batching.evaluation_batches,
         splits["validation"],
         loop.objective.transform,
         batch_size=schooling.batch_size,
@@ -154,7 +154,7 @@ def _validation(
 
 
 def _early_stopping(
-    schooling: Schooling, splits: Mapping[str, Source]
+    schooling: FitConfig, splits: Mapping[str, Source]
 ) -> dict[str, callbacks.EarlyStopping]:
     patience = schooling.early_stopping_patience
     if not patience:

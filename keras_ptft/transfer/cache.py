@@ -1,7 +1,6 @@
 """Features on disk: shared by runs, checked when read, bounded in size."""
 
 import contextlib
-import functools
 import hashlib
 import logging
 import math
@@ -18,9 +17,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft import data, files
-from keras_ptft.data.dataset import Source, fingerprint
-from keras_ptft.data.views import Augmented
+from keras_ptft import files
+from keras_ptft.data.core.dataset import Source, fingerprint
+from keras_ptft.data.images.decoding import PREPROCESSING_VERSION
+from keras_ptft.data.pipeline.epoch_views import Augmented
 from keras_ptft.errors import UserError
 from keras_ptft.transfer import audit
 
@@ -39,11 +39,12 @@ def keys_of(prefix: keras.Model, sources: Iterable[Source]) -> list[str]:
     These are its configuration, which holds the scaling of the input and
     the precision of each layer, its weights, the versions of Keras and
     TensorFlow, the examples with their order and labels, the augmentation,
-    and how examples become pixels: the code of the data room, and the
-    pixels of some examples, since hashes know files as they were stored.
+    the version of the preprocessing, and the pixels of some examples, since
+    hashes know files as they were stored.
     """
     digest = hashlib.blake2b(digest_size=16)
-    facts = keras.__version__, tf.__version__, _data_room(), prefix.to_json()
+    versions = keras.__version__, tf.__version__, PREPROCESSING_VERSION
+    facts = *versions, prefix.to_json()
     digest.update(f"{facts} {audit.fingerprint(prefix)}\n".encode())
     return [_key(digest.copy(), source) for source in sources]
 
@@ -68,15 +69,6 @@ def entry_bytes(shape: tuple[int, ...], dtype: np.dtype) -> int:
     124
     """
     return math.prod(shape) * np.dtype(dtype).itemsize + _CHECKSUM
-
-
-@functools.cache
-def _data_room() -> str:
-    """Digest of the code between a stored example and a model's input."""
-    digest = hashlib.blake2b(digest_size=16)
-    for path in sorted(pathlib.Path(data.__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 class FeatureCache:

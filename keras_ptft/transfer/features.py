@@ -7,10 +7,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.data.arrays import ArraySource
-from keras_ptft.data.dataset import Source
-from keras_ptft.data.pipeline import evaluation_batches, unweighted
-from keras_ptft.data.views import Views
+from keras_ptft.data.core.array_source import ArraySource
+from keras_ptft.data.core.dataset import Source
+from keras_ptft.data.pipeline.batching import evaluation_batches, unweighted
+from keras_ptft.data.pipeline.epoch_views import Views
 from keras_ptft.errors import UserError
 from keras_ptft.transfer.cache import FeatureCache, entry_bytes, keys_of
 

@@ -17,14 +17,14 @@ from PIL import Image
 
 from keras_ptft.config import Config
 from keras_ptft.data import DATASETS, load
-from keras_ptft.data.dataset import Loading
+from keras_ptft.data.core.dataset import Loading
 from keras_ptft.errors import UserError
 from keras_ptft.main import main
 from keras_ptft.models import BACKBONES
 from keras_ptft.models.saved import load_model
 from keras_ptft.registry import lookup
-from keras_ptft.serving.inputs import read_inputs
-from keras_ptft.training.optimizers import OPTIMIZERS
+from keras_ptft.serving.inputs.arrays import read_inputs
+from keras_ptft.training.optimizers.optimizers import OPTIMIZERS
 from tests.fuzz import strategies
 
 SMALL = Loading(image_size=8)

@@ -14,11 +14,11 @@ from keras_ptft.objectives.classification import (
 )
 from keras_ptft.objectives.objective import Task
 from keras_ptft.registry import lookup
-from keras_ptft.training.fit import Schooling, fit
-from keras_ptft.training.loop import TrainingLoop
-from keras_ptft.training.optimizers import make_optimizer
-from keras_ptft.training.plan import make_plan
-from keras_ptft.training.runtime import strategy
+from keras_ptft.training.distribution.strategies import get_strategy
+from keras_ptft.training.execution.plan import make_plan
+from keras_ptft.training.fit import FitConfig, fit
+from keras_ptft.training.optimizers.optimizers import make_optimizer
+from keras_ptft.training.training_model import TrainingModel
 from tests.objectives import test_text_steps
 
 DIGITS = Task(tuple("0123456789"))
@@ -35,13 +35,13 @@ def step(spec, replicas):
     keras.utils.set_random_seed(0)
     digits = load("digits", Loading(image_size=8))
     objective = lookup(OBJECTIVES, spec, "objective")(DIGITS)
-    chosen = strategy(replicas)
+    chosen = get_strategy(replicas)
     with chosen.scope():
         inputs = keras.Input((8, 8, 1), dtype="uint8")
         scaled = keras.layers.Rescaling(1 / 255)(inputs)
         features = keras.layers.Flatten()(scaled)
         model = objective.assemble(keras.Model(inputs, features))
-        loop = TrainingLoop(
+        loop = TrainingModel(
             model,
             objective,
             optimizer=make_optimizer(
@@ -51,7 +51,7 @@ def step(spec, replicas):
             steps_per_epoch=1,
         )
     before = model.get_weights()
-    fit(loop, {"train": digits.splits["train"]}, Schooling(epochs=1))
+    fit(loop, {"train": digits.splits["train"]}, FitConfig(epochs=1))
     return before, model.get_weights()
 
 

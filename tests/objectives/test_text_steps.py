@@ -4,17 +4,17 @@ import keras
 import numpy as np
 import pytest
 
-from keras_ptft.data.running import RunningSource
-from keras_ptft.data.tokens import TokenSource
+from keras_ptft.data.text.token_source import TokenSource
+from keras_ptft.data.text.window_source import TokenWindowSource
 from keras_ptft.models import BACKBONES
 from keras_ptft.objectives import OBJECTIVES
 from keras_ptft.objectives.objective import Task
 from keras_ptft.registry import lookup
-from keras_ptft.training.fit import Schooling, fit
-from keras_ptft.training.loop import TrainingLoop
-from keras_ptft.training.optimizers import make_optimizer
-from keras_ptft.training.plan import make_plan
-from keras_ptft.training.runtime import strategy
+from keras_ptft.training.distribution.strategies import get_strategy
+from keras_ptft.training.execution.plan import make_plan
+from keras_ptft.training.fit import FitConfig, fit
+from keras_ptft.training.optimizers.optimizers import make_optimizer
+from keras_ptft.training.training_model import TrainingModel
 
 SPECIALS = ("[PAD]", "[UNK]", "[MASK]", "[END]")
 CASES = {
@@ -52,7 +52,7 @@ def source(objective, width=1):
     if width > 1:
         ids = np.stack([ids, 24 + ids % 16, 0 * ids], -1)[:, :width]
     if objective.running:
-        return RunningSource(ids, 12)
+        return TokenWindowSource(ids, 12)
     hashes = np.arange(128, dtype=np.uint64)
     ends = np.cumsum(lengths)
     return TokenSource(ids, ends, 0 * ends, hashes, longest=12, tags=tags)
@@ -63,7 +63,7 @@ def make_loop(name, replicas="one_device", width=1, accumulate=1, jit="false"):
     spec, body = CASES[name]
     objective = lookup(OBJECTIVES, spec, "objective")(task(width))
     data = source(objective, width)
-    chosen = strategy(replicas)
+    chosen = get_strategy(replicas)
     with chosen.scope():
         row = lookup(BACKBONES, body, "backbone")
         backbone = row(data.spec, task(width).size)
@@ -78,7 +78,7 @@ def make_loop(name, replicas="one_device", width=1, accumulate=1, jit="false"):
             steps_per_epoch=2,
             jit_compile=jit,
         )
-        loop = TrainingLoop(
+        loop = TrainingModel(
             model,
             objective,
             optimizer=optimizer,
@@ -86,7 +86,7 @@ def make_loop(name, replicas="one_device", width=1, accumulate=1, jit="false"):
             steps_per_epoch=2,
             gradient_accumulation=accumulate,
         )
-    schooling = Schooling(
+    schooling = FitConfig(
         epochs=1, batch_size=64 // accumulate, gradient_accumulation=accumulate
     )
     return loop, data, schooling

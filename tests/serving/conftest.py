@@ -7,17 +7,17 @@ import tensorflow as tf
 from sklearn.datasets import load_digits
 
 from keras_ptft import files
-from keras_ptft.data.text_storage import held
-from keras_ptft.data.texts import TextSource
-from keras_ptft.data.tokenizers import learn
-from keras_ptft.data.tokens import texts_of, token_source
+from keras_ptft.data.text.source import TextSource
+from keras_ptft.data.text.storage import held
+from keras_ptft.data.text.token_source import texts_of, token_source
+from keras_ptft.data.text.tokenizers import learn
 from keras_ptft.models import heads
 from keras_ptft.models.embedding import embedding
 from keras_ptft.models.rnn import rnn
 from keras_ptft.objectives.next_token import next_token
 from keras_ptft.objectives.objective import Task
 from keras_ptft.serving.export import export
-from keras_ptft.serving.proof import examples_of
+from keras_ptft.serving.verification.expected import examples_of
 
 NAMES = tuple("零一二三四五六七八九")
 KINDS = ("card", "天气")

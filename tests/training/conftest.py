@@ -5,16 +5,16 @@ import pytest
 import tensorflow as tf
 
 from keras_ptft.data import Loading, load
-from keras_ptft.data.pipeline import steps_per_epoch
-from keras_ptft.data.statistics import moments
+from keras_ptft.data.pipeline.batching import steps_per_epoch
+from keras_ptft.data.pipeline.moments import moments
 from keras_ptft.models import BACKBONES
 from keras_ptft.objectives.classification import classification
 from keras_ptft.objectives.objective import Task
 from keras_ptft.registry import lookup
-from keras_ptft.training.loop import TrainingLoop
-from keras_ptft.training.optimizers import make_optimizer
-from keras_ptft.training.plan import make_plan
-from keras_ptft.training.runtime import strategy
+from keras_ptft.training.distribution.strategies import get_strategy
+from keras_ptft.training.execution.plan import make_plan
+from keras_ptft.training.optimizers.optimizers import make_optimizer
+from keras_ptft.training.training_model import TrainingModel
 
 
 @pytest.fixture(scope="session")
@@ -38,14 +38,14 @@ def make_loop(digits):
     ):
         keras.utils.set_random_seed(7)
         objective = classification(Task(digits.label_names))
-        chosen = strategy(replicas)
+        chosen = get_strategy(replicas)
         step_size = batch_size * gradient_accumulation
         steps = steps_per_epoch(digits.splits["train"], step_size)
         with chosen.scope():
             row = lookup(BACKBONES, backbone, "backbone")
             body = row(digits.spec, scaling)
             model = objective.assemble(body)
-            return TrainingLoop(
+            return TrainingModel(
                 model,
                 objective,
                 optimizer=make_optimizer(

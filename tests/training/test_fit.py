@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_ptft.data.dataset import take
-from keras_ptft.data.pipeline import training_batches
+from keras_ptft.data.core.dataset import take
+from keras_ptft.data.pipeline.batching import training_batches
 from keras_ptft.errors import UserError
-from keras_ptft.evidence.evaluate import classification_metrics
-from keras_ptft.training.fit import Schooling, fit
+from keras_ptft.evaluation.metrics.classification import classification_metrics
+from keras_ptft.training.fit import FitConfig, fit
 from keras_ptft.transfer.features import outputs_of
 
 
@@ -24,7 +24,7 @@ def watched(digits):
 
 
 def weights_after(loop, splits, epochs=2, **schooling):
-    rows = fit(loop, splits, Schooling(epochs=epochs, **schooling))
+    rows = fit(loop, splits, FitConfig(epochs=epochs, **schooling))
     return loop.model.get_weights(), rows
 
 
@@ -35,7 +35,7 @@ def largest_difference(first, second):
 
 def test_it_learns_the_digits(make_loop, digits):
     loop = make_loop(learning_rate=0.05)
-    rows = fit(loop, watched(digits), Schooling(epochs=8))
+    rows = fit(loop, watched(digits), FitConfig(epochs=8))
     assert rows[-1]["val_accuracy"] > 0.93
     assert rows[-1]["loss"] < rows[0]["loss"] / 4
 
@@ -73,7 +73,7 @@ def test_one_step_is_the_gradient_of_the_mean_loss(make_loop, digits):
     gradients = tape.gradient(loss, values)
 
     loop.steps_per_epoch = 1
-    fit(loop, {"train": digits.splits["train"]}, Schooling(epochs=1))
+    fit(loop, {"train": digits.splits["train"]}, FitConfig(epochs=1))
     for value, gradient, found in zip(
         values, gradients, loop.model.trainable_variables, strict=True
     ):
@@ -206,7 +206,7 @@ def test_early_stopping_needs_something_to_watch(make_loop, digits):
         fit(
             make_loop(),
             {"train": digits.splits["train"]},
-            Schooling(early_stopping_patience=1),
+            FitConfig(early_stopping_patience=1),
         )
 
 
@@ -214,12 +214,12 @@ def test_early_stopping_needs_something_to_watch(make_loop, digits):
 def test_a_loss_that_is_not_finite_names_its_step(digits, make_loop, replicas):
     loop = make_loop(learning_rate=1e30, replicas=replicas)
     with pytest.raises(UserError, match=r"step [12] \(epoch 1\): lower"):
-        fit(loop, watched(digits), Schooling(epochs=2))
+        fit(loop, watched(digits), FitConfig(epochs=2))
 
 
 def test_history_is_written(make_loop, digits, tmp_path):
     rows = fit(
-        make_loop(), watched(digits), Schooling(epochs=2), folder=tmp_path
+        make_loop(), watched(digits), FitConfig(epochs=2), folder=tmp_path
     )
     with (tmp_path / "history.csv").open() as file:
         written = list(csv.DictReader(file))
@@ -238,7 +238,7 @@ def test_history_is_written(make_loop, digits, tmp_path):
 
 
 def test_one_line_an_epoch_when_not_a_terminal(make_loop, digits, capsys):
-    fit(make_loop(), watched(digits), Schooling(epochs=2))
+    fit(make_loop(), watched(digits), FitConfig(epochs=2))
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
     assert lines[1].startswith("epoch 2/2  ")

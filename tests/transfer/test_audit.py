@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 import keras_ptft
-from keras_ptft import Config, parts, trainer
+from keras_ptft import Config
+from keras_ptft.experiment import builders, trainer
 from keras_ptft.models import BACKBONES
 from keras_ptft.transfer import audit
 from keras_ptft.transfer.cut import cut_points, split
@@ -133,13 +134,13 @@ def check_cuts(spec, folder, *, streamed, points=()):
         validation_fraction=0.0,
         feature_cache_gb=0.0 if streamed else 1.0,
     )
-    dataset, _ = parts.load_dataset(config)
-    objective = parts.make_objective(config, dataset)
-    every = cut_points(parts.build_backbone(config, dataset, objective))
+    dataset, _ = builders.load_dataset(config)
+    objective = builders.make_objective(config, dataset)
+    every = cut_points(builders.build_backbone(config, dataset, objective))
     for freeze in points or ["all", *every]:
-        parts.prepare(config)
-        backbone = parts.build_backbone(config, dataset, objective)
-        model = parts.assemble(backbone, objective)
+        builders.prepare(config)
+        backbone = builders.build_backbone(config, dataset, objective)
+        model = builders.assemble(backbone, objective)
         prefix, suffix = split(model, backbone, freeze)
         before, whole = audit.fingerprints(prefix), audit.fingerprint(model)
         given, inputs = trainer.frozen_inputs(config, prefix, dataset.splits)

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from keras_ptft.data import Loading, load
-from keras_ptft.data.arrays import ArraySource, sized_source
-from keras_ptft.data.augment import AUGMENTATIONS
-from keras_ptft.data.dataset import take
-from keras_ptft.data.views import Augmented
+from keras_ptft.data.core.array_source import ArraySource
+from keras_ptft.data.core.dataset import take
+from keras_ptft.data.pipeline.augment import AUGMENTATIONS
+from keras_ptft.data.pipeline.epoch_views import Augmented
+from keras_ptft.data.sources.arrays import sized_source
 from keras_ptft.errors import UserError
 from keras_ptft.registry import lookup
 from keras_ptft.transfer.cache import FeatureCache, keys_of
@@ -272,11 +273,11 @@ def test_augmentation_counts(prefix, some):
     assert len({key_of(prefix, view) for view in views}) == len(views)
 
 
-def test_versions_and_code_count(prefix, some, monkeypatch):
+def test_versions_count(prefix, some, monkeypatch):
     module = keys_of.__module__
     keys = {key_of(prefix, some)}
     monkeypatch.setattr("keras.__version__", "3.0")
     keys.add(key_of(prefix, some))
-    monkeypatch.setattr(f"{module}._data_room", lambda: "other")
+    monkeypatch.setattr(f"{module}.PREPROCESSING_VERSION", 2)
     keys.add(key_of(prefix, some))
     assert len(keys) == 3

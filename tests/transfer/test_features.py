@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from keras_ptft.data.augment import flip
-from keras_ptft.data.dataset import take
-from keras_ptft.data.views import Augmented, Views
+from keras_ptft.data.core.dataset import take
+from keras_ptft.data.pipeline.augment import flip
+from keras_ptft.data.pipeline.epoch_views import Augmented, Views
 from keras_ptft.transfer import features
 from keras_ptft.transfer.cache import FeatureCache, entry_bytes
 from keras_ptft.transfer.cut import split

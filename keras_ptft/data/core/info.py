@@ -1,0 +1,57 @@
+"""What a model has to know of a data set."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tensorflow as tf
+
+if TYPE_CHECKING:
+    from keras_ptft.data.text.tokenizers import Tokenizer
+
+InputSpec = tf.TensorSpec | Mapping[str, tf.TensorSpec]
+"""One example's input without the batch axis; of several inputs, by name."""
+
+
+@dataclasses.dataclass(frozen=True)
+class DataInfo:
+    """What an objective is told of the data, made once by `Dataset.info`.
+
+    Attributes:
+        spec: one example's input; of texts, the ids of one.
+        label_names: the name of each label index; empty: unlabelled.
+        tagged: whether labels are tags, one a token.
+        tokenizer: what made the ids, where inputs are texts.
+
+    Example:
+
+    >>> DataInfo(label_names=("cat", "dog")).is_text
+    False
+    """
+
+    spec: InputSpec | None = None
+    label_names: tuple[str, ...] = ()
+    tagged: bool = False
+    tokenizer: "Tokenizer | None" = None
+
+    @property
+    def is_text(self) -> bool:
+        """Whether inputs are texts, which models read as ids."""
+        return self.tokenizer is not None
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """The token of each id; the first four are padding, unknown, mask
+        and end. Empty where inputs are no texts."""
+        return self.tokenizer.vocabulary if self.tokenizer else ()
+
+    @property
+    def counts(self) -> np.ndarray:
+        """How often each token stands in the training split, int64."""
+        return self.tokenizer.counts if self.tokenizer else np.zeros(0, int)
+
+    @property
+    def sequence_length(self) -> int:
+        """Most tokens of one text; 0 where inputs are no texts."""
+        return self.tokenizer.sequence_length if self.tokenizer else 0

@@ -1,0 +1,1 @@
+"""Copies of examples in two splits."""

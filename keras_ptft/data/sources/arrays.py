@@ -1,0 +1,92 @@
+"""Arrays as examples, and the bundled digits."""
+
+import numpy as np
+
+from keras_ptft.data.core.array_source import ArraySource
+from keras_ptft.data.core.dataset import Dataset, Loading
+from keras_ptft.data.core.hashing import content_hashes
+from keras_ptft.data.core.splits import split_test
+from keras_ptft.data.images.resize import resize_images
+from keras_ptft.errors import UserError
+
+_CHUNK = 1024
+# as MNIST, which the usual networks are made for
+_DIGITS_SIZE = 28
+
+
+def digits(loading: Loading, /) -> Dataset:
+    """1,797 handwritten digits, 8×8 grey, bundled with scikit-learn.
+
+    They are enlarged to the image size, 28 unless set, as uint8 of shape
+    (size, size, 1), and split 80/20 by content.
+    """
+    from sklearn.datasets import load_digits
+
+    bundled = load_digits()
+    # 16 is the darkest ink there
+    images = np.rint(bundled.images[..., None] * 255 / 16).astype(np.uint8)
+    size = loading.image_size or _DIGITS_SIZE
+    source = sized_source(images, bundled.target, size, "image")
+    return split_test(source, tuple("0123456789"), 0.2)
+
+
+def as_input(array: np.ndarray, what: str) -> tuple[np.ndarray, str]:
+    """An array as models take it, and the name of their input.
+
+    Args:
+        array: numbers of shape (examples, ...).
+        what: the array, as an error names it.
+
+    Returns:
+        uint8 images of rank 4 and "image", float32 vectors of rank 2 and
+        "vector", or any other, float32 unless uint8, and "array".
+
+    Raises:
+        UserError: no numbers, no examples, too few axes, NaN or infinity.
+    """
+    if array.dtype.kind not in "biuf" or array.ndim < 2 or not array.size:
+        raise UserError(
+            f"{what} must hold numbers of shape (examples, ...), got "
+            f"{array.dtype} of shape {array.shape}: save it as such."
+        )
+    image = array.dtype == np.uint8 and array.ndim in (3, 4)
+    if array.dtype != np.uint8 or array.ndim == 2:
+        with np.errstate(over="ignore"):
+            array = array.astype(np.float32)
+        _check_finite(array, what)
+    if array.ndim == 3:
+        array = array[..., None]
+    return array, {2: "vector"}.get(array.ndim, "image" if image else "array")
+
+
+def name_labels(labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Numbers labels by the sorted order of their values.
+
+    Example:
+
+    >>> name_labels(np.array(["dog", "cat", "dog"]))
+    (array([1, 0, 1]), ('cat', 'dog'))
+    """
+    values, indices = np.unique(labels, return_inverse=True)
+    return indices.astype(np.int64), tuple(str(value) for value in values)
+
+
+def sized_source(
+    array: np.ndarray, labels: np.ndarray, size: int, name: str
+) -> ArraySource:
+    """A source of arrays, images resized once; hashes are of what came."""
+    hashes = content_hashes(array)
+    if size and array.ndim == 4:
+        starts = range(0, len(array), _CHUNK)
+        chunks = (array[start : start + _CHUNK] for start in starts)
+        array = np.concatenate([resize_images(c, size) for c in chunks])
+    return ArraySource(array, labels, hashes, name)
+
+
+def _check_finite(array: np.ndarray, what: str) -> None:
+    finite = np.isfinite(array).reshape(len(array), -1).all(axis=1)
+    if not finite.all():
+        raise UserError(
+            f"{what} must be finite in float32, got NaN or infinity at "
+            f"example {int(np.argmin(finite))}: clean the data."
+        )

@@ -1,0 +1,245 @@
+"""Images and texts of TensorFlow Datasets, prepared and read whole.
+
+TensorFlow Datasets is imported where it is used: other data sets do not
+wait for it.
+"""
+
+import contextlib
+import io
+import logging
+import os
+import pathlib
+import ssl
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from keras_ptft.data.core.dataset import Dataset, Loading
+from keras_ptft.data.sources.split_discovery import with_test
+from keras_ptft.data.sources.tfds.images import read_split
+from keras_ptft.data.sources.tfds.text import read_texts, text_columns
+from keras_ptft.errors import UserError
+from keras_ptft.registry import nearest
+
+logger = logging.getLogger("keras_ptft")
+
+_SPLITS = ("train", "validation", "test")
+
+
+def mnist(loading: Loading, /) -> Dataset:
+    """70,000 handwritten digits, 28×28 grey (LeCun, Cortes, Burges).
+
+    Prepared by TensorFlow Datasets, without network where --manual_dir
+    holds the four files train-images-idx3-ubyte.gz and so on.
+    """
+    return tfds(loading, "mnist")
+
+
+def fashion_mnist(loading: Loading, /) -> Dataset:
+    """70,000 pictures of clothing, 10 kinds, 28×28 grey (Zalando).
+
+    Xiao et al., https://arxiv.org/abs/1708.07747. Prepared as `mnist` is.
+    """
+    return tfds(loading, "fashion_mnist")
+
+
+def tfds(
+    loading: Loading, /, name: str, *, test_fraction: float = 0.2
+) -> Dataset:
+    """Any labelled image set, or set of texts, of TensorFlow Datasets.
+
+    Images keep their size unless an image size is set, which sets of
+    varying size need. Of texts --text_column and --label_column choose the
+    features where there is doubt; an empty --label_column leaves them
+    unlabelled, and trains on "unsupervised" texts too. A set without a test
+    split is split by content.
+
+    Args:
+        loading: what a run tells any data set.
+        name: as TensorFlow Datasets has it, such as "cifar10",
+            "imdb_reviews" or "name/config:version".
+        test_fraction: share of the examples held out for testing where
+            there is no test split.
+
+    Raises:
+        UserError: an unknown set, one without images and labels or texts,
+            or one that can be neither found nor downloaded.
+    """
+    builder = _builder(name, loading.data_dir)
+    columns = text_columns(builder.info, name, loading)
+    if columns:
+        _prepare(builder, name, loading.manual_dir)
+        return read_texts(
+            builder, _found_splits(builder, name), columns, test_fraction
+        )
+    names = _label_names(builder.info.features, name)
+    shape = _image_shape(builder.info.features["image"], name, loading)
+    _prepare(builder, name, loading.manual_dir)
+    splits = {
+        split: read_split(builder, split, shape)
+        for split in _found_splits(builder, name)
+    }
+    return with_test(splits, names, test_fraction)
+
+
+def _builder(name: str, data_dir: str) -> Any:
+    import tensorflow_datasets as tfds
+
+    folder = os.path.expanduser(data_dir) or None
+    try:
+        with _quiet():
+            return tfds.builder(name, data_dir=folder)
+    except tfds.core.DatasetNotFoundError:
+        known = tfds.list_builders(with_community_datasets=False)
+        base = name.split("/")[0].split(":")[0]
+        raise UserError(
+            f"TensorFlow Datasets has no {name!r}{nearest(base, known)}: see "
+            "https://www.tensorflow.org/datasets/catalog for its names."
+        ) from None
+    except (ValueError, AssertionError, TypeError, ImportError) as error:
+        raise UserError(
+            f"Cannot make tfds:{name}, expected name[/config][:version]: "
+            f"{_line(error)}"
+        ) from None
+
+
+def _found_splits(builder: Any, name: str) -> list[str]:
+    found = [split for split in _SPLITS if split in builder.info.splits]
+    if "train" not in found:
+        raise UserError(
+            f"tfds:{name} has no split 'train'; its splits are: "
+            f"{', '.join(builder.info.splits)}."
+        )
+    return found
+
+
+def _label_names(features: Any, name: str) -> tuple[str, ...]:
+    import tensorflow_datasets as tfds
+
+    is_dict = isinstance(features, tfds.features.FeaturesDict)
+    found = dict(features.items()) if is_dict else {}
+    image, label = found.get("image"), found.get("label")
+    if (
+        not isinstance(image, tfds.features.Image)
+        or not isinstance(label, tfds.features.ClassLabel)
+        or np.dtype(image.np_dtype) != np.uint8
+    ):
+        raise UserError(
+            f"tfds:{name} must have a uint8 image and a class label, or a "
+            "text that --text_column chooses; its features are: "
+            f"{', '.join(sorted(found)) or _line(features)}."
+        )
+    return tuple(label.names)
+
+
+def _image_shape(
+    feature: Any, name: str, loading: Loading
+) -> tuple[int, int, int]:
+    size = loading.image_size
+    shape = (size, size, feature.shape[2]) if size else feature.shape
+    if None in shape:
+        raise UserError(
+            f"tfds:{name} has images of varying size, {feature.shape}: "
+            "set --image_size."
+        )
+    return tuple(shape)
+
+
+def _prepare(builder: Any, name: str, manual_dir: str) -> None:
+    import tensorflow_datasets as tfds
+
+    with _quiet():
+        if builder.is_prepared():
+            return
+    missing = _missing(builder, manual_dir)
+    if missing and not _reachable(next(iter(missing))):
+        raise UserError(_offline(name, sorted(set(missing.values()))))
+    logger.info("Preparing %s in %s.", name, builder.data_path)
+    try:
+        with _quiet(), _extraction(builder) as folder:
+            config = tfds.download.DownloadConfig(
+                extract_dir=folder,
+                manual_dir=os.path.expanduser(manual_dir) or None,
+                try_download_gcs=bool(missing),
+            )
+            builder.download_and_prepare(download_config=config)
+    # a builder runs its authors' code, which may raise anything
+    except Exception as error:
+        raise UserError(
+            f"Cannot prepare tfds:{name} in {builder.data_path}, check "
+            f"--manual_dir and --data_dir: {_line(error)}"
+        ) from error
+
+
+def _extraction(builder: Any) -> tempfile.TemporaryDirectory:
+    # TensorFlow Datasets knows what it extracted by file name alone: in a
+    # shared folder Fashion MNIST would be made of the images of MNIST
+    beside = pathlib.Path(builder.data_path).parent
+    beside.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(prefix="extracted-", dir=beside)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps the chatter of TensorFlow Datasets from the terminal."""
+    import tensorflow_datasets as tfds
+
+    tfds.disable_progress_bar()
+    absl_logger = logging.getLogger("absl")
+    level = absl_logger.level
+    absl_logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        absl_logger.setLevel(level)
+
+
+def _missing(builder: Any, manual_dir: str) -> dict[str, str]:
+    """URL and file name of what stands not in the folder."""
+    folder = pathlib.Path(manual_dir).expanduser()
+    if manual_dir and not folder.is_dir():
+        raise UserError(f"--manual_dir={manual_dir} is no folder: correct it.")
+    if builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
+        # the set says itself what it wants there
+        return {}
+    return {
+        url: info.filename or url
+        for url, info in (builder.url_infos or {}).items()
+        if not manual_dir or not (folder / (info.filename or "")).is_file()
+    }
+
+
+def _reachable(url: str) -> bool:
+    """Whether a host answers; TensorFlow Datasets would retry for minutes."""
+    try:
+        request = urllib.request.Request(url, method="HEAD")
+        urllib.request.urlopen(request, timeout=10).close()
+    except urllib.error.HTTPError:
+        return True
+    except ValueError:
+        # no address that can be asked
+        return True
+    except OSError as error:
+        reason = getattr(error, "reason", error)
+        is_ssl = isinstance(reason, ssl.SSLError)
+        return is_ssl or not isinstance(reason, OSError)
+    return True
+
+
+def _offline(name: str, files: list[str]) -> str:
+    more = f" and {len(files) - 8} more" if len(files) > 8 else ""
+    return (
+        f"{name} is not prepared and its host cannot be reached: put "
+        f"{', '.join(files[:8])}{more} into a folder and set --manual_dir."
+    )
+
+
+def _line(error: object) -> str:
+    """One line, cut where it gets too long to read."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= 300 else f"{text[:300]}..."

@@ -1,0 +1,100 @@
+"""The images of a prepared TFDS split, decoded once into one array."""
+
+import errno
+import logging
+import math
+import os
+import pathlib
+import shutil
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_ptft.data.core.array_source import ArraySource
+from keras_ptft.data.core.hashing import content_hashes
+from keras_ptft.data.images.resize import resize_images
+from keras_ptft.files import replacing
+
+logger = logging.getLogger("keras_ptft")
+
+MEMORY_LIMIT = 4 * 2**30
+_BATCH = 256
+
+
+def read_split(
+    builder: Any,
+    split: str,
+    shape: tuple[int, int, int],
+    *,
+    memory_limit: int = MEMORY_LIMIT,
+) -> ArraySource:
+    """Decodes a prepared split once, so that any example can be reached.
+
+    Args:
+        builder: a prepared `tfds.core.DatasetBuilder`.
+        split: its name.
+        shape: (size, size, channels) to resize to, or the stored shape.
+        memory_limit: bytes of images above which they are written to a
+            file beside the prepared data and mapped from there.
+
+    Raises:
+        UserError: that file cannot be written.
+    """
+    row = np.dtype([("image", "u1", shape), ("hash", "u8"), ("label", "i8")])
+    count = builder.info.splits[split].num_examples
+    if count * math.prod(shape) <= memory_limit:
+        rows = {key: np.empty(count, row[key]) for key in row.names}
+        _fill(rows, _batches(builder, split, shape))
+    else:
+        size = "x".join(map(str, shape))
+        file = pathlib.Path(builder.data_path) / f"decoded-{split}-{size}.npy"
+        if not file.exists():
+            batches = _batches(builder, split, shape)
+            _write(file, row, count, batches)
+        rows = np.load(file, mmap_mode="r")
+    return ArraySource(
+        rows["image"], np.array(rows["label"]), np.array(rows["hash"])
+    )
+
+
+def _batches(
+    builder: Any, split: str, shape: tuple[int, int, int]
+) -> Iterable[tuple]:
+    """(stored images, resized images, labels), in the order of the set."""
+    stored = tuple(builder.info.features["image"].shape)
+
+    def sized(batch):
+        images = batch["image"]
+        resized = images if stored == shape else resize_images(images, shape[0])
+        return images, resized, batch["label"]
+
+    examples = builder.as_dataset(split=split, shuffle_files=False)
+    batches = examples.batch(1 if None in stored else _BATCH).map(
+        sized, num_parallel_calls=tf.data.AUTOTUNE
+    )
+    return batches.prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
+
+
+def _fill(rows: Any, batches: Iterable[tuple]) -> None:
+    start = 0
+    for stored, images, labels in batches:
+        place = slice(start, start + len(labels))
+        rows["image"][place] = images
+        rows["hash"][place] = content_hashes(stored)
+        rows["label"][place] = labels
+        start += len(labels)
+
+
+def _write(
+    file: pathlib.Path, row: np.dtype, count: int, batches: Iterable[tuple]
+) -> None:
+    logger.info("Decoding %d images into %s.", count, file)
+    with replacing(file) as partial:
+        if shutil.disk_usage(file.parent).free < count * row.itemsize:
+            # a mapped file would find out by killing the process
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        rows = np.lib.format.open_memmap(partial, "w+", row, (count,))
+        _fill(rows, batches)
+        rows.flush()

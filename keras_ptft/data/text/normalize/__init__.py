@@ -1,0 +1,1 @@
+"""One spelling for texts, by TensorFlow operations."""

@@ -1,0 +1,40 @@
+"""What a row of TOKENIZERS decides, before any vocabulary is learned."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+import tensorflow as tf
+
+from keras_ptft.data.text.tokenizers.ngrams import Ngrams
+from keras_ptft.data.text.tokenizers.vocabulary import SPECIAL
+from keras_ptft.errors import check_range
+
+
+@dataclasses.dataclass(frozen=True)
+class Scheme:
+    """How one kind of tokenizer works.
+
+    Attributes:
+        split: strings of any bytes, of shape (batch,) → words, ragged
+            strings of shape (batch, None).
+        join: tokens → their text, to read.
+        vocabulary_size: most tokens of a vocabulary, special ones with it.
+        min_count: how often a token must occur to be in it.
+        in_graph: `split` is TensorFlow operations alone.
+        pieces: words and how often each occurs → pieces of words to cut
+            them into; None: each word is a token.
+        ngrams: the character n-grams that each word comes with, if any.
+    """
+
+    split: Callable[[tf.Tensor], tf.RaggedTensor]
+    join: Callable[[Sequence[str]], str]
+    vocabulary_size: int
+    min_count: int
+    in_graph: bool = True
+    pieces: Callable[[Counter[str]], Iterable[str]] | None = None
+    ngrams: Ngrams | None = None
+
+    def __post_init__(self) -> None:
+        check_range("vocabulary_size", self.vocabulary_size, len(SPECIAL) + 1)
+        check_range("min_count", self.min_count, 1)

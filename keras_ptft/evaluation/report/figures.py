@@ -1,0 +1,163 @@
+"""Pictures of a report, as PNG text that stands inside a page."""
+
+import base64
+import io
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import imsave
+from matplotlib.ticker import MaxNLocator
+
+_TRAINING, _VALIDATION = "#1f5fa8", "#d9622b"
+_MOST_NUMBERED = 20
+
+
+def learning_curves(history: Sequence[Mapping[str, float]]) -> str:
+    """Loss and accuracy by epoch, training beside validation.
+
+    Args:
+        history: an epoch a row, with `epoch`, `loss` and any of `accuracy`,
+            `val_loss` and `val_accuracy`.
+
+    Returns:
+        A PNG in base64.
+    """
+    known = set().union(*history)
+    measures = plotted_metrics(history)
+    figure = Figure(figsize=(4.6 * len(measures), 3.2), layout="constrained")
+    for axes, name in zip(
+        figure.subplots(1, len(measures), squeeze=False)[0],
+        measures,
+        strict=True,
+    ):
+        _curve(axes, history, name, "training", _TRAINING)
+        if f"val_{name}" in known:
+            _curve(axes, history, f"val_{name}", "validation", _VALIDATION)
+        axes.set(title=name.capitalize(), xlabel="epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.25)
+        axes.legend(frameon=False)
+    return _png(figure)
+
+
+def plotted_metrics(history: Sequence[Mapping[str, float]]) -> list[str]:
+    """What `learning_curves` has a picture of, side by side.
+
+    Example:
+
+    >>> plotted_metrics([{"epoch": 1, "loss": 0.5, "val_loss": 0.7}])
+    ['loss']
+    """
+    known = set().union(*history)
+    return [name for name in ("loss", "accuracy") if name in known]
+
+
+def confusion_png(
+    matrix: Sequence[Sequence[int]], label_names: Sequence[str]
+) -> str:
+    """The confusion matrix, each row shaded by its class's share.
+
+    Counts are written in the cells up to 20 classes. Where names would not
+    fit, or the font may lack their letters, numbers stand on the axes.
+
+    Args:
+        matrix: counts; rows true, columns predicted.
+        label_names: a name a row.
+
+    Returns:
+        A PNG in base64.
+    """
+    counts = np.asarray(matrix)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    figure = Figure(figsize=(7.4, 6.2), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set(xlabel="predicted", ylabel="true")
+    figure.colorbar(image, shrink=0.8, label="share of the true class")
+    if len(counts) <= _MOST_NUMBERED:
+        _write_counts(axes, counts, shares)
+        _write_names(axes, label_names)
+    return _png(figure)
+
+
+def image_png(image: np.ndarray) -> str:
+    """An image as it is.
+
+    Args:
+        image: uint8 of shape (height, width, channels); of 2 channels the
+            first is shown, of more than 4 the first 3.
+
+    Returns:
+        A PNG in base64.
+    """
+    channels = image.shape[-1]
+    pixels = image[..., : channels if channels == 4 else 3]
+    grey = {"cmap": "gray", "vmin": 0, "vmax": 255} if channels < 3 else {}
+    file = io.BytesIO()
+    imsave(file, pixels[..., 0] if grey else pixels, format="png", **grey)
+    return _text(file)
+
+
+def _curve(
+    axes: Axes,
+    history: Sequence[Mapping[str, float]],
+    name: str,
+    label: str,
+    color: str,
+) -> None:
+    epochs = [row["epoch"] for row in history]
+    values = [row.get(name, np.nan) for row in history]
+    # one epoch alone makes no line
+    marker = "o" if len(epochs) < 30 else None
+    axes.plot(
+        epochs, values, label=label, color=color, marker=marker, markersize=3.5
+    )
+
+
+def _write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
+    size = 10 if len(counts) <= 12 else 7.5
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            color = "white" if shares[row, column] > 0.5 else "#333333"
+            axes.text(
+                column,
+                row,
+                str(count),
+                ha="center",
+                va="center",
+                fontsize=size,
+                color=color,
+            )
+
+
+def _write_names(axes: Axes, label_names: Sequence[str]) -> None:
+    places = range(len(label_names))
+    names = list(label_names)
+    if not all(map(_drawable, names)):
+        names = [str(place) for place in places]
+    tilt = 45 if max(map(len, names)) > 3 else 0
+    align = "right" if tilt else "center"
+    axes.set_xticks(places, names, rotation=tilt, ha=align)
+    axes.set_yticks(places, names)
+    if tilt:
+        for text in axes.get_xticklabels():
+            text.set_rotation_mode("anchor")
+
+
+def _drawable(name: str) -> bool:
+    """Short and Latin; `$` would start a formula."""
+    return bool(re.fullmatch(r"[ -#%-~\u00c0-\u017f]{1,20}", name))
+
+
+def _png(figure: Figure) -> str:
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=150)
+    return _text(file)
+
+
+def _text(file: io.BytesIO) -> str:
+    return base64.b64encode(file.getvalue()).decode("ascii")

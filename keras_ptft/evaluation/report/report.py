@@ -1,0 +1,199 @@
+"""A run told on one page that needs no other file."""
+
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jinja2
+
+from keras_ptft import files
+from keras_ptft.evaluation.report.class_tables import (
+    average,
+    class_rows,
+    most_confused,
+    worst_classes,
+)
+from keras_ptft.evaluation.report.figures import (
+    confusion_png,
+    image_png,
+    learning_curves,
+    plotted_metrics,
+)
+from keras_ptft.evaluation.report.runs_table import table_cells
+
+if TYPE_CHECKING:
+    # a report is written without TensorFlow
+    from keras_ptft.data.leakage.overlap import ShownPair
+    from keras_ptft.evaluation.findings import Findings
+
+_FOLDER = pathlib.Path(__file__).parent
+_LONGEST = 300
+_PLACES = {
+    "train": "training",
+    "validation": "validation",
+    "test": "test",
+    "pretraining": "pretraining",
+}
+
+
+class Leakage(NamedTuple):
+    """Examples that stand in two splits.
+
+    Attributes:
+        counts: "leaks" of `result.json`.
+        shown: pairs of images, or of texts.
+    """
+
+    counts: Mapping[str, Any]
+    shown: Sequence["ShownPair"] = ()
+
+
+def write_report(
+    path: str | os.PathLike,
+    *,
+    title: str,
+    settings: Mapping[str, str],
+    history: Sequence[Mapping[str, float]],
+    findings: "Findings",
+    comparison: Sequence[Mapping[str, Any]] = (),
+    leaks: Leakage | None = None,
+) -> None:
+    """Writes a page with a run's scores, pictures, classes and settings.
+
+    Args:
+        path: the HTML file, written beside and renamed.
+        title: the page's heading.
+        settings: name to value, listed as given.
+        history: an epoch a row: `epoch`, `loss`, maybe `accuracy` and, where
+            there was validation, `val_loss` and maybe `val_accuracy`; may be
+            empty.
+        findings: what the model is worth; its test split is told of.
+        comparison: runs side by side, as `table_cells` takes them.
+        leaks: examples that stand in two splits, if they were looked for.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["shortened"] = shortened
+    page = environment.get_template("report.html").render(
+        title=title,
+        settings=settings,
+        cards=score_cards(findings.metrics["test"]),
+        comparison=table_cells(comparison) if comparison else [],
+        curves=learning_curves(history) if history else "",
+        measures=plotted_metrics(history),
+        outside=findings.out_of_scope,
+        rejections=_rejections(findings.out_of_scope),
+        mistakes=findings.mistakes,
+        neighbours=findings.neighbours,
+        leaks=leak_rows(leaks.counts) if leaks else [],
+        pairs=[_pictured(pair) for pair in leaks.shown] if leaks else [],
+        **_on_classes(findings.metrics["test"]),
+    )
+    files.write_text(path, page)
+
+
+def score_cards(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is read first: each number, and what it is.
+
+    Example:
+
+    >>> score_cards({"examples": 1200, "loss": 1.5, "perplexity": 4.4817})
+    [('1.5000', 'loss (nats)'), ('4.48', 'perplexity'), \
+('1,200', 'test examples')]
+    """
+    by_token = "f1_macro" not in metrics
+    forms = {
+        "accuracy": ("{:.2%}", "accuracy by token" if by_token else "accuracy"),
+        "f1_macro": ("{:.4f}", "macro F1"),
+        "entity_f1": ("{:.4f}", "entity F1"),
+        "loss": ("{:.4f}", "loss (nats)"),
+        "perplexity": ("{:,.2f}", "perplexity"),
+        "examples": ("{:,}", "test examples"),
+    }
+    return [
+        (form.format(metrics[name]).replace("%", " %"), what)
+        for name, (form, what) in forms.items()
+        if name in metrics
+    ]
+
+
+def shortened(text: str) -> str:
+    """A text as one line that leaves room for others.
+
+    Example:
+
+    >>> shortened("to  be\\n"), len(shortened("or" * 1000))
+    ('to be', 300)
+    """
+    line = " ".join(text[: 4 * _LONGEST].split())
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+
+
+def leak_rows(counts: Mapping[str, Any]) -> list[tuple[str, str, int, int]]:
+    """Each two splits that were compared, and what they have in common.
+
+    Args:
+        counts: "leaks" of `result.json`.
+
+    Returns:
+        (name of one, name of the other, exact copies, near copies), with -1
+        near copies where they were not looked for.
+
+    Example:
+
+    >>> leak_rows({"train_in_test": 2, "near": {"train_in_test": 1}})
+    [('training', 'test', 2, 1)]
+    """
+    near = counts["near"] or {}
+    rows = []
+    for name, count in counts.items():
+        left, _, right = name.partition("_in_")
+        if left in _PLACES and right in _PLACES:
+            places = _PLACES[left], _PLACES[right]
+            rows.append((*places, count, near.get(name, -1)))
+    return rows
+
+
+def _on_classes(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """What a page tells of classes; a run may have none."""
+    rows = class_rows(metrics.get("per_class", {}))
+    matrix = metrics.get("confusion_matrix")
+    names = [row.name for row in rows]
+    of_entities = "entity_f1" in metrics
+    return {
+        "things": "entities" if of_entities else "examples",
+        "classes": rows,
+        "worst_classes": worst_classes(rows),
+        "average": average(metrics, rows) if rows else None,
+        "confusions": most_confused(matrix, names) if matrix else [],
+        "confusion_png": confusion_png(matrix, names) if matrix else "",
+    }
+
+
+def _rejections(outside: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
+    """Why each threshold, and what it does."""
+    if outside is None:
+        return []
+    chosen = f"rejects at most 5 % of the {outside['chosen_on']} examples"
+    if "at_reject_below" not in outside:
+        return [(chosen, outside)]
+    return [(chosen, outside), ("as set", outside["at_reject_below"])]
+
+
+def _pictured(pair: "ShownPair") -> dict[str, Any]:
+    pictures = [image_png(image) for image in pair.images] or ["", ""]
+    places = [_PLACES[split] for split in pair.splits]
+    return {
+        "bits": pair.bits,
+        "text": pair.text,
+        "sides": list(zip(places, pair.names, pictures, strict=True)),
+    }

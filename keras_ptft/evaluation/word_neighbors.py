@@ -1,0 +1,109 @@
+"""Which words a model holds for alike."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from keras_ptft.data.text.tokenizers import SPECIAL
+
+_BATCH = 1024
+_SPECIALS = len(SPECIAL)
+# the most frequent words, such as articles, are near to nothing much
+_COMMON = 0.01
+_FREQUENT = 0.2
+
+Neighbours = list[tuple[str, list[tuple[str, float]]]]
+
+
+def token_vectors(backbone: keras.Model, rows: np.ndarray) -> np.ndarray:
+    """The vector of each word, as the backbone's layer "embedding" gives it.
+
+    Args:
+        backbone: of texts.
+        rows: int32 of shape (words,), or (words, n) where a token has n ids.
+
+    Returns:
+        float32 of shape (words, width).
+    """
+    output = backbone.get_layer("embedding").output
+    model = keras.Model(backbone.inputs[0], output)
+    found = model.predict(
+        np.asarray(rows)[:, None], batch_size=_BATCH, verbose=0
+    )
+    return found[:, 0].astype(np.float32)
+
+
+def nearest(
+    vectors: np.ndarray,
+    vocabulary: Sequence[str],
+    words: Sequence[str],
+    count: int = 8,
+) -> Neighbours:
+    """The words whose vectors have the largest cosine with those of some.
+
+    Args:
+        vectors: of shape (vocabulary, width); the first four, which are no
+            words, are left out, as are rows of zeros.
+        vocabulary: the word of each row.
+        words: those whose neighbours are wanted.
+        count: neighbours of each.
+
+    Returns:
+        Each word with its neighbours and their cosines, the nearest first.
+        A word that is not in the vocabulary is left out.
+
+    Example:
+
+    >>> vectors = np.array([[0, 0]] * 4 + [[1, 0], [3, 0], [0, 1], [-1, 1]])
+    >>> words = ["[PAD]", "[UNK]", "[MASK]", "[END]", "a", "b", "c", "d"]
+    >>> nearest(vectors, words, ["a"], count=2)
+    [('a', [('b', 1.0), ('c', 0.0)])]
+    """
+    lengths = np.linalg.norm(vectors, axis=1)
+    kept = _SPECIALS + np.flatnonzero(lengths[_SPECIALS:])
+    unit = vectors[kept] / lengths[kept, None]
+    place = {vocabulary[number]: row for row, number in enumerate(kept)}
+    found = []
+    for word in words:
+        if word in place:
+            cosines = unit @ unit[place[word]]
+            order = np.argsort(-cosines, kind="stable")
+            near = [row for row in order if row != place[word]][:count]
+            told = [(vocabulary[kept[r]], float(cosines[r])) for r in near]
+            found.append((word, told))
+    return found
+
+
+def probe_words(
+    vocabulary: Sequence[str], counts: np.ndarray, count: int = 10
+) -> list[str]:
+    """Some words whose neighbours tell what was learned.
+
+    They are spread by rank over the frequent ones, but for the very first.
+    Single letters and signs are left out, unless there is nothing else.
+
+    Args:
+        vocabulary: the word of each id.
+        counts: how often each stands in the texts.
+        count: words to choose.
+
+    Example:
+
+    >>> words = [*"____", "the", "of", "tea", "cup", "pot"]
+    >>> probe_words(words, np.array([0, 0, 0, 0, 9, 8, 7, 6, 5]), 2)
+    ['the', 'pot']
+    """
+    order = _SPECIALS + np.argsort(-counts[_SPECIALS:], kind="stable")
+    order = [i for i in order if counts[i]]
+    order = [i for i in order if _is_word(vocabulary[i])] or order
+    first = int(_COMMON * len(order))
+    last = max(int(_FREQUENT * len(order)), first + 5 * count)
+    chosen = order[first:last]
+    places = np.linspace(0, len(chosen) - 1, min(count, len(chosen)))
+    return [vocabulary[chosen[int(place)]] for place in places]
+
+
+def _is_word(token: str) -> bool:
+    # from U+2E80 on stand the scripts in which a letter may be a word
+    return token.isalpha() and (len(token) > 1 or token >= "\u2e80")

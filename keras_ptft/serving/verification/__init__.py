@@ -1,0 +1,1 @@
+"""An export compared with its Keras model."""

@@ -1,0 +1,1 @@
+"""State of a training, saved and resumed."""

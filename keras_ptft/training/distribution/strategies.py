@@ -1,0 +1,233 @@
+"""The process a run happens in: seeds, precision, devices."""
+
+import functools
+import logging
+import os
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_ptft.errors import UserError, first_line
+from keras_ptft.training.distribution import cluster
+
+_LOG = logging.getLogger("keras_ptft")
+
+MakeBatches = Callable[..., tf.data.Dataset]
+
+
+def prepare(*, seed: int, precision: str, deterministic: bool) -> None:
+    """Seeds Python, NumPy and TensorFlow and sets the Keras dtype policy.
+
+    Deterministic operations stay switched on until the process ends, since
+    TensorFlow has no way back.
+    """
+    keras.utils.set_random_seed(seed)
+    keras.config.set_dtype_policy(precision)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
+
+
+def restoring_precision(stage: Callable) -> Callable:
+    """Makes a function leave the dtype policy as it found it.
+
+    A notebook that trains one run in half precision goes on in its own.
+    """
+
+    @functools.wraps(stage)
+    def wrapped(*args, **kwargs):
+        policy = keras.config.dtype_policy()
+        try:
+            return stage(*args, **kwargs)
+        finally:
+            keras.config.set_dtype_policy(policy)
+
+    return wrapped
+
+
+@functools.cache
+def get_strategy(name: str) -> tf.distribute.Strategy:
+    """The `tf.distribute` strategy called `name`, one a process.
+
+    A second MirroredStrategy in a process confuses the collectives of
+    synchronised batch statistics with those of the first. One over several
+    workers must be made before TensorFlow has done anything else, and waits
+    until all of them are there.
+
+    Args:
+        name: "auto" is "multi_worker" where TF_CONFIG describes several
+            workers; else it mirrors over all GPUs where there are several
+            and is TensorFlow's default otherwise. "one_device" is the first
+            GPU, or else the CPU; "mirrored" copies the model to every GPU
+            or, on a machine without one, to every logical CPU;
+            "multi_worker" to all devices of the workers that the
+            environment describes (see `training.distribution.cluster`);
+            "tpu" to the cores of the TPU in TPU_NAME, or of this machine.
+
+    Raises:
+        UserError: unknown name, or no such cluster or TPU.
+
+    Example:
+
+    >>> get_strategy("one_device").num_replicas_in_sync
+    1
+    """
+    if name == "auto" and cluster.several_workers(os.environ):
+        name = "multi_worker"
+    if name == "multi_worker":
+        return _multi_worker(cluster.find_cluster(os.environ))
+    if name == "tpu":
+        return _tpu(os.environ.get("TPU_NAME", "local"))
+    gpus = tf.config.list_logical_devices("GPU")
+    devices = [
+        device.name for device in gpus or tf.config.list_logical_devices("CPU")
+    ]
+    if name == "one_device":
+        return tf.distribute.OneDeviceStrategy(devices[0])
+    if name == "mirrored" or (name == "auto" and len(gpus) > 1):
+        return tf.distribute.MirroredStrategy(devices)
+    if name == "auto":
+        return tf.distribute.get_strategy()
+    raise UserError(
+        f"Unknown strategy {name!r}; there are: auto, one_device, mirrored, "
+        "multi_worker, tpu."
+    )
+
+
+def distributed(
+    strategy: tf.distribute.Strategy, make_batches: MakeBatches
+) -> tf.data.Dataset | tf.distribute.DistributedDataset:
+    """Global batches, each replica's share to the replica.
+
+    Args:
+        strategy: of the training.
+        make_batches: (share=...) → batches, as `data.pipeline.batching`
+            makes them; a worker makes its own share of each alone.
+    """
+    if not _has_workers(strategy):
+        return strategy.experimental_distribute_dataset(make_batches())
+    return strategy.distribute_datasets_from_function(
+        functools.partial(per_worker_batches, make_batches)
+    )
+
+
+def per_worker_batches(
+    make_batches: MakeBatches, context: tf.distribute.InputContext
+) -> tf.data.Dataset:
+    """A worker's share of each batch, cut up for its replicas.
+
+    Args:
+        make_batches: as in `distributed`.
+        context: which worker it is, and how many replicas there are.
+    """
+    workers = context.num_input_pipelines
+    batches = make_batches(share=(context.input_pipeline_id, workers))
+    replicas = context.num_replicas_in_sync // workers
+    if replicas == 1:
+        return batches
+    size = batches.element_spec[0].shape[0] // replicas
+    parts = batches.cardinality() * replicas
+    batches = batches.rebatch(size, drop_remainder=True)
+    if parts > 0:
+        # or Keras would go on asking
+        return batches.apply(tf.data.experimental.assert_cardinality(parts))
+    return batches
+
+
+def all_reduce_mean(strategy: tf.distribute.Strategy, value: float) -> float:
+    """The mean of each worker's value; it waits until all of them ask.
+
+    Where there is but one process it is the value.
+    """
+    if not _has_workers(strategy):
+        return value
+    return float(_mean_over(strategy)(tf.constant(value, tf.float64)))
+
+
+def all_gather(
+    strategy: tf.distribute.Strategy, rows: np.ndarray
+) -> np.ndarray:
+    """Rows of all workers in the order of their replicas.
+
+    Args:
+        strategy: of the training.
+        rows: array whose first axis is this worker's replicas.
+    """
+    if not _has_workers(strategy):
+        return rows
+    first = first_replica(strategy)
+    values = strategy.experimental_distribute_values_from_function(
+        lambda context: tf.constant(
+            rows[context.replica_id_in_sync_group - first][None]
+        )
+    )
+    return strategy.gather(values, axis=0).numpy()
+
+
+def first_replica(strategy: tf.distribute.Strategy) -> int:
+    """The number, among all replicas, of the first of this worker's."""
+    if not _has_workers(strategy):
+        return 0
+    here = len(strategy.extended.worker_devices)
+    return strategy.cluster_resolver.task_id * here
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process writes for all workers."""
+    resolver = strategy.cluster_resolver
+    return not _has_workers(strategy) or not resolver.task_id
+
+
+@functools.cache
+def _mean_over(strategy: tf.distribute.Strategy) -> Callable:
+    """(number) → its mean over the workers, traced once."""
+
+    @tf.function(autograph=False)
+    def mean(number):
+        copies = strategy.run(tf.identity, args=(number,))
+        return strategy.reduce("MEAN", copies, axis=None)
+
+    return mean
+
+
+def _has_workers(strategy: tf.distribute.Strategy) -> bool:
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
+def _multi_worker(found: cluster.Cluster) -> tf.distribute.Strategy:
+    _LOG.info(
+        "Worker %d of %s: waiting for the others.",
+        *(found.index, ", ".join(found.workers)),
+    )
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({"worker": list(found.workers)}),
+        task_type="worker",
+        task_id=found.index,
+        rpc_layer="grpc",
+    )
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy(resolver)
+    except (RuntimeError, tf.errors.OpError) as error:
+        reason = first_line(error).rstrip(".")
+        raise UserError(
+            f"Cannot join the workers as {found.workers[found.index]}: "
+            f"{reason}. Check the addresses, and join before TensorFlow is "
+            "used in the process."
+        ) from error
+
+
+def _tpu(name: str) -> tf.distribute.Strategy:
+    try:
+        if name == "local" and not tf.config.list_physical_devices("TPU"):
+            raise ValueError("this machine shows TensorFlow none")
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(name)
+        tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+    except (RuntimeError, ValueError, tf.errors.OpError) as error:
+        reason = first_line(error).rstrip(".")
+        raise UserError(
+            f"--strategy=tpu needs a TPU, got none as {name}: {reason}. Set "
+            "TPU_NAME, install tensorflow-tpu, or use --strategy=auto."
+        ) from error
+    return tf.distribute.TPUStrategy(resolver)

@@ -1,0 +1,39 @@
+"""Where the seconds of a run went."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+
+class Timer:
+    """Adds up wall-clock seconds by name.
+
+    Example:
+
+    >>> clock = Timer()
+    >>> with clock("data"):
+    ...     pass
+    >>> list(clock.seconds)
+    ['data']
+    """
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Name to seconds so far, in the order of first use."""
+        return {name: round(s, 3) for name, s in self._seconds.items()}
+
+    @contextlib.contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        """Counts what its block takes under `name`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add(name, time.perf_counter() - start)
+
+    def add(self, name: str, seconds: float) -> None:
+        """Counts seconds that were measured elsewhere."""
+        self._seconds[name] = self._seconds.get(name, 0.0) + seconds

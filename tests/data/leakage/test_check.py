@@ -1,0 +1,277 @@
+import numpy as np
+import pytest
+
+import keras_ptft
+from keras_ptft.data import Loading, load
+from keras_ptft.data.core.array_source import ArraySource
+from keras_ptft.data.core.dataset import Dataset, take
+from keras_ptft.data.core.splits import hold_out_validation
+from keras_ptft.data.leakage.check import handle_leaks
+from keras_ptft.data.leakage.training_fingerprints import (
+    NOTHING,
+    seen_by,
+    write_seen,
+)
+from keras_ptft.errors import UserError
+
+
+def column(*numbers):
+    inputs = np.array(numbers, np.float32)[:, None]
+    return ArraySource(inputs, np.arange(len(numbers)) % 2, name="vector")
+
+
+def made(**splits):
+    return Dataset(splits, ("a", "b"))
+
+
+def leaking():
+    """Training examples 1, 2 and 4 stand in the test split; 4 repeats 1."""
+    return made(train=column(0, 1, 2, 3, 1), test=column(2, 9, 1))
+
+
+def in_three_splits():
+    return made(
+        train=column(0, 1, 2, 3), validation=column(3, 4, 5), test=column(5, 1)
+    )
+
+
+def seen_of(*numbers):
+    return NOTHING.union(column(*numbers).hashes, NOTHING.hashes)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """28×28 images with copies made of the first test images."""
+    splits = hold_out_validation(load("digits", Loading()), 0.1).splits
+    train = splits["train"].gather(np.arange(50)).numpy()
+    test = splits["test"].gather(np.arange(20)).numpy()
+    exact, darker = test[:2], (test[2:5] * 0.8).astype(np.uint8)
+    sources = {
+        "train": np.concatenate([exact, train, darker]),
+        "validation": (test[5:6] * 0.7).astype(np.uint8),
+        "test": test,
+    }
+    return made(
+        **{k: ArraySource(v, np.arange(len(v)) % 2) for k, v in sources.items()}
+    )
+
+
+def test_leaks_stop_the_run():
+    message = (
+        "^3 of 5 training examples stand in the test split too, expected "
+        "none: use --on_leak=drop.$"
+    )
+    with pytest.raises(UserError, match=message):
+        handle_leaks(leaking(), "fail")
+
+
+def test_leaks_are_dropped(caplog):
+    dataset, found = handle_leaks(leaking(), "drop")
+    assert dataset.splits["train"].indices.tolist() == [0, 3]
+    assert found.as_dict() == {
+        "train_in_test": 3,
+        "duplicates_in_train": 1,
+        "near": None,
+        "action": "drop",
+    }
+    text = "3 of 5 training examples stand in the test split too: dropped"
+    assert text in caplog.text
+
+
+def test_leaks_are_only_told(caplog):
+    dataset, found = handle_leaks(leaking(), "warn")
+    assert len(dataset.splits["train"]) == 5
+    assert found.as_dict()["train_in_test"] == 3
+    assert "left in" in caplog.text
+
+
+def test_no_leaks(caplog):
+    real = load("digits", Loading(image_size=8))
+    dataset, found = handle_leaks(real, "fail")
+    assert dataset is real and not caplog.text
+    assert found.as_dict() == {
+        "train_in_test": 0,
+        "duplicates_in_train": 0,
+        "near": None,
+        "action": "fail",
+    }
+
+
+def test_nothing_but_leaks():
+    test = leaking().splits["test"]
+    dataset = made(train=test, test=test)
+    with pytest.raises(UserError, match="use other data"):
+        handle_leaks(dataset, "fail")
+    with pytest.raises(UserError, match="All 3 training examples stand in"):
+        handle_leaks(dataset, "drop")
+
+
+def test_every_two_splits_are_compared():
+    dataset, found = handle_leaks(in_three_splits(), "drop")
+    counts = found.as_dict()
+    assert counts["train_in_test"] == 1
+    assert counts["validation_in_test"] == 1
+    assert counts["train_in_validation"] == 1
+    left = {name: len(part) for name, part in dataset.splits.items()}
+    assert left == {"train": 2, "validation": 2, "test": 2}
+    with pytest.raises(UserError, match=r"^1 of 4 training examples stand in"):
+        handle_leaks(in_three_splits(), "fail")
+
+
+@pytest.mark.parametrize("action", ["fail", "drop"])
+def test_pretraining_on_the_test_split_stops_the_run(action):
+    message = (
+        "^1 of 2 test examples stand in what the weights were pretrained on, "
+        "expected none: pretrain with --on_leak=drop, or set --on_leak=warn.$"
+    )
+    dataset = made(train=column(0, 1), test=column(8, 9))
+    with pytest.raises(UserError, match=message):
+        handle_leaks(dataset, action, pretrained_on=seen_of(9, 0, 1))
+
+
+def test_pretraining_on_the_test_split_may_be_told(caplog):
+    dataset = made(train=column(0, 1), test=column(8, 9))
+    after, found = handle_leaks(dataset, "warn", pretrained_on=seen_of(9, 0))
+    assert after is dataset
+    assert found.as_dict()["test_in_pretraining"] == 1
+    assert "pretrained on: left in" in caplog.text
+
+
+def test_pretraining_on_what_is_trained_or_validated_on_is_fine(caplog):
+    dataset = made(
+        train=column(0, 1), validation=column(5, 6), test=column(8, 9)
+    )
+    _, found = handle_leaks(dataset, "fail", pretrained_on=seen_of(0, 1, 5))
+    assert found.as_dict()["validation_in_pretraining"] == 1
+    assert "1 of 2 validation examples stand in what" in caplog.text
+
+
+def test_near_copies_never_stop_a_run(digits, caplog):
+    two = take(digits.splits["train"], np.arange(2, 55))
+    clean = digits.with_splits(train=two)
+    after, found = handle_leaks(clean, "fail")
+    assert after is clean
+    assert found.as_dict()["near"] == {
+        "train_in_test": 3,
+        "validation_in_test": 1,
+        "train_in_validation": 0,
+    }
+    text = "3 of 53 training images are near copies of test images, as number 5"
+    assert text in caplog.text
+
+
+def test_near_copies_are_dropped(digits):
+    two = {name: digits.splits[name] for name in ("train", "test")}
+    dataset, found = handle_leaks(made(**two), "drop")
+    assert dataset.splits["train"].indices.tolist() == list(range(2, 52))
+    assert found.as_dict()["train_in_test"] == 2
+    assert found.as_dict()["near"] == {"train_in_test": 3}
+
+
+def test_the_worst_pairs_are_shown(digits):
+    _, found = handle_leaks(digits, "warn")
+    assert [pair.splits for pair in found.shown] == [
+        ("train", "test"),
+        ("validation", "test"),
+        *[("train", "test")] * 4,
+    ]
+    first, second = found.shown[:2]
+    assert (first.names, first.bits) == (("number 0", "number 0"), 0)
+    assert np.array_equal(*first.images)
+    assert second.names == ("number 0", "number 5")
+    assert not np.array_equal(*second.images)
+    assert second.images[0].shape == (28, 28, 1)
+
+
+def test_near_copies_need_not_be_looked_for(digits):
+    _, found = handle_leaks(digits, "warn", near=False)
+    assert found.as_dict()["near"] is None
+    assert [pair.bits for pair in found.shown] == [0, 0]
+
+
+def test_what_was_seen_goes_on_to_the_next_run(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 28, 28, 1))
+    darker = (pixels[30:] * 0.9).astype(np.uint8)
+    train, other, test = (
+        ArraySource(images.astype(np.uint8), np.arange(len(images)) % 2)
+        for images in (pixels, pixels[::-1].swapaxes(1, 2), darker)
+    )
+    _, found = handle_leaks(
+        made(train=train, test=other), "warn", pretrained_on=seen_of(1, 2)
+    )
+    seen = found.seen_after(take(train, np.arange(40)))
+    write_seen(tmp_path, seen)
+    seen = seen_by(tmp_path / "backbone.keras")
+    assert len(seen.contents) == 42 and len(seen.hashes) == 40
+
+    fresh = made(train=other, test=train)
+    _, found = handle_leaks(fresh, "warn", pretrained_on=seen)
+    assert found.as_dict()["test_in_pretraining"] == 40
+    assert found.as_dict()["near"]["test_in_pretraining"] == 0
+    # of those made darker, 30 to 39 were trained on
+    _, found = handle_leaks(
+        made(train=other, test=test), "fail", pretrained_on=seen
+    )
+    assert found.as_dict()["test_in_pretraining"] == 0
+    assert found.as_dict()["near"]["test_in_pretraining"] == 10
+
+
+def test_weights_of_which_nothing_is_known(tmp_path, caplog):
+    caplog.set_level("INFO", "keras_ptft")
+    assert seen_by(tmp_path / "mine.keras") is None
+    assert "mine.keras was trained on: there is no seen.npz" in caplog.text
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "other", "shape"])
+def test_a_damaged_list_of_what_was_seen(tmp_path, damage):
+    path = tmp_path / "seen.npz"
+    write_seen(tmp_path, seen_of(1, 2, 3))
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:100])
+    elif damage == "text":
+        path.write_text("hello")
+    elif damage == "other":
+        np.savez(path, x=np.zeros(3))
+    else:
+        np.savez(path, contents=np.zeros(3), hashes=np.zeros((2, 3)))
+    with pytest.raises(UserError, match=r"Cannot read .*seen\.npz") as caught:
+        seen_by(tmp_path / "backbone.keras")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_fine_tuning_knows_what_its_parent_was_trained_on(tmp_path):
+    generator = np.random.default_rng(0)
+    x = generator.random((120, 5), np.float32)
+    y = np.arange(120) % 2
+    shared = {"runs_dir": str(tmp_path), "epochs": 1, "batch_size": 8}
+    shared |= {"validation_fraction": 0.0, "backbone": "mlp_small"}
+    for name, train, test in (
+        ("first", slice(0, 40), slice(40, 60)),
+        ("second", slice(60, 100), slice(38, 58)),
+    ):
+        arrays = {"x_train": x[train], "y_train": y[train]}
+        arrays |= {"x_test": x[test], "y_test": y[test]}
+        np.savez(tmp_path / f"{name}.npz", **arrays)
+
+    def settings(name, data):
+        dataset = f"npz:{tmp_path / data}.npz"
+        return keras_ptft.Config(
+            name=name, dataset=dataset, init_from="first", **shared
+        )
+
+    keras_ptft.pretrain(settings("first", "first").replace(init_from=""))
+    with pytest.raises(
+        UserError, match=r"^2 of 20 test examples stand in what"
+    ):
+        keras_ptft.finetune(settings("second", "second"))
+    kept = settings("second", "second").replace(on_leak="warn")
+    leaks = keras_ptft.finetune(kept)["leaks"]
+    assert (leaks["test_in_pretraining"], leaks["near"]) == (2, None)
+    # a run that starts from this one knows of both
+    third = kept.replace(name="third", init_from="second", on_leak="fail")
+    third = third.replace(dataset=f"npz:{tmp_path / 'third'}.npz")
+    arrays = {"x_train": x[100:], "y_train": y[100:]}
+    arrays |= {"x_test": x[[0, 60, 59]], "y_test": y[[0, 60, 59]]}
+    np.savez(tmp_path / "third.npz", **arrays)
+    with pytest.raises(UserError, match=r"^2 of 3 test examples stand in what"):
+        keras_ptft.finetune(third)

@@ -1,0 +1,73 @@
+import pytest
+import tensorflow as tf
+
+from keras_ptft.data import load
+from keras_ptft.data.core.dataset import Loading, name_of
+from keras_ptft.data.sources.text_folder import textfolder
+from keras_ptft.errors import UserError
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode())
+
+
+def every(source):
+    found = source.gather(tf.range(len(source), dtype=tf.int64)).numpy()
+    return [text.decode() for text in found]
+
+
+@pytest.fixture
+def reviews(tmp_path):
+    for split in ("train", "test"):
+        for kind in ("neg", "pos"):
+            for number in range(3):
+                text = f"\ufeff{split} {kind}\r\n猫 {number}"
+                write(tmp_path / split / kind / f"{number}.txt", text)
+    write(tmp_path / "train" / "urls.txt", "no text of a class")
+    write(tmp_path / "train" / "pos" / "notes.md", "no text")
+    return tmp_path
+
+
+def test_train_and_test_inside(reviews):
+    dataset = load(f"textfolder:{reviews}", Loading())
+    assert dataset.label_names == ("neg", "pos")
+    assert set(dataset.splits) == {"train", "test"}
+    train = dataset.splits["train"]
+    assert train.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert every(train)[4] == "train pos\r\n猫 1"
+    assert name_of(train, 4) == str(reviews / "train" / "pos" / "1.txt")
+    assert every(dataset.splits["test"])[0] == "test neg\r\n猫 0"
+
+
+def test_one_folder_is_split_by_content(reviews):
+    for number in range(40):
+        write(reviews / "train" / "pos" / f"more {number}.TXT", str(number))
+    splits = textfolder(Loading(), str(reviews / "train")).splits
+    train, test = splits["train"], splits["test"]
+    assert len(train) + len(test) == 46 and 0 < len(test) < 20
+    names = {name_of(train, n) for n in range(len(train))}
+    names |= {name_of(test, n) for n in range(len(test))}
+    assert len(names) == 46
+
+
+def test_what_cannot_be_used(reviews):
+    def refused(path=reviews):
+        with pytest.raises(UserError) as caught:
+            textfolder(Loading(), str(path))
+        return str(caught.value)
+
+    file = reviews / "test" / "pos" / "1.txt"
+    file.write_bytes(b"caf\xe9")
+    assert f"{file}, line 1: expected text in UTF-8" in refused()
+    file.write_bytes(b"")
+    assert f"{file} is empty" in refused()
+    write(reviews / "test" / "odd" / "a.txt", "a")
+    assert "class 'odd', which train has not" in refused()
+    assert "--dataset=textfolder:" in refused(reviews / "none")
+    assert "sort the texts into one folder a class" in refused(
+        reviews / "train" / "pos"
+    )
+    for number in range(3):
+        (reviews / "train" / "neg" / f"{number}.txt").unlink()
+    assert "neg has no texts (.txt): add some or remove it" in refused()

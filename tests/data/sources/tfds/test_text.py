@@ -1,0 +1,152 @@
+import csv
+import dataclasses
+import zipfile
+from collections import Counter
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_ptft.data import load
+from keras_ptft.data.core.dataset import Loading
+from keras_ptft.errors import UserError
+
+
+def every(source):
+    found = source.gather(tf.range(len(source), dtype=tf.int64)).numpy()
+    return [text.decode() for text in found]
+
+
+@pytest.fixture(scope="module")
+def clinc(shared_data, tmp_path_factory):
+    return Loading(
+        manual_dir=str(shared_data / "clinc_oos"),
+        data_dir=str(tmp_path_factory.mktemp("tfds")),
+    )
+
+
+@pytest.fixture(scope="module")
+def requests(clinc):
+    return load("tfds:clinc_oos", clinc)
+
+
+@pytest.fixture(scope="module")
+def published(shared_data):
+    """Name of a file → texts and intents as they were published."""
+    archive = zipfile.ZipFile(shared_data / "clinc_oos" / "clinc_oos.zip")
+
+    def read(name):
+        lines = archive.read(f"{name}.csv").decode().splitlines()
+        return Counter(
+            (row["text"], row["intent_name"]) for row in csv.DictReader(lines)
+        )
+
+    with archive:
+        yield read
+
+
+@pytest.mark.parametrize(
+    ("split", "name", "size"),
+    [("train", "train", 100), ("validation", "val", 20), ("test", "test", 30)],
+)
+def test_clinc_is_what_was_published(requests, published, split, name, size):
+    names, source = requests.label_names, requests.splits[split]
+    assert len(names) == 150 and names == tuple(sorted(names))
+    assert np.bincount(source.labels).tolist() == [size] * 150
+    labels = [names[label] for label in source.labels]
+    found = Counter(zip(every(source), labels, strict=True))
+    assert found == published(name)
+
+
+def test_requests_out_of_scope_stand_apart(requests, published):
+    outside = requests.splits["outside"]
+    assert len(outside) == 1000
+    assert np.unique(outside.labels).tolist() == [-1]
+    assert Counter(every(outside)) == Counter(
+        text for text, _ in published("test_ood").elements()
+    )
+
+
+def test_another_column_labels_the_same_texts(clinc):
+    other = dataclasses.replace(clinc, label_column="domain")
+    dataset = load("tfds:clinc_oos", other)
+    assert len(dataset.label_names) == 10 and "banking" in dataset.label_names
+    assert np.bincount(dataset.splits["train"].labels).tolist() == [1500] * 10
+    unlabelled = dataclasses.replace(clinc, label_column="")
+    dataset = load("tfds:clinc_oos", unlabelled)
+    assert dataset.label_names == () and len(dataset.splits["train"]) == 15_000
+    assert set(dataset.splits) == {"train", "validation", "test"}
+
+
+def test_columns_that_are_not_there(clinc):
+    for setting, value, wanted in (
+        ("text_column", "txt", "text, intent_name, domain_name"),
+        ("label_column", "intnt", '.*mean "intent".* one of text, intent'),
+    ):
+        loading = dataclasses.replace(clinc, **{setting: value})
+        message = f"no {setting.replace('_', ' ')} '{value}' .*--{setting} one"
+        with pytest.raises(UserError, match=message) as caught:
+            load("tfds:clinc_oos", loading)
+        assert caught.match(wanted)
+
+
+def test_one_long_text_becomes_blocks(shared_data, tmp_path):
+    folder = shared_data / "tiny_shakespeare"
+    loading = Loading(manual_dir=str(folder), data_dir=str(tmp_path))
+    dataset = load("tfds:tiny_shakespeare", loading)
+    assert dataset.label_names == ()
+    parts = [
+        "".join(every(dataset.splits[split]))
+        for split in ("train", "validation", "test")
+    ]
+    whole = (folder / "input.txt").read_text()
+    assert "".join(parts) == whole
+    assert len(parts[0]) == int(0.9 * len(whole))
+    assert all(source.running for source in dataset.splits.values())
+
+
+@pytest.fixture(scope="module")
+def reviews(tmp_path_factory):
+    """A prepared set as IMDB's is: labelled, and more without labels."""
+    import tensorflow_datasets as tfds
+
+    folder = tmp_path_factory.mktemp("tfds")
+
+    def split(texts, labels):
+        rows = {"text": texts, "label": labels}
+        return tf.data.Dataset.from_tensor_slices(rows)
+
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="reviews",
+        version="1.0.0",
+        data_dir=folder,
+        features=tfds.features.FeaturesDict(
+            {
+                "text": tfds.features.Text(),
+                "label": tfds.features.ClassLabel(names=["pos", "neg"]),
+            }
+        ),
+        split_datasets={
+            "train": split(["good", "bad"], [0, 1]),
+            "test": split(["", "nice"], [1, 0]),
+            "unsupervised": split(["so so 猫"], [-1]),
+        },
+        disable_shuffling=True,
+    )
+    return Loading(data_dir=str(folder))
+
+
+def test_labels_keep_the_names_of_the_set(reviews):
+    dataset = load("tfds:reviews", reviews)
+    assert dataset.label_names == ("pos", "neg")
+    assert set(dataset.splits) == {"train", "test"}
+    assert every(dataset.splits["train"]) == ["good", "bad"]
+    assert dataset.splits["train"].labels.tolist() == [0, 1]
+    assert every(dataset.splits["test"]) == ["", "nice"]
+
+
+def test_unlabelled_texts_are_trained_on_too(reviews):
+    unlabelled = dataclasses.replace(reviews, label_column="")
+    train = load("tfds:reviews", unlabelled).splits["train"]
+    assert every(train) == ["good", "bad", "so so 猫"]
+    assert not train.running and train.labels.tolist() == [0, 0, 0]

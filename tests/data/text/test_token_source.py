@@ -1,0 +1,221 @@
+"""Texts as ids of tokens: padding, tags, files, running text."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_ptft.data.core.dataset import fingerprint, take
+from keras_ptft.data.pipeline.batching import training_batches
+from keras_ptft.data.text import token_source as token_source_module
+from keras_ptft.data.text.source import TagSource, TextSource
+from keras_ptft.data.text.storage import held
+from keras_ptft.data.text.token_source import (
+    TokenSource,
+    texts_of,
+    token_source,
+)
+from keras_ptft.data.text.tokenizers import END, UNKNOWN, learn
+from keras_ptft.data.text.window_source import (
+    TokenWindowSource,
+    token_window_source,
+)
+
+TEXTS = ["to be or not to be", "", "be", "天地 to"]
+
+
+def texts_source(texts=TEXTS, **settings):
+    return TextSource(held([t.encode() for t in texts]), **settings)
+
+
+def tokenizer_for(source, setting="characters", length=5):
+    return learn(setting, partial(texts_of, source), length)
+
+
+@pytest.fixture(scope="module")
+def source():
+    return texts_source(labels=[3, 1, 0, 2])
+
+
+@pytest.fixture(scope="module")
+def tokenizer(source):
+    return tokenizer_for(source)
+
+
+def words_of(tokenizer, ids):
+    return [tokenizer.vocabulary[i] for i in ids]
+
+
+def at(*numbers):
+    return tf.constant(numbers, tf.int64)
+
+
+def test_texts_become_rows_cut_off_and_padded(source, tokenizer):
+    found = token_source(source, tokenizer)
+    rows = found.gather(at(0, 1, 3)).numpy()
+    assert words_of(tokenizer, rows[0]) == ["to", "be", "or", "not", "to"]
+    assert rows[1].tolist() == [0] * 5
+    assert words_of(tokenizer, rows[2][:3]) == ["天", "地", "to"]
+    assert rows[2][3:].tolist() == [0, 0]
+    assert found.lengths.tolist() == [5, 0, 1, 3]
+    assert found.labels.tolist() == [3, 1, 0, 2]
+    np.testing.assert_array_equal(found.hashes, source.hashes)
+
+
+def test_a_batch_is_as_long_as_its_longest():
+    many = texts_source(["be " * n for n in (1, 3, 9, 20, 40)])
+    found = token_source(many, tokenizer_for(many, length=30))
+    widths = [found.gather(at(n)).shape[1] for n in range(5)]
+    assert widths == [8, 8, 16, 24, 30]
+
+
+def test_n_grams_make_a_row_of_each_word(source):
+    tokenizer = tokenizer_for(source, "words(ngrams=[2,3],buckets=50)")
+    found = token_source(source, tokenizer)
+    rows = found.gather(at(2, 1))
+    assert rows.shape == (2, 5, tokenizer.width)
+    assert found.spec.shape.as_list() == [None, tokenizer.width]
+    assert words_of(tokenizer, rows[0, :1, 0]) == ["be"]
+    assert not rows[1].numpy().any()
+
+
+def test_subsets_are_read_in_their_own_order(source, tokenizer):
+    some = token_source(take(source, [3, 0]), tokenizer)
+    whole = token_source(source, tokenizer)
+    np.testing.assert_array_equal(some.gather(at(0, 1)), whole.gather(at(3, 0)))
+
+
+def test_many_ids_go_to_a_file_and_are_the_same(source, tokenizer, monkeypatch):
+    for setting in ("characters", "words(ngrams=[2,3],buckets=50)"):
+        tokenizer = tokenizer_for(source, setting)
+        monkeypatch.setattr(token_source_module, "_IN_MEMORY", 2**28)
+        held = token_source(source, tokenizer)
+        monkeypatch.setattr(token_source_module, "_IN_MEMORY", 1)
+        monkeypatch.setattr(token_source_module, "_TEXTS", 2)
+        spilled = token_source(source, tokenizer)
+        assert fingerprint(held) == fingerprint(spilled)
+        every = at(0, 1, 2, 3)
+        np.testing.assert_array_equal(held.gather(every), spilled.gather(every))
+
+
+def test_other_tokens_are_another_source(source, tokenizer):
+    other = tokenizer_for(source, "words")
+    first, second = (token_source(source, t) for t in (tokenizer, other))
+    assert fingerprint(first) != fingerprint(second)
+
+
+@pytest.fixture
+def tagged():
+    texts = held([b"EU rejects ... call", b"Peter"])
+    return TagSource(texts, [np.array([1, 0, 0, 2]), np.array([3])])
+
+
+def test_each_word_keeps_its_tag(tagged):
+    tokenizer = tokenizer_for(tagged)
+    found = token_source(tagged, tokenizer)
+    ids, tags = found.gather(at(0, 1)), found.targets(at(0, 1))
+    assert tags.numpy().tolist() == [[1, 0, 0, 2, -1], [3, -1, -1, -1, -1]]
+    assert words_of(tokenizer, ids[0, :2]) == ["eu", "rejects"]
+    assert words_of(tokenizer, ids[1, :1]) == ["peter"]
+
+
+def test_a_word_of_which_nothing_is_left_is_unknown():
+    texts = TagSource(held([b"a \x01 b"]), [np.array([0, 1, 2])])
+    tokenizer = tokenizer_for(texts)
+    ids = token_source(texts, tokenizer).gather(at(0)).numpy()[0, :3]
+    assert ids[1] == UNKNOWN and words_of(tokenizer, ids[::2]) == ["a", "b"]
+
+
+def test_subsets_keep_their_tags(tagged):
+    tokenizer = tokenizer_for(tagged)
+    some = token_source(take(tagged, [1]), tokenizer)
+    assert some.targets(at(0)).numpy()[0, 0] == 3
+
+
+def test_windows_by_hand():
+    source = TokenWindowSource(np.arange(1, 9, dtype=np.int32), length=3)
+    assert source.gather(at(0, 1, 2)).numpy().tolist() == [
+        *([1, 2, 3, 4], [4, 5, 6, 7], [7, 8, 0, 0])
+    ]
+
+
+def test_each_token_is_predicted_once_an_epoch_up_to_the_shift():
+    ids = np.arange(1, 101, dtype=np.int32)
+    source = TokenWindowSource(ids, length=7)
+    every = tf.range(len(source), dtype=tf.int64)
+    starts = set()
+    for epoch in range(7):
+        shown = source.gather_at_epoch(
+            tf.constant(epoch, tf.int64), every
+        ).numpy()
+        targets = shown[:, 1:][shown[:, 1:] > 0]
+        assert targets.tolist() == list(range(targets[0], 101))
+        starts.add(int(targets[0]))
+    # over as many epochs as a window is long, each place begins one once
+    assert starts == set(range(2, 9))
+
+
+def test_texts_apart_end_and_parts_of_one_do_not(tokenizer):
+    apart = token_window_source(texts_source(), tokenizer)
+    one = token_window_source(texts_source(running=True), tokenizer)
+    first = apart.gather(tf.range(len(apart), dtype=tf.int64)).numpy()
+    second = one.gather(tf.range(len(one), dtype=tf.int64)).numpy()
+    # 10 tokens; the last END of four is predicted too
+    assert (first[:, 1:] == END).sum() == 4
+    assert not (second == END).any()
+    assert (second[:, 1:] > 0).sum() == 9
+
+
+def test_batches_of_texts_are_a_pure_function_of_their_step():
+    random = np.random.default_rng(0)
+    texts = ["be " * n for n in random.integers(1, 40, 200)]
+    source = texts_source(texts)
+    found = token_source(source, tokenizer_for(source, length=32))
+
+    def transform(inputs, labels, seeds):
+        return inputs, seeds[:, 2], tf.ones_like(labels, tf.float32)
+
+    make = partial(training_batches, found, transform, batch_size=16, seed=1)
+    whole = [b[1].numpy().tolist() for b in make().take(12)]
+    later = [b[1].numpy().tolist() for b in make(start_step=5).take(7)]
+    assert whole[5:] == later
+    halves = [
+        [b[1].numpy().tolist() for b in make(share=(i, 2)).take(12)]
+        for i in range(2)
+    ]
+    assert [a + b for a, b in zip(*halves, strict=True)] == whole
+
+
+def test_what_is_told_of_a_source():
+    ids = np.array([5, 6, 7], np.int32)
+    found = TokenSource(ids, [1, 3], [0, 1], np.zeros(2), longest=4)
+    assert found.spec == tf.TensorSpec((None,), tf.int32, "tokens")
+    assert len(found) == 2
+
+
+def test_what_is_lost_of_texts_by_hand(tokenizer):
+    texts = texts_source(["to be or whatever", "be", "to or to be be be"])
+    found = token_source(texts, tokenizer)
+    assert found.unknown == pytest.approx(1 / 11)
+    assert found.cut_off == pytest.approx(1 / 3)
+
+
+def test_windows_are_augmented_too():
+    source = TokenWindowSource(np.arange(1, 1001, dtype=np.int32), length=10)
+
+    def gaps(inputs, seeds):
+        return tf.where(seeds[:, 2:] % 2 == 0, inputs, 0)
+
+    def transform(inputs, labels, seeds):
+        return inputs, seeds[:, 2], tf.ones_like(labels, tf.float32)
+
+    inputs, numbers, _ = next(
+        iter(
+            training_batches(
+                source, transform, batch_size=16, seed=0, augment=gaps
+            )
+        )
+    )
+    shown = inputs.numpy().any(axis=1)
+    assert (shown == (numbers.numpy() % 2 == 0)).all() and not shown.all()

@@ -1,0 +1,63 @@
+"""Reports as tests look at them."""
+
+import base64
+import dataclasses
+import html
+import io
+import re
+
+import numpy as np
+from matplotlib.image import imread
+
+from keras_ptft.evaluation.findings import Findings
+from keras_ptft.evaluation.metrics.classification import classification_metrics
+from keras_ptft.evaluation.report.report import write_report
+
+HISTORY = [
+    {
+        "epoch": epoch,
+        "loss": 1 / epoch,
+        "accuracy": 1 - 0.5 / epoch,
+        "val_loss": 1.2 / epoch,
+        "val_accuracy": 0.98 - 0.5 / epoch,
+        "seconds": 1.5,
+    }
+    for epoch in range(1, 6)
+]
+
+
+def example_metrics(label_names, examples=2000):
+    generator = np.random.default_rng(0)
+    classes = len(label_names)
+    labels = generator.integers(0, classes, examples)
+    logits = generator.normal(size=(examples, classes))
+    logits[np.arange(examples), labels] += 3
+    return classification_metrics(labels, logits, label_names)
+
+
+def report(path, label_names, metrics=None, **changes):
+    told = {
+        field.name: changes.pop(field.name)
+        for field in dataclasses.fields(Findings)
+        if field.name in changes
+    }
+    metrics = metrics or example_metrics(label_names)
+    given = {
+        "title": "A run",
+        "settings": {"epochs": "5", "backbone": "cnn(dropout=0.2)"},
+        "history": HISTORY,
+        "findings": Findings({"test": metrics}, **told),
+    }
+    write_report(path, **{**given, **changes})
+    return path.read_text(encoding="utf-8")
+
+
+def words(page):
+    """What a reader reads."""
+    body = page.partition("</style>")[2]
+    return " ".join(html.unescape(re.sub("<[^>]*>", " ", body)).split())
+
+
+def pictures(page):
+    found = re.findall(r"data:image/png;base64,([\w+/=]+)", page)
+    return [imread(io.BytesIO(base64.b64decode(text))) for text in found]

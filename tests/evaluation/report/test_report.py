@@ -1,0 +1,147 @@
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from keras_ptft.data.leakage.overlap import ShownPair
+from keras_ptft.errors import UserError
+from keras_ptft.evaluation.metrics.classification import classification_metrics
+from keras_ptft.evaluation.report.report import Leakage
+from tests.evaluation.report.pages import pictures, report, words
+
+WITHOUT_VALIDATION = [
+    {"epoch": 1, "loss": 0.5, "accuracy": 0.8, "seconds": 1.0}
+]
+
+
+@pytest.mark.parametrize(
+    "label_names",
+    [
+        ["no", "yes"],
+        [str(digit) for digit in range(10)],
+        ["猫", "狗", "🐼"],
+        ["$x$ and $y", "a" * 200, "<b>"],
+        [f"class {number}" for number in range(20)],
+        [f"intent_{number}" for number in range(150)],
+    ],
+    ids=["2", "10", "chinese", "hostile", "20", "150"],
+)
+def test_any_label_names_make_a_page(tmp_path, label_names):
+    page = report(tmp_path / "report.html", label_names)
+    assert [picture.ndim for picture in pictures(page)] == [3, 3]
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "report.html"]
+
+
+def test_the_page_tells_the_scores(tmp_path):
+    metrics = classification_metrics(
+        np.array([0, 0, 0, 1, 1]),
+        np.eye(2)[[0, 0, 1, 1, 0]],
+        ["猫", "狗"],
+    )
+    page = report(tmp_path / "report.html", ["猫", "狗"], metrics=metrics)
+    for text in ("60.00 %", "0.5833", "0.6667", "猫", "狗", "cnn(dropout=0.2)"):
+        assert text in page
+
+
+def test_the_page_needs_no_other_file(tmp_path):
+    page = report(tmp_path / "report.html", ["no", "yes"])
+    sources = re.findall(r"(?:src|href)=\"([^\"]{5})", page)
+    assert set(sources) == {"data:"}
+    assert "<script" not in page and "http" not in page
+
+
+def test_names_and_settings_are_text_not_markup(tmp_path):
+    page = report(
+        tmp_path / "report.html",
+        ["<script>alert(1)</script>", "b"],
+        title="<i>title</i>",
+        settings={"name": "<img src=x>"},
+    )
+    assert "<script" not in page
+    assert "<i>title" not in page and "<img src=x" not in page
+
+
+def test_every_tag_is_closed(tmp_path):
+    page = report(tmp_path / "report.html", ["no", "yes"])
+    open_tags = []
+
+    class Check(HTMLParser):
+        def handle_starttag(self, tag, _):
+            if tag not in ("meta", "img"):
+                open_tags.append(tag)
+
+        def handle_endtag(self, tag):
+            assert open_tags.pop() == tag
+
+    Check().feed(page)
+    assert not open_tags
+
+
+def test_history_may_lack_validation_or_be_empty(tmp_path):
+    path = tmp_path / "report.html"
+    assert "Learning" in report(path, ["a", "b"], history=WITHOUT_VALIDATION)
+    page = report(path, ["a", "b"], history=[])
+    assert "Learning" not in page and len(pictures(page)) == 1
+
+
+def test_runs_are_compared(tmp_path):
+    rows = [
+        {
+            "run": "scratch",
+            "accuracy": 0.91,
+            "f1_macro": 0.9,
+            "trained_parameters": 93322,
+            "seconds": 5.25,
+        }
+    ]
+    path = tmp_path / "report.html"
+    page = report(path, ["a", "b"], comparison=rows)
+    assert "91.00" in page and "93,322" in page
+    assert "Comparison" not in report(path, ["a", "b"])
+
+
+def leakage(channels, near):
+    images = np.arange(2 * 4 * 5 * channels, dtype=np.uint8)
+    first, second = images.reshape(2, 4, 5, channels)
+    names = ("照片/<b>.jpg", "number 7")
+    pair = ShownPair(("validation", "test"), names, 12, (first, second))
+    counts = {"validation_in_test": 1_234, "duplicates_in_train": 5}
+    return Leakage({**counts, "near": near, "action": "warn"}, [pair])
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
+def test_leaks_are_told_and_shown(tmp_path, channels):
+    given = leakage(channels, {"validation_in_test": 2})
+    page = report(tmp_path / "report.html", ["a", "b"], leaks=given)
+    text = words(page)
+    assert "validation test 1,234 2 The pairs" in text
+    assert "validation 照片/<b>.jpg test number 7 12 bits" in text
+    shown = pictures(page)[-2:]
+    assert [picture.shape[:2] for picture in shown] == [(4, 5), (4, 5)]
+    if channels in (3, 4):
+        first = given.shown[0].images[0]
+        assert np.array_equal(np.round(shown[0] * 255)[..., :channels], first)
+
+
+def test_near_copies_that_were_not_looked_for(tmp_path):
+    path = tmp_path / "report.html"
+    page = report(path, ["a", "b"], leaks=leakage(3, None))
+    assert "1,234 not looked for" in words(page)
+    assert "in two splits" not in report(path, ["a", "b"])
+
+
+def test_an_unwritable_place_is_an_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"Cannot write .*report\.html"):
+        report(tmp_path / "file" / "report.html", ["a", "b"])
+
+
+def test_pyplot_stays_unused():
+    code = (
+        "import sys, keras_ptft.evidence.report; "
+        "sys.exit('matplotlib.pyplot' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,160 @@
+"""A run folder is one run's: begun, gone on with, complete."""
+
+import shutil
+
+import pytest
+
+from keras_ptft import files
+from keras_ptft.config import Config
+from keras_ptft.errors import DiskError, TrainingInterrupted, UserError
+from keras_ptft.experiment import run_dir
+from keras_ptft.training.checkpointing.store import Checkpoint, Checkpoints
+
+CONFIG = Config(name="x", epochs=3)
+ORIGIN = {"data": {"train": "a" * 32}, "parent": ""}
+DEAD = ".partial-999999999-"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "runs" / "x"
+
+
+def die_in(folder, config=CONFIG, origin=ORIGIN, error=None):
+    """A run that begins, writes some of its files, and ends there."""
+    with run_dir.exclusive_run(folder, config, origin):
+        Checkpoints(folder / "checkpoints").write(
+            Checkpoint(7, {}, {"resumed": []})
+        )
+        (folder / "model.keras").write_text("weights")
+        if error is not None:
+            raise error
+
+
+def names(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+BEGUN = {"flags.flags", "environment.json", "checkpoints", "model.keras"}
+
+
+def test_what_was_begun_stays(folder):
+    assert run_dir.open_run(folder, CONFIG) == (folder, None)
+    assert not folder.exists()
+    die_in(folder)
+    assert names(folder) == BEGUN
+    known = files.read_json(folder / "environment.json")
+    assert known["data"] == ORIGIN["data"]
+    (folder / "model.keras").write_text("more")
+    assert run_dir.open_run(folder, CONFIG) == (folder, None)
+    with run_dir.exclusive_run(folder, CONFIG, ORIGIN):
+        assert (folder / "model.keras").read_text() == "more"
+
+
+def test_circumstances_may_change(folder):
+    die_in(folder)
+    now = CONFIG.replace(checkpoint_every="60s", keep_checkpoints=9)
+    now = now.replace(export_to="saved_models/x")
+    with run_dir.exclusive_run(folder, now, ORIGIN):
+        assert names(folder) == BEGUN
+    assert run_dir.read_config(folder) == now
+
+
+def test_other_settings_are_refused_and_overwritten(folder):
+    die_in(folder)
+    other = CONFIG.replace(epochs=4)
+    message = r"\(--epochs=3 there, 4 now\): choose another --name, or --over"
+    with pytest.raises(UserError, match=message):
+        run_dir.open_run(folder, other)
+    with run_dir.exclusive_run(folder, other.replace(overwrite=True), ORIGIN):
+        assert names(folder) == {"flags.flags", "environment.json"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"data": {"train": "b" * 32}}, "was run on data that have changed"),
+        ({"parent": "b" * 32}, "was fine-tuned from weights that have chang"),
+    ],
+)
+def test_another_origin_is_refused_and_overwritten(folder, changed, told):
+    die_in(folder)
+    now = ORIGIN | changed
+    with pytest.raises(UserError, match=told) as caught:
+        die_in(folder, origin=now)
+    assert "\n" not in str(caught.value)
+    assert names(folder) == BEGUN
+    with run_dir.exclusive_run(folder, CONFIG.replace(overwrite=True), now):
+        assert names(folder) == {"flags.flags", "environment.json"}
+
+
+def test_overwriting_goes_on_with_what_it_began(folder):
+    # or a job that is started again and again would never end
+    config = CONFIG.replace(overwrite=True)
+    die_in(folder, config)
+    with run_dir.exclusive_run(folder, config, ORIGIN):
+        assert names(folder) == BEGUN
+
+
+def test_killed_between_its_first_two_files(folder):
+    die_in(folder)
+    (folder / "environment.json").unlink()
+    die_in(folder)
+    known = files.read_json(folder / "environment.json")
+    assert known["data"] == ORIGIN["data"]
+
+
+def test_killed_in_the_write_of_its_first_file(folder):
+    folder.mkdir(parents=True)
+    (folder / f"{DEAD}flags.flags").write_text("--name")
+    assert run_dir.open_run(folder, CONFIG) == (folder, None)
+    die_in(folder)
+    assert names(folder) == BEGUN
+
+
+@pytest.mark.parametrize("place", ["", "checkpoints", "scratch/checkpoints"])
+def test_leftovers_of_a_kill_are_removed(folder, place):
+    die_in(folder)
+    (folder / place).mkdir(parents=True, exist_ok=True)
+    (folder / place / f"{DEAD}x.npz").write_text("half")
+    (folder / place / "mine.npz").write_text("mine")
+    run_dir.open_run(folder, CONFIG)
+    assert not list(folder.rglob(".partial-*"))
+    assert (folder / place / "mine.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "stays"),
+    [
+        (UserError("mistake"), False),
+        (DiskError("full"), True),
+        (TrainingInterrupted("on request", 15), True),
+        (RuntimeError("ours"), True),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_mistake_leaves_nothing_and_anything_else_all(folder, error, stays):
+    with pytest.raises(type(error)):
+        die_in(folder, error=error)
+    assert folder.exists() == stays
+    if stays:
+        assert names(folder) == BEGUN
+
+
+def test_a_mistake_later_on_takes_nothing_away(folder):
+    die_in(folder)
+    with pytest.raises(UserError):
+        die_in(folder, error=UserError("not finite"))
+    assert names(folder) == BEGUN
+
+
+def test_a_complete_run_says_so(folder, caplog):
+    caplog.set_level("INFO", "keras_ptft")
+    die_in(folder)
+    result = {"status": "complete", "metrics": {}}
+    files.write_json(folder / "result.json", result)
+    assert run_dir.open_run(folder, CONFIG) == (folder, result)
+    assert caplog.messages == [f"{folder} is complete already."]
+    shutil.rmtree(folder / "checkpoints")
+    with run_dir.exclusive_run(folder, CONFIG.replace(overwrite=True), ORIGIN):
+        assert names(folder) == {"flags.flags", "environment.json"}
