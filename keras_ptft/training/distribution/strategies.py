@@ -4,6 +4,7 @@ import functools
 import logging
 import os
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -163,6 +164,28 @@ def all_gather(
         )
     )
     return strategy.gather(values, axis=0).numpy()
+
+
+def gather_replicas(strategy: tf.distribute.Strategy, values: Any) -> Any:
+    """Puts the parts of all replicas together, in every worker.
+
+    Args:
+        strategy: that computed `values`.
+        values: structure of per-replica tensors whose first axis is the
+            example.
+
+    Returns:
+        The same structure of tensors with the examples of all replicas, in
+        the order of the batch.
+    """
+    if _has_workers(strategy):
+        return tf.nest.map_structure(
+            lambda value: strategy.gather(value, axis=0), values
+        )
+    local = strategy.experimental_local_results
+    return tf.nest.map_structure(
+        lambda value: tf.concat(local(value), axis=0), values
+    )
 
 
 def first_replica(strategy: tf.distribute.Strategy) -> int:

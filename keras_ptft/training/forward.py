@@ -1,0 +1,99 @@
+"""The one loop that runs a model over examples without training it."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_ptft.data.core.dataset import Source
+from keras_ptft.data.pipeline.batching import (
+    Transform,
+    evaluation_batches,
+    unweighted,
+)
+from keras_ptft.training.distribution.strategies import (
+    distributed,
+    gather_replicas,
+)
+
+Observe = Callable[[Any, Any, tf.Tensor], Any]
+"""(targets, outputs, weights) of a batch → tensors to keep of each example."""
+
+_BATCH = 256
+
+
+def forward(
+    model: keras.Model,
+    source: Source,
+    observe: Observe,
+    *,
+    transform: Transform = unweighted,
+    batch_size: int = _BATCH,
+) -> Iterator[Any]:
+    """Runs a model in inference over every example once, in order.
+
+    It runs on the strategy that the model was built under: every replica
+    computes its part of each batch, and what they observe is put together.
+
+    Args:
+        model: takes what `transform` makes of the source's inputs.
+        source: the examples.
+        observe: called in each replica with targets, outputs and weights
+            of its part; returns a structure of tensors whose first axis is
+            the example and whose other axes are as long in every batch.
+        transform: as in `data.pipeline.batching.training_batches`.
+        batch_size: examples computed at a time, over all replicas.
+
+    Yields:
+        What was observed of some examples, as NumPy arrays.
+    """
+    strategy = model.distribute_strategy
+    size = min(batch_size, max(len(source), 1))
+    size += -size % strategy.num_replicas_in_sync
+    batches = partial(evaluation_batches, source, transform, batch_size=size)
+
+    def part(inputs, targets, weights):
+        return observe(targets, model(inputs, training=False), weights)
+
+    # AutoGraph has nothing to rewrite here, and would take half a second
+    @partial(tf.function, autograph=False, reduce_retracing=True)
+    def step(batch):
+        return strategy.run(part, args=batch)
+
+    left = len(source)
+    for batch in distributed(strategy, batches):
+        found = gather_replicas(strategy, step(batch))
+        yield tf.nest.map_structure(lambda rows: rows.numpy()[:left], found)  # noqa: B023
+        left -= size
+
+
+def outputs_of(
+    model: keras.Model, source: Source, *, batch_size: int = _BATCH
+) -> np.ndarray:
+    """Computes a model's outputs for every example, in order.
+
+    Args:
+        model: one input as `source.spec` says, and one output of a fixed
+            shape.
+        source: the examples.
+        batch_size: examples computed at a time, over all replicas.
+
+    Returns:
+        Array of shape (examples, *output shape) in the output's dtype.
+    """
+    dtype = tf.as_dtype(model.outputs[0].dtype).as_numpy_dtype
+    outputs = np.zeros((len(source), *model.output_shape[1:]), dtype)
+    start = 0
+    for rows in forward(model, source, only_outputs, batch_size=batch_size):
+        outputs[start : start + len(rows)] = rows
+        start += len(rows)
+    return outputs
+
+
+def only_outputs(targets: Any, outputs: Any, weights: tf.Tensor) -> Any:
+    """Keeps the outputs of each example and nothing else."""
+    del targets, weights
+    return outputs
