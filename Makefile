@@ -1,10 +1,11 @@
 # make demo       installs into .venv and runs the main job
-# make test       installs and runs the tests; ARGS="-k config" passes on
+# make test       installs and runs the tests in two processes;
+#                 ARGS="-k config" passes on
 # make test-slow  the longer tests
 # make bench      installs PyTorch and gensim too, and measures the same work;
 #                 ARGS="--rows mlp" passes on
-# make lint       checks rules and form
-# make lock       writes requirements.lock anew from pyproject.toml
+# make lint       checks rules, form and types
+# make lock       adds to requirements.lock what pyproject.toml asks for
 # make clean      removes .venv and caches; runs and exports stay
 #
 # PYTHON=python3.12 chooses the interpreter.
@@ -54,10 +55,10 @@ demo: .venv/.installed
 	@.venv/bin/keras-ptft run $(RECIPES)
 
 test: .venv/.installed
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-slow: .venv/.installed
-	@.venv/bin/python -m pytest -m slow $(ARGS)
+	@.venv/bin/python -m pytest -m slow -n 2 --dist loadfile $(ARGS)
 
 # The CPU build is asked for by name: the plain one may bring gigabytes of
 # CUDA. Once it is there, the extra adds only the rest of what it needs.
@@ -70,6 +71,7 @@ bench: .venv/.installed
 lint: .venv/.installed
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy keras_ptft
 
 check-python:
 	$(CHECK)
@@ -94,6 +96,7 @@ check-python:
 
 lock: check-python
 	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir" .lock-partial' EXIT; \
+	cp requirements.lock .lock-partial; \
 	'$(PYTHON)' -m venv "$$dir/venv"; \
 	"$$dir/venv/bin/python" -m pip install -qq uv; \
 	"$$dir/venv/bin/python" -m uv pip compile -q --universal --extra dev \

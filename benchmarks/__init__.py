@@ -1,1 +1,1 @@
-"""The same work done by ours, by plain Keras and by PyTorch."""
+"""The same work done by keras_ptft, plain Keras, PyTorch and gensim."""

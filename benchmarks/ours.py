@@ -1,155 +1,291 @@
-"""The work done by keras_ptft, with the defaults that its users get."""
+"""Everything that the benchmarks use of keras_ptft, with its defaults."""
 
+import json
+import math
+import os
 import pathlib
+import sys
 import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+from unittest import mock
 
 import keras
 import numpy as np
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
-from benchmarks import words
-from benchmarks.keras_models import encoder, mobilenet_base
-from benchmarks.material import CLASSES
-from benchmarks.work import BATCH_SIZE, Outcome, Watch, Work, read_epochs
-from keras_ptft.config import Config
+from benchmarks import common
+from benchmarks.common import Outcome, Work, timed
+from benchmarks.plain_keras import encoder, mobilenet_base
+from keras_ptft import Config
 from keras_ptft.data.core.array_source import ArraySource
-from keras_ptft.data.core.dataset import Source
-from keras_ptft.data.pipeline.batching import training_batches, unweighted
+from keras_ptft.data.core.dataset import Dataset, Source, take
+from keras_ptft.data.pipeline.batching import training_batches
 from keras_ptft.data.sources.image_folder import FolderSource
+from keras_ptft.data.sources.tfds.images import read_split
+from keras_ptft.data.text.tokenizers import Tokenizer
 from keras_ptft.experiment import builders, trainer
-from keras_ptft.models import BACKBONES
-from keras_ptft.models.normalization import fixed, preprocess, unit
-from keras_ptft.objectives.classification import classification
-from keras_ptft.objectives.objective import Objective, Task
-from keras_ptft.transfer.cut import split
+from keras_ptft.training.checkpointing.callback import CheckpointCallback
 
-TASK = Task(tuple(map(str, range(CLASSES))))
+WORDS = {"width": 100, "window": 5, "negatives": 5, "subsample": 1e-3}
+_FEW = "cnn(filters=(8, 8), pool=4, dense=16)"
+# the backbone of each kind of growth
+_GROWTH = {"arrays": "mlp", "files": _FEW, "decoded": _FEW}
+_GROWTH["features"] = "cnn(filters=(32,), pool=2)"
+_IMPORTS = (
+    "from time import perf_counter as now; start = now(); "
+    "import tensorflow, keras; middle = now(); "
+    "import keras_ptft; keras_ptft.pretrain; "
+    "print(middle - start, now() - middle)"
+)
+_RECIPES = "flags/pretrain_cnn_digits.flags", "flags/finetune_cnn_digits.flags"
+
+
+class _Run:
+    """Data, objective and model, made as the stages of keras_ptft do."""
+
+    def __init__(
+        self, work: Work, data: Dataset | None = None, **settings: Any
+    ) -> None:
+        settings |= {"normalization": "unit", "export_to": ""}
+        config = Config(batch_size=common.BATCH_SIZE, epochs=work.epochs)
+        self.config = config.replace(seed=work.seed, **settings)
+        self.data = data or _dataset(_source(work.inputs, work.labels))
+        self.sources = self.data.splits
+        self.objective = builders.make_objective(self.config, self.data)
+
+    def build(self, backbone: keras.Model | None = None) -> "_Run":
+        """Makes the model, on the given backbone or that of the settings."""
+        builders.prepare(self.config)
+        parts = self.config, self.data, self.objective
+        self.backbone = backbone or builders.build_backbone(*parts)
+        self.model = builders.assemble(self.backbone, self.objective)
+        return self
+
+    def cache_features(self, folder: str) -> None:
+        """Replaces the sources by features, and the model by what is left."""
+        config = self.config.replace(runs_dir=folder)
+        parts = config, self.model, self.backbone, self.objective
+        prefix, self.model = builders.cut(*parts)
+        cached = trainer.frozen_inputs(config, prefix, self.sources)
+        left, self.sources = cached
+        if left is not None:
+            raise RuntimeError(f"{folder} has no room for the features")
+
+    def train(self, folder: pathlib.Path | None = None) -> Outcome:
+        """Trains the model, with checkpoints where there is a folder."""
+        start = time.perf_counter()
+        parts = self.config, self.model, self.objective, self.sources
+        history = trainer.train(*parts, folder=folder)["history"]
+        total = time.perf_counter() - start
+        seconds, losses = ([r[k] for r in history] for k in ("seconds", "loss"))
+        return Outcome(seconds, losses, total, self.model.count_params())
+
+    def train_frozen(self) -> Outcome:
+        """Computes features and trains on them."""
+        # in a new folder, or only the first turn would compute them
+        with tempfile.TemporaryDirectory() as folder:
+            cached = timed(1, lambda: self.cache_features(folder))
+            outcome = self.train()
+        outcome.total += cached.total
+        return outcome
 
 
 def mlp(work: Work) -> Outcome:
     """An MLP on raw pixels, SGD with momentum."""
-    source, _, model = _classifier(work, "mlp")
-    config = Config(optimizer="sgd(momentum=0.9)", learning_rate=0.01)
-    return _train(model, source, work, config)
+    sgd = {"optimizer": "sgd(momentum=0.9)", "learning_rate": 0.01}
+    return _Run(work, backbone="mlp", **sgd).build().train()
 
 
 def cnn(work: Work) -> Outcome:
     """A CNN on raw pixels, Adam."""
-    source, _, model = _classifier(work, "cnn")
-    return _train(model, source, work, Config())
+    return _Run(work, backbone="cnn").build().train()
 
 
 def frozen(work: Work) -> Outcome:
     """The CNN, frozen up to its last convolution."""
-    source, backbone, model = _classifier(work, "cnn")
-    return _train_suffix(model, backbone, "conv3", source, work)
+    run = _Run(work, backbone="cnn", freeze="conv3")
+    return run.build().train_frozen()
 
 
 def mobilenet(work: Work) -> Outcome:
-    """A head on MobileNetV2."""
+    """A head on a user's Keras model, MobileNetV2 on raw pixels."""
     keras.utils.set_random_seed(work.seed)
-    source = ArraySource(work.inputs, work.labels)
-    scaling = fixed(source.spec, None, mean=0.5, std=0.5)
-    inputs, x = preprocess(source.spec, scaling)
-    backbone = keras.Model(inputs, mobilenet_base()(x), name="backbone")
-    model = _with_head(backbone)
-    return _train_suffix(model, backbone, "all", source, work)
+    inputs = keras.Input(common.PHOTO, dtype="uint8", name="image")
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
+    base = keras.Model(inputs, mobilenet_base()(scaled), name="backbone")
+    return _Run(work, freeze="all").build(base).train_frozen()
 
 
 def folder(work: Work) -> Outcome:
     """Shuffled batches of decoded photos."""
-    source = FolderSource(
-        [pathlib.Path(path) for path in work.inputs],
-        work.labels,
-        np.zeros(len(work.labels), np.uint64),
-        96,
-    )
-    batches = iter(
-        training_batches(
-            source, unweighted, batch_size=BATCH_SIZE, seed=work.seed
-        )
-    )
-    steps = len(source) // BATCH_SIZE
-    return read_epochs(
-        lambda: (next(batches)[0] for _ in range(steps)), work.epochs
+    sizes = {"batch_size": common.BATCH_SIZE, "seed": work.seed}
+    source = _source(work.inputs, work.labels)
+    batches = iter(training_batches(source, lambda *batch: batch, **sizes))
+    steps = range(len(work.labels) // common.BATCH_SIZE)
+    return common.read_pixels(
+        work.epochs, lambda: (next(batches)[0] for _ in steps)
     )
 
 
 def transformer(work: Work, jit_compile: str = "auto") -> Outcome:
-    """A Transformer encoder that a user wrote with Keras layers."""
+    """A user's whole Keras model, a Transformer encoder."""
     keras.utils.set_random_seed(work.seed)
-    source = ArraySource(work.inputs, work.labels, name="tokens")
-    return _train(encoder(), source, work, Config(jit_compile=jit_compile))
+    training = _Run(work, jit_compile=jit_compile).build(encoder())
+    training.model = training.backbone
+    return training.train()
 
 
 def word2vec(work: Work, jit_compile: str = "auto") -> Outcome:
     """Skip-gram with negative sampling on a bag of embeddings."""
-    keras.utils.set_random_seed(work.seed)
-    source = ArraySource(work.inputs, work.labels, name="tokens")
-    spec = tf.TensorSpec((None,), tf.int32, "tokens")
-    size = int(work.inputs.max()) + 1
-    backbone = BACKBONES["embedding"](spec, size, width=words.WIDTH)
-    objective = words.objective(work.inputs)
-    model = builders.assemble(backbone, objective)
-    config = Config(learning_rate=0.01, jit_compile=jit_compile)
-    outcome = _train(model, source, work, config, objective)
-    vectors = backbone.get_layer("embedding_table").get_weights()[0]
-    context = model.get_layer("context").get_weights()[0]
-    outcome.losses = [
-        words.untrained(work.inputs),
-        words.nats_a_pair(work.inputs, vectors, context),
-    ]
+    training = _skipgram(work, learning_rate=0.01, jit_compile=jit_compile)
+    outcome = training.build().train()
+    vectors = training.backbone.get_layer("embedding_table").get_weights()[0]
+    context = training.model.get_layer("context").get_weights()[0]
+    untrained = nats_per_pair(work.inputs, 0 * vectors, 0 * context)
+    outcome.losses = [untrained, nats_per_pair(work.inputs, vectors, context)]
     return outcome
 
 
-def _classifier(
-    work: Work, name: str
-) -> tuple[Source, keras.Model, keras.Model]:
-    keras.utils.set_random_seed(work.seed)
-    source = ArraySource(work.inputs, work.labels)
-    backbone = BACKBONES[name](source.spec, unit(source.spec, None))
-    return source, backbone, _with_head(backbone)
+def nats_per_pair(
+    inputs: np.ndarray, vectors: np.ndarray, context: np.ndarray
+) -> float:
+    """Returns the skip-gram loss on the first 512 texts.
+
+    Vectors and context are those of each word as a centre and as a context.
+    """
+    objective = _skipgram(Work(inputs, np.zeros(len(inputs)), 1)).objective
+    sample = tf.constant(inputs[:512])
+    # seed 0, epoch -1, example
+    seeds = tf.constant([(0, -1, i) for i in range(len(sample))], tf.int64)
+    packed, targets, weights = objective.transform(sample, None, seeds)
+    centres = tf.gather(vectors, packed[:, : targets.shape[1]])
+    candidates = tf.gather(context, packed)
+    scores = tf.matmul(centres, candidates, transpose_b=True)
+    losses = objective.loss(targets, scores)
+    return float(tf.reduce_sum(losses * weights) / tf.reduce_sum(weights))
 
 
-def _with_head(backbone: keras.Model) -> keras.Model:
-    return builders.assemble(backbone, classification(TASK))
+def _skipgram(work: Work, **settings: Any) -> _Run:
+    counts = np.bincount(work.inputs.ravel())
+    words = tuple(map(str, range(len(counts))))
+    source = _source(work.inputs, work.labels)
+    # the objective leaves words out, so texts differ in length
+    source.spec = tf.TensorSpec((None,), tf.int32, "tokens")
+    tokenizer = Tokenizer("words", words, counts, common.LENGTH)
+    settings["backbone"] = f"embedding(width={WORDS['width']})"
+    sampling = (f"{k}={v}" for k, v in WORDS.items() if k != "width")
+    settings["objective"] = f"skipgram({', '.join(sampling)})"
+    return _Run(work, _dataset(source, tokenizer), **settings)
 
 
-def _train_suffix(
-    model: keras.Model,
-    backbone: keras.Model,
-    freeze: str,
-    source: Source,
-    work: Work,
-) -> Outcome:
-    watch = Watch()
-    # features are kept beside the runs: elsewhere each time, or they would
-    # be computed in the first turn alone
+def _dataset(source: Source, tokenizer: Tokenizer | None = None) -> Dataset:
+    names = tuple(map(str, range(common.CLASSES)))
+    return Dataset({"train": source}, names, tokenizer)
+
+
+def _source(inputs: np.ndarray, labels: np.ndarray) -> Source:
+    """Images, tokens or image files, without hashes of their content."""
+    hashes = np.arange(len(labels), dtype=np.uint64)
+    if inputs.ndim == 1:
+        files = list(map(pathlib.Path, inputs))
+        return FolderSource(files, labels, hashes, common.PHOTO[0])
+    name = "image" if inputs.dtype == np.uint8 else "tokens"
+    return ArraySource(inputs, labels, hashes, name)
+
+
+def grow(kind: str, path: str, examples: int, times: int) -> dict[str, float]:
+    """Trains on examples of a file, repeated, and measures time and memory.
+
+    Returns:
+        The memory, see `common.peak_memory`; unless `times` is 0, where the
+        model is built and not trained, also "data", MB of the examples as
+        they are trained on, "ahead", seconds of what is computed once, and
+        "epoch", seconds of the second of two.
+    """
+    settings = {"backbone": _GROWTH[kind], "freeze": "pool1"}
+    settings |= {"jit_compile": "false", "feature_cache_gb": 100.0}
+    photos = kind in ("files", "decoded")
+    shape, count = common.PHOTO if photos else (28, 28, 1), times * examples
+    with common.peak_memory() as taken, tempfile.TemporaryDirectory() as folder:
+        if not times:
+            nothing = np.zeros((1, *shape), np.uint8), np.zeros(1, np.int64)
+            _Run(Work(*nothing, epochs=2), **settings).build()
+            return taken
+        # of photos, but not of images, there are as many copies
+        copies, files, ahead = count if photos else examples, [], 0.0
+        inputs, labels = common.read(path, copies)
+        every = np.arange(count) % copies
+        if kind == "decoded":
+            builder = tfds.ImageFolder(str(pathlib.Path(inputs[0]).parents[2]))
+            split, start = "+".join(map(str, range(times))), time.perf_counter()
+            source = read_split(builder, split, shape, memory_limit=0)
+            ahead = time.perf_counter() - start
+        elif kind == "features":
+            source = take(_source(inputs, labels), every)
+        else:
+            source = _source(inputs[every], labels[every])
+            files = inputs if kind == "files" else []
+        work, data = Work(inputs, labels, epochs=2), _dataset(source)
+        training = _Run(work, data, **settings).build()
+        if kind == "features":
+            ahead = timed(1, lambda: training.cache_features(folder)).total
+            files = pathlib.Path(folder, ".features").iterdir()
+        size = sum(map(os.path.getsize, files)) or count * math.prod(shape)
+        epoch = training.train().seconds[1]
+    return taken | {"data": size / 1e6, "ahead": ahead, "epoch": epoch}
+
+
+def save(every: str, path: str, examples: int, seed: int) -> dict[str, float]:
+    """Trains the CNN of the table for three epochs, and saves as given.
+
+    Returns:
+        "epoch", seconds of the median epoch after the first, and "saving",
+        seconds an epoch of the callback that saves.
+    """
+    work = Work(*common.read(path, examples), epochs=3, seed=seed)
+    settings = {"checkpoint_every": every, "jit_compile": "false"}
+    training, saving = _Run(work, backbone="cnn", **settings).build(), []
+
+    def clocked(method: Callable) -> Callable:
+        return lambda *given, **named: saving.append(
+            timed(1, lambda: method(*given, **named)).total
+        )
+
+    names = "on_train_batch_end", "on_epoch_end"
+    patched = {n: clocked(getattr(CheckpointCallback, n)) for n in names}
+    clocks = mock.patch.multiple(CheckpointCallback, **patched)
+    with clocks, tempfile.TemporaryDirectory() as folder:
+        seconds = training.train(pathlib.Path(folder)).seconds
+    return {"epoch": median(seconds[1:]), "saving": sum(saving) / work.epochs}
+
+
+def start_up() -> dict[str, float]:
+    """Measures imports, and a run of two stages on the bundled digits.
+
+    Returns:
+        Seconds, which `template.md` explains: those of `result.json`, and of
+        its training those of epochs and what first ones take beyond others.
+    """
+    program = [sys.executable, "-m", "keras_ptft"]
+    helped = timed(1, lambda: common.run([*program, "--help"])).total
+    printed = common.run([sys.executable, "-c", _IMPORTS]).split()
+    seconds = Counter(tensorflow=float(printed[0]), imports=float(printed[1]))
     with tempfile.TemporaryDirectory() as folder:
-        config = Config(runs_dir=folder)
-        prefix, suffix = split(model, backbone, freeze)
-        _, cached = trainer.frozen_inputs(config, prefix, {"train": source})
-        outcome = _train(suffix, cached["train"], work, config)
-        outcome.total = watch.seconds()
-    return outcome
-
-
-def _train(
-    model: keras.Model,
-    source: Source,
-    work: Work,
-    config: Config,
-    objective: Objective | None = None,
-) -> Outcome:
-    watch = Watch()
-    config = config.replace(
-        batch_size=BATCH_SIZE, epochs=work.epochs, seed=work.seed
-    )
-    objective = objective or classification(TASK)
-    trained = trainer.train(config, model, objective, {"train": source})
-    rows = trained["history"]
-    return Outcome(
-        [row["seconds"] for row in rows],
-        [row["loss"] for row in rows],
-        watch.seconds(),
-    )
+        options = f"--runs_dir={folder}", "--export_to=", "--nocompare_scratch"
+        command = [*program, "run", *_RECIPES, *options]
+        whole = timed(1, lambda: common.run(command)).total
+        for path in pathlib.Path(folder).glob("*/result.json"):
+            result = json.loads(path.read_text(encoding="utf-8"))
+            first, *later = (row["seconds"] for row in result["history"])
+            usual = median(later)
+            seconds.update(result["seconds"])
+            seconds.update(epochs=usual + sum(later), tracing=first - usual)
+    inside = seconds["epochs"] + seconds["tracing"]
+    seconds["rest"] = whole + inside - seconds.total()
+    seconds["outside"] = seconds["train"] - inside
+    return {**seconds, "help": helped, "all": whole}

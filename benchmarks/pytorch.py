@@ -5,118 +5,99 @@ that of its experts: batches taken by a permuted index, channels last, fused
 optimizers.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import DataLoader, TensorDataset
 
-from benchmarks.material import CLASSES
-from benchmarks.work import BATCH_SIZE, CPUS, Outcome, Watch, Work, read_epochs
+from benchmarks import common
+from benchmarks.common import Outcome, Work
 
-Batches = Callable[[], Iterable[tuple[torch.Tensor, torch.Tensor]]]
+_WIDTH = 128
+torch.set_num_threads(common.CPUS)
 
 
 def mlp(work: Work, loop: str) -> Outcome:
     """An MLP on pixels from 0 to 1, SGD with momentum."""
-    _start(work)
-    model = nn.Sequential(
-        *(nn.Flatten(), nn.Linear(784, 128), nn.ReLU()),
-        *(nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, CLASSES)),
-    )
-    initialize(model)
-    optimizer = torch.optim.SGD(
-        model.parameters(), lr=0.01, momentum=0.9, fused=loop == "slices"
-    )
-    return _train(model, optimizer, _pixels(work), work, loop)
+    torch.manual_seed(work.seed)
+    hidden = nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU()
+    head = nn.Linear(64, common.CLASSES)
+    model = _initialized(nn.Sequential(nn.Flatten(), *hidden, head))
+    sgd = partial(torch.optim.SGD, lr=0.01, momentum=0.9)
+    return _train(model, _pixels(work), work, loop, sgd)
 
 
-def cnn(work: Work, loop: str) -> Outcome:
+def cnn(work: Work, loop: str, *, trainable: bool = True) -> Outcome:
     """A CNN on pixels from 0 to 1, Adam."""
-    _start(work)
-    return _train_cnn(_cnn(), work, loop)
+    torch.manual_seed(work.seed)
+    body = nn.Sequential(
+        *(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(64, 64, 3), nn.ReLU(), nn.Flatten()),
+    )
+    head = nn.Linear(576, 64), nn.ReLU(), nn.Linear(64, common.CLASSES)
+    model, inputs = _initialized(nn.Sequential(body, *head)), _pixels(work)
+    body.requires_grad_(trainable)
+    if loop == "slices":
+        model = model.to(memory_format=torch.channels_last)
+        inputs = inputs.to(memory_format=torch.channels_last)
+    return _train(model, inputs, work, loop)
 
 
-def frozen(work: Work, loop: str) -> Outcome:
-    """The CNN with convolutions that need no gradient."""
-    _start(work)
-    model = _cnn()
-    model[0].requires_grad_(False)
-    return _train_cnn(model, work, loop)
+frozen = partial(cnn, trainable=False)
 
 
 def folder(work: Work, loop: str) -> Outcome:
     """Shuffled batches of photos that 2 processes decode with PIL."""
     del loop
-    _start(work)
-    batches = DataLoader(
-        Photos(work), batch_size=BATCH_SIZE, shuffle=True, num_workers=2
-    )
-    return read_epochs(lambda: (images for images, _ in batches), work.epochs)
+    torch.manual_seed(work.seed)
+    sizes = {"batch_size": common.BATCH_SIZE, "num_workers": 2}
+    paths, order = work.inputs.tolist(), {"shuffle": True}
+    batches = DataLoader(paths, collate_fn=_decoded, **sizes, **order)
+    return common.read_pixels(work.epochs, lambda: batches)
 
 
 def transformer(work: Work, loop: str) -> Outcome:
-    """A Transformer encoder."""
-    _start(work)
-    model = Encoder()
-    initialize(model, lambda matrix: nn.init.normal_(matrix, std=0.05))
-    optimizer = torch.optim.Adam(
-        model.parameters(), lr=1e-3, fused=loop == "slices"
-    )
-    return _train(model, optimizer, torch.from_numpy(work.inputs), work, loop)
+    """A Transformer encoder, Adam."""
+    torch.manual_seed(work.seed)
+    model = _initialized(_Encoder(), lambda w: nn.init.normal_(w, std=0.05))
+    return _train(model, torch.from_numpy(work.inputs), work, loop)
 
 
-class Photos(Dataset):
-    """Image files and labels, decoded one by one."""
-
-    def __init__(self, work: Work) -> None:
-        self.paths = [str(path) for path in work.inputs]
-        self.labels = work.labels.tolist()
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        with Image.open(self.paths[index]) as image:
-            image = image.convert("RGB")
-            image = image.resize((96, 96), Image.Resampling.BILINEAR)
-        return torch.from_numpy(np.array(image)), self.labels[index]
-
-
-class Encoder(nn.Module):
+class _Encoder(nn.Module):
     """Tokens to logits by 2 layers of the encoder of Vaswani et al. 2017."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(1_000, 128)
+        self.embedding = nn.Embedding(common.VOCABULARY, _WIDTH)
         layer = nn.TransformerEncoderLayer(
-            128, 4, dim_feedforward=512, dropout=0.0, batch_first=True
+            _WIDTH, 4, 4 * _WIDTH, dropout=0.0, batch_first=True
         )
         self.encoder = nn.TransformerEncoder(layer, 2)
-        self.head = nn.Linear(128, CLASSES)
+        self.head = nn.Linear(_WIDTH, common.CLASSES)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        """(batch, length) → (batch, classes)."""
         return self.head(self.encoder(self.embedding(tokens)).mean(1))
 
 
-def initialize(
-    model: nn.Module,
-    draw: Callable[[torch.Tensor], object] = nn.init.xavier_uniform_,
-) -> None:
-    """Draws weights as Keras does, so that the losses can be compared."""
+def _decoded(paths: list[str]) -> torch.Tensor:
+    photos = (torch.from_numpy(common.read_photo(path)) for path in paths)
+    return torch.stack(list(photos))
+
+
+def _initialized(
+    model: nn.Module, draw: Callable = nn.init.xavier_uniform_
+) -> nn.Module:
+    """The model with weights drawn as Keras draws them."""
     for name, parameter in model.named_parameters():
         if name.endswith("bias"):
             nn.init.zeros_(parameter)
         elif parameter.dim() > 1 and "embedding" not in name:
             draw(parameter)
-
-
-def _start(work: Work) -> None:
-    torch.manual_seed(work.seed)
-    torch.set_num_threads(CPUS)
+    return model
 
 
 def _pixels(work: Work) -> torch.Tensor:
@@ -125,63 +106,33 @@ def _pixels(work: Work) -> torch.Tensor:
     return images.contiguous().float() / 255.0
 
 
-def _cnn() -> nn.Sequential:
-    """The convolutions, then the layers on top of them."""
-    body = nn.Sequential(
-        *(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(64, 64, 3), nn.ReLU(), nn.Flatten()),
-    )
-    head = nn.Linear(576, 64), nn.ReLU(), nn.Linear(64, CLASSES)
-    model = nn.Sequential(body, *head)
-    initialize(model)
-    return model
-
-
-def _train_cnn(model: nn.Module, work: Work, loop: str) -> Outcome:
-    inputs = _pixels(work)
-    if loop == "slices":
-        model = model.to(memory_format=torch.channels_last)
-        inputs = inputs.to(memory_format=torch.channels_last)
-    trained = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.Adam(trained, lr=1e-3, fused=loop == "slices")
-    return _train(model, optimizer, inputs, work, loop)
-
-
-def _batches(inputs: torch.Tensor, labels: torch.Tensor, loop: str) -> Batches:
-    """Gives an epoch's batches whenever it is called."""
-    if loop == "loader":
-        loader = DataLoader(
-            TensorDataset(inputs, labels), batch_size=BATCH_SIZE, shuffle=True
-        )
-        return lambda: loader
-
-    def slices():
-        for chosen in torch.randperm(len(inputs)).split(BATCH_SIZE):
-            yield inputs[chosen], labels[chosen]
-
-    return slices
-
-
 def _train(
     model: nn.Module,
-    optimizer: torch.optim.Optimizer,
     inputs: torch.Tensor,
     work: Work,
     loop: str,
+    make: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
 ) -> Outcome:
-    outcome, whole = Outcome(), Watch()
-    batches = _batches(inputs, torch.from_numpy(work.labels), loop)
-    loss_of = nn.CrossEntropyLoss()
-    for _ in range(work.epochs):
-        epoch, losses = Watch(), []
-        for x, y in batches():
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = make(trained, fused=loop == "slices")
+    labels, loss_of = torch.from_numpy(work.labels), nn.CrossEntropyLoss()
+    examples = TensorDataset(inputs, labels)
+    loader = DataLoader(examples, batch_size=common.BATCH_SIZE, shuffle=True)
+
+    def slices() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        for chosen in torch.randperm(len(inputs)).split(common.BATCH_SIZE):
+            yield inputs[chosen], labels[chosen]
+
+    def epoch() -> float:
+        losses = []
+        for x, y in loader if loop == "loader" else slices():
             optimizer.zero_grad()
             loss = loss_of(model(x), y)
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
-        outcome.seconds.append(epoch.seconds())
-        outcome.losses.append(float(np.mean(losses)))
-    outcome.total = whole.seconds()
+        return float(np.mean(losses))
+
+    outcome = common.timed(work.epochs, epoch)
+    outcome.parameters = sum(p.numel() for p in model.parameters())
     return outcome

@@ -1,11 +1,12 @@
 """Pretrain a Keras model once, fine-tune it, prove that it helped, serve it.
 
-The stages take a `Config`; the rooms below them take plain arguments:
+The stages take a `Config`; the packages below them take plain arguments:
 
     import keras_ptft
 
     config = keras_ptft.Config(dataset="mnist", epochs=5)
     result = keras_ptft.pretrain(config)
+    print(result.metrics["test"]["accuracy"])
 """
 
 import importlib
@@ -17,6 +18,10 @@ __version__ = "0.1.0"
 # TensorFlow takes seconds, and not every use needs it
 _PUBLIC = {
     "Config": "keras_ptft.config",
+    "PredictConfig": "keras_ptft.config",
+    "Dataset": "keras_ptft.data",
+    "ArraySource": "keras_ptft.data.core.array_source",
+    "RunResult": "keras_ptft.experiment.results",
     "UserError": "keras_ptft.errors",
     "pretrain": "keras_ptft.experiment.stages",
     "finetune": "keras_ptft.experiment.stages",

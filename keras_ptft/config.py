@@ -10,6 +10,28 @@ from keras_ptft import settings
 from keras_ptft.settings import setting
 
 
+def _reject_below() -> Any:
+    return setting(
+        0.0,
+        "serving",
+        "give no label where the highest probability is below this",
+        low=0.0,
+        high=1.0,
+    )
+
+
+def _seed() -> Any:
+    return setting(
+        0, "machine", "seed of everything random", low=0, high=2**31 - 1
+    )
+
+
+def _text_column() -> Any:
+    return setting(
+        "", "data", "column of a csv, tsv or jsonl file that holds texts"
+    )
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
     """The settings of one run, checked when it is made.
@@ -32,15 +54,14 @@ class Config:
     )
     runs_dir: str = setting("runs", "run", "folder that holds run folders")
     overwrite: bool = setting(
-        False, "run", "start anew when the run folder exists"
+        False, "run", "replace the run that is in the run folder"
     )
 
     dataset: str = setting(
         "digits",
         "data",
-        "digits, mnist, fashion_mnist, tfds:NAME, folder:PATH, npz:PATH, "
-        "csv:PATH; of text: csv:, tsv:, jsonl:, textfolder:, lines:, text: "
-        "or conll:PATH",
+        "where examples come from: NAME, or NAME:PATH as folder:photos",
+        table="data/__init__.py:DATASETS",
     )
     data_dir: str = setting(
         "", "data", "where TFDS keeps prepared data; empty: its default"
@@ -66,11 +87,9 @@ class Config:
         high=4096,
     )
     skip_bad_images: bool = setting(
-        False, "data", "count images that cannot be decoded and go on"
+        False, "data", "count images that cannot be decoded and continue"
     )
-    text_column: str = setting(
-        "", "data", "column of a csv, tsv or jsonl file that holds texts"
-    )
+    text_column: str = _text_column()
     label_column: str = setting(
         "label",
         "data",
@@ -80,8 +99,9 @@ class Config:
     tokenizer: str = setting(
         "",
         "data",
-        "what texts are cut into: words, characters, subwords or jieba; "
-        "empty: Chinese characters and words, or as it was pretrained",
+        "how texts are split into tokens; empty: characters, or as it was "
+        "pretrained",
+        table="data/text/tokenizers/tokenizer.py:TOKENIZERS",
     )
     sequence_length: int = setting(
         0,
@@ -93,32 +113,42 @@ class Config:
     on_leak: str = setting(
         "fail",
         "data",
-        "examples that stand in two splits: fail stops a fine-tuning and "
-        "warns in pretraining, drop takes them out of training and "
-        "validation; near copies are dropped or warned of, and stop nothing",
+        "examples that are in two splits: fail stops a fine-tuning and warns "
+        "in pretraining, drop removes them from training and validation; near "
+        "duplicates are dropped or warned of, and stop nothing",
         choices=("fail", "drop", "warn"),
     )
     near_copies: bool = setting(
         True,
         "data",
-        "also look for images that were encoded, sized or lit anew in another "
-        "split",
+        "also look for images that were re-encoded, resized or re-lit in "
+        "another split",
     )
-    augment: str = setting("none", "data", "random changes in training")
+    augment: str = setting(
+        "none",
+        "data",
+        "random changes in training",
+        table="data/pipeline/augment.py:AUGMENTATIONS",
+    )
 
     backbone: str = setting(
         "",
         "model",
-        "network under the head; empty: the pretrained one, or cnn, of text "
+        "network under the head; empty: the pretrained one, or cnn, for text "
         "embedding",
+        table="models/__init__.py:BACKBONES",
     )
     normalization: str = setting(
         "dataset",
         "model",
         "how the model scales its input; fine-tuning keeps the pretrained",
+        table="models/normalization.py:NORMALIZATIONS",
     )
     objective: str = setting(
-        "classification", "model", "what the model is trained for"
+        "classification",
+        "model",
+        "what the model is trained for",
+        table="objectives/__init__.py:OBJECTIVES",
     )
 
     init_from: str = setting(
@@ -139,8 +169,8 @@ class Config:
     feature_cache_gb: float = setting(
         4.0,
         "transfer",
-        "most disk for features of the frozen part, in GB, all runs together "
-        "in RUNS_DIR/.features; 0: none",
+        "most disk for features of the frozen part, in GB, of all runs "
+        "together in RUNS_DIR/.features; 0: none",
         low=0.0,
     )
     augment_views: int = setting(
@@ -157,14 +187,20 @@ class Config:
         "also train the same model from scratch on the same budget",
     )
 
-    optimizer: str = setting("adam", "training", "sgd, adam or adamw")
+    optimizer: str = setting(
+        "adam",
+        "training",
+        "how weights are updated",
+        table="training/optimizers/optimizers.py:OPTIMIZERS",
+    )
     learning_rate: float = setting(
         1e-3, "training", "highest learning rate", low=0.0, high=1e3
     )
     schedule: str = setting(
         "constant",
         "training",
-        "constant, cosine, exponential or piecewise learning rate",
+        "learning rate by step",
+        table="training/optimizers/schedules.py:SCHEDULES",
     )
     clip_norm: float = setting(
         0.0,
@@ -198,16 +234,14 @@ class Config:
     checkpoint_every: str = setting(
         "epoch",
         "training",
-        "save everything, to go on from there: epoch (for at most 3 % of the "
+        "save everything, to resume from there: epoch (for at most 3 % of the "
         "time), never, steps as 500 or seconds as 60s",
     )
     keep_checkpoints: int = setting(
-        2, "training", "latest checkpoints that stay, beside the best", low=1
+        2, "training", "latest checkpoints to keep, beside the best", low=1
     )
 
-    seed: int = setting(
-        0, "machine", "seed of everything random", low=0, high=2**31 - 1
-    )
+    seed: int = _seed()
     deterministic: bool = setting(
         False, "machine", "only deterministic operations (slower)"
     )
@@ -240,29 +274,7 @@ class Config:
         "serving",
         "folder of SavedModel versions, as saved_models/digits; empty: none",
     )
-    csv: str = setting(
-        "", "serving", "predict: write a CSV file here; -: to the terminal"
-    )
-    reject_below: float = setting(
-        0.0,
-        "serving",
-        "predict: no label where the highest probability is below this",
-        low=0.0,
-        high=1.0,
-    )
-    generate: int = setting(
-        0, "serving", "predict: go on with a text for this many tokens", low=0
-    )
-    temperature: float = setting(
-        1.0,
-        "serving",
-        "generate: below 1 bolder, above 1 more random; 0: the likeliest",
-        low=0.0,
-        high=100.0,
-    )
-    top_k: int = setting(
-        0, "serving", "generate: choose among the likeliest K; 0: all", low=0
-    )
+    reject_below: float = _reject_below()
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -294,7 +306,54 @@ class Config:
         >>> Config.from_flags(Config(epochs=7).to_flags()).epochs
         7
         """
-        return cls(**settings.from_lines(FIELDS, text))
+        known = settings.from_lines(FIELDS | PREDICT_FIELDS, text)
+        # runs of version 0.1 list those of predict too
+        return cls(**{k: v for k, v in known.items() if k in FIELDS})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PredictConfig:
+    """The settings of a prediction, checked when it is made.
+
+    Raises:
+        UserError: a value of the wrong type or out of its range.
+
+    Example:
+
+    >>> PredictConfig(generate=100).temperature
+    1.0
+    """
+
+    csv: str = setting(
+        "", "predict", "write a CSV file here; -: to the terminal"
+    )
+    text_column: str = _text_column()
+    reject_below: float = _reject_below()
+    generate: int = setting(
+        0, "predict", "continue a text by this many tokens", low=0
+    )
+    temperature: float = setting(
+        1.0,
+        "predict",
+        "generate: below 1 more predictable, above 1 more random; 0: always "
+        "the most probable token",
+        low=0.0,
+        high=100.0,
+    )
+    top_k: int = setting(
+        0,
+        "predict",
+        "generate: choose among the K most probable; 0: all",
+        low=0,
+    )
+    seed: int = _seed()
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            settings.check(field, getattr(self, field.name))
 
 
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}
+PREDICT_FIELDS = {
+    field.name: field for field in dataclasses.fields(PredictConfig)
+}

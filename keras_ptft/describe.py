@@ -1,4 +1,4 @@
-"""The rows of every table, and what each can be told."""
+"""Documents every table: its entries and their settings."""
 
 import inspect
 import re
@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Callable
 from functools import partial
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -13,11 +14,13 @@ from keras_ptft.data import DATASETS
 from keras_ptft.data.pipeline.augment import AUGMENTATIONS
 from keras_ptft.data.text.tokenizers import TOKENIZERS
 from keras_ptft.errors import UserError
+from keras_ptft.experiment.results import describe_result
 from keras_ptft.models import BACKBONES
+from keras_ptft.models.backbone_input import BackboneInput
 from keras_ptft.models.normalization import NORMALIZATIONS
 from keras_ptft.objectives import OBJECTIVES
 from keras_ptft.registry import nearest, settings
-from keras_ptft.training.optimizers.optimizers import OPTIMIZERS, SCHEDULES
+from keras_ptft.training.optimizers import OPTIMIZERS, SCHEDULES
 from keras_ptft.transfer.cut import cut_points
 
 TABLES = {
@@ -30,25 +33,37 @@ TABLES = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
 }
-_IMAGE = tf.TensorSpec((224, 224, 3), tf.uint8, "image")
-_TEXT = tf.TensorSpec((None,), tf.int32, "tokens")
-_TOKENS = 1000
+_IMAGE = BackboneInput(
+    tf.TensorSpec((224, 224, 3), tf.uint8, "image"),
+    scaling=(np.zeros(3), np.ones(3)),
+)
+_TEXT = BackboneInput(
+    tf.TensorSpec((None,), tf.int32, "tokens"), vocabulary_size=1000
+)
 _SECTION = re.compile(r"^(Args|Returns|Raises|Example):$", re.MULTILINE)
 _WIDTH = 80
 
 
 def tables() -> str:
-    """Every row of every table with its first line of help."""
+    """Returns every entry of every table with its first line of help."""
     listed = "\n".join(map(_table, TABLES))
-    return f"{listed}\nMore of one: keras-ptft describe NAME"
+    return (
+        f"{listed}\nMore of one: keras-ptft describe NAME\n"
+        "The fields of result.json: keras-ptft describe result"
+    )
 
 
 def row(name: str) -> str:
-    """All there is to know of the rows, or the table, called `name`.
+    """Documents the entries, or the table, called `name`.
+
+    Args:
+        name: of an entry or a table; "result" is `result.json`.
 
     Raises:
         UserError: there is none.
     """
+    if name == "result":
+        return describe_result()
     found = [_table(name)] if name in TABLES else []
     found += [_row(s, name, t[name]) for s, t in TABLES.items() if name in t]
     if not found:
@@ -109,11 +124,12 @@ def _entry(parameter: inspect.Parameter, helps: dict[str, str]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _cut_points(function: Callable) -> str:
+def _cut_points(function: Callable[..., keras.Model]) -> str:
     try:
-        backbone = function(_IMAGE, (np.zeros(3), np.ones(3)))
+        backbone = function(_IMAGE)
     except UserError:
-        backbone = function(_TEXT, _TOKENS)
+        # it reads texts alone
+        backbone = function(_TEXT)
     points = ", ".join(["all", "none", *cut_points(backbone)])
     indent = {"initial_indent": "  ", "subsequent_indent": "  "}
     wrapped = textwrap.fill(points, _WIDTH, **indent)

@@ -1,4 +1,4 @@
-"""Errors that a user can mend, and stopping on request."""
+"""Errors that a user can correct, and interruption by a signal."""
 
 import math
 import re
@@ -8,13 +8,13 @@ from collections.abc import Sequence
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-class UserError(Exception):
+class UserError(ValueError):
     """Something the user can change: settings, files, permissions.
 
     The message is one line that says what was expected, what came instead
     and what to do. The command line prints it alone and exits with code 2.
-    Line breaks and other control characters, as a file's name may have
-    them, are written as escapes.
+    Line breaks and other control characters, which a file's name may hold,
+    are written as escapes.
 
     Example:
 
@@ -27,14 +27,14 @@ class UserError(Exception):
 
 
 class DiskError(UserError):
-    """A file cannot be written or removed; what is there already stays."""
+    """A file cannot be written or removed; existing files are kept."""
 
 
 class TrainingInterrupted(KeyboardInterrupt):
-    """A training ended on request; its checkpoint goes on from there.
+    """A training was stopped by a signal; its checkpoint resumes it.
 
     Attributes:
-        signum: number of the signal that asked for it.
+        signum: number of the signal.
     """
 
     def __init__(self, message: str, signum: int) -> None:
@@ -43,7 +43,7 @@ class TrainingInterrupted(KeyboardInterrupt):
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says in its first line, or else its kind.
+    """Returns the first line of an error's message, or else its type.
 
     Example:
 
@@ -57,7 +57,7 @@ def first_line(error: BaseException) -> str:
 
 
 def on_one_line(error: BaseException) -> str:
-    """All that an error says, its lines joined, or else its kind.
+    """Returns an error's message on one line, or else its type.
 
     Example:
 
@@ -105,5 +105,5 @@ def check_each(setting: str, values: Sequence[int], low: int) -> None:
         check_range(setting, value, low)
 
 
-def _escaped(found: re.Match) -> str:
+def _escaped(found: re.Match[str]) -> str:
     return repr(found[0])[1:-1]

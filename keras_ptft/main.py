@@ -1,7 +1,7 @@
-"""The command line: a flag a setting, then one of COMMANDS.
+"""The command line: a flag for each setting, then one of COMMANDS.
 
-TensorFlow is imported by the commands that need it, so that help and
-mistakes answer at once.
+TensorFlow is imported by the commands that need it, so that help and error
+messages appear at once.
 """
 
 import contextlib
@@ -11,8 +11,7 @@ import logging
 import os
 import re
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from functools import partial
 from typing import Any
 
@@ -20,14 +19,11 @@ from absl import flags
 
 from keras_ptft import launch as launching
 from keras_ptft import usage
-from keras_ptft.config import FIELDS, Config
+from keras_ptft.config import FIELDS, PREDICT_FIELDS, Config, PredictConfig
 from keras_ptft.errors import TrainingInterrupted, UserError
+from keras_ptft.streams import silenced_stderr
 
 _JOINING = {"multi_worker", "tpu"}
-PRINTED_METRICS = {
-    *("examples", "accuracy", "loss", "f1_macro"),
-    *("entity_f1", "perplexity"),
-}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,12 +33,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after the program's name; None: the process's own.
 
     Returns:
-        The exit code: 0, 2 for what the user can mend, 130 if interrupted,
-        143 if terminated.
+        The exit code: 0, 2 for an error that the user can correct, 130 if
+        interrupted, 143 if terminated.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
-        # a terminal may know fewer letters than a path or a label has
+        # a terminal may lack characters that a path or a label has
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
@@ -57,12 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("keras-ptft: interrupted.", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # the reader of our output is gone, and the interpreter's last
-        # flush would complain of it
+        # the reader of our output is gone, and the interpreter would
+        # complain when it flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
-        if (line := usage.limit(error)) is None:
+        if (line := usage.explain_exception(error)) is None:
             raise
         print(f"keras-ptft: {line}", file=sys.stderr)
         return 2
@@ -98,7 +94,7 @@ def run(words: list[str]) -> None:
         )
     configs = []
     for recipe in recipes:
-        present, positional = _parse([f"--flagfile={recipe}", *overrides])
+        present, positional = parse([f"--flagfile={recipe}", *overrides])
         if positional:
             raise UserError(
                 f"Expected --setting=value in and after {recipe}, got "
@@ -107,61 +103,61 @@ def run(words: list[str]) -> None:
         configs.append(Config(**present))
     stages = _load("experiment.stages", {config.strategy for config in configs})
     for config in configs:
-        # a mistake in the last one must not wait for the first
-        stages.parts.check(config)
+        # an error in the last one must not wait for the first to end
+        stages.builders.check(config)
     rows = []
     for config in configs:
         stage = stages.finetune if config.init_from else stages.pretrain
-        rows += stage(config)["comparison"]
+        rows += stage(config).comparison
     if stages.is_chief(config):
         _print_table(rows)
 
 
 def train(stage: str, words: list[str]) -> None:
-    """Runs one stage, "pretrain" or "finetune", and tells its scores."""
-    present, positional = _parse(words)
+    """Runs one stage, "pretrain" or "finetune", and prints its scores."""
+    present, positional = parse(words)
     _expect(stage, positional, 0)
     config = Config(**present)
     stages = _load("experiment.stages", {config.strategy})
-    rows = getattr(stages, stage)(config)["comparison"]
+    rows = getattr(stages, stage)(config).comparison
     if stages.is_chief(config):
         _print_table(rows)
 
 
 def evaluate(words: list[str]) -> None:
     """Scores a run on the whole test split."""
-    present, positional = _parse(words)
+    present, positional = parse(words)
     (folder,) = _expect("evaluate RUN", positional, 1)
     Config(**present)
-    outcome = _load("experiment.commands")
-    metrics = outcome.evaluate(folder, **present)
-    for name, value in metrics.items():
-        if name in PRINTED_METRICS:
-            print(f"{name} {value:.6g}")
+    commands = _load("experiment.commands")
+    metrics = commands.evaluate(folder, **present)
+    shown = _load("evaluation.metrics").shown_metrics(metrics)
+    for name, value in {"examples": metrics["examples"], **shown}.items():
+        print(f"{name} {value:.6g}")
 
 
 def predict(words: list[str]) -> None:
     """ImageHashes a label and its probability for each input, or more text."""
-    present, positional = _parse(words)
+    present, positional = parse(words, PREDICT_FIELDS)
     model, *inputs = _expect("predict MODEL INPUT...", positional, 2)
-    csv = Config(**present).csv
-    outcome = _load("experiment.commands")
-    for row in outcome.predict(model, inputs, **present):
-        if not csv:
+    config = PredictConfig(**present)
+    commands = _load("experiment.commands")
+    for row in commands.predict(model, inputs, **present):
+        if not config.csv:
             print(row)
 
 
 def export(words: list[str]) -> None:
     """Publishes a run as the next version for TensorFlow Serving."""
-    present, positional = _parse(words)
+    present, positional = parse(words)
     (folder,) = _expect("export RUN", positional, 1)
     target = Config(**present).export_to
-    outcome = _load("experiment.commands")
-    outcome.export(folder, target)
+    commands = _load("experiment.commands")
+    commands.export(folder, target)
 
 
 def describe(words: list[str]) -> None:
-    """Lists models, data sets, optimizers, ..., or tells of one."""
+    """Lists models, data sets, optimizers, ..., or documents one."""
     if len(words) > 1:
         raise UserError(
             f"Expected keras-ptft describe [NAME], got {' '.join(words)} "
@@ -174,7 +170,7 @@ def describe(words: list[str]) -> None:
 def launch(words: list[str]) -> int:
     """Starts a command in several processes that train together."""
     split = words.index("--") if "--" in words else len(words)
-    present, positional = _parse(words[:split], launching.JOB_FIELDS)
+    present, positional = parse(words[:split], launching.JOB_FIELDS)
     _expect("launch [--workers=N] -- COMMAND", positional, 0)
     return launching.launch(launching.Job(**present), words[split + 1 :])
 
@@ -191,10 +187,14 @@ COMMANDS = {
 }
 
 
-def _parse(
+def parse(
     words: list[str], fields: Mapping[str, Any] = FIELDS
 ) -> tuple[dict[str, Any], list[str]]:
     """Reads flags and flagfiles.
+
+    Args:
+        words: of the command line, after the command.
+        fields: the settings that there are.
 
     Returns:
         The settings that were given, by name, and the other words.
@@ -224,7 +224,7 @@ def _parse(
 
 
 def _check_comments(lines: set[str]) -> None:
-    """Refuses a comment that a flagfile would make part of a value."""
+    """Refuses a comment that would become part of a value."""
     for line in sorted(lines):
         if re.search(r"(^|\s)#", line):
             raise UserError(
@@ -245,7 +245,7 @@ def _define(field: Any, values: flags.FlagValues) -> None:
 
 
 def _expect(form: str, words: list[str], count: int) -> list[str]:
-    """Words, as many as `form` asks for, or more where it ends in dots."""
+    """Checks for as many words as `form` has, or more where it ends in dots."""
     if len(words) < count or (len(words) > count and form[-1] != "."):
         raise UserError(
             f"Expected keras-ptft {form} [--setting=value], got "
@@ -261,38 +261,20 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
 
 
 def _load(module: str, strategies: Set[str] = frozenset()) -> Any:
-    """A module of ours that needs TensorFlow, imported without its chatter.
+    """Imports a module that needs TensorFlow, without TensorFlow's messages.
 
-    That is written by C++ before any setting can silence it, and again when
-    the devices are first looked at, and says nothing wrong. So the stream
-    itself is set aside; should the import fail, all of it is shown.
-    Strategies that join other machines must find the devices untouched.
+    C++ writes them before any setting can silence it, and again when the
+    devices are first listed. So the stream itself is captured; if the import
+    fails, all of it is shown. Strategies that join other machines must find
+    the devices uninitialised.
     """
     level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if level in ("0", "1"):
         return importlib.import_module(f"keras_ptft.{module}")
-    with capture_stderr():
+    with silenced_stderr(show_on_error=True):
         loaded = importlib.import_module(f"keras_ptft.{module}")
         if not strategies & _JOINING and "TF_CONFIG" not in os.environ:
             config = importlib.import_module("tensorflow").config
             config.list_logical_devices()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     return loaded
-
-
-@contextlib.contextmanager
-def capture_stderr() -> Iterator[None]:
-    """Keeps what is written to standard error, and shows it on failure."""
-    sys.stderr.flush()
-    stream = os.dup(2)
-    with tempfile.TemporaryFile() as aside:
-        os.dup2(aside.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            aside.seek(0)
-            os.write(stream, aside.read())
-            raise
-        finally:
-            os.dup2(stream, 2)
-            os.close(stream)

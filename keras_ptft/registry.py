@@ -1,8 +1,8 @@
-"""Rows of a table, chosen and set by text such as `cnn(dropout=0.2)`.
+"""Entries of a table, chosen and set by text such as `cnn(dropout=0.2)`.
 
-A table is a dict of functions. What the program gives a row stands before
-the `/` of its signature; every other parameter is a setting of that row,
-which the user may write. Nothing is evaluated but literals.
+A table is a dict of factories: functions or classes. What the program passes
+to one comes before the `/` of its signature; every other parameter is a
+setting that the user may write. Nothing is evaluated but literals.
 """
 
 import ast
@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import difflib
 import inspect
+import pathlib
 import re
 import reprlib
 import types
@@ -24,8 +25,8 @@ _LARGEST = 2**31
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
-    """A row of a table with the user's settings bound to it."""
+class BoundFactory:
+    """A factory with the user's settings bound to it."""
 
     name: str
     function: Callable[..., Any]
@@ -33,12 +34,14 @@ class Row:
     kwargs: dict[str, Any]
 
     def __call__(self, *context: Any) -> Any:
-        """Calls the row with what the program gives it."""
+        """Calls the factory with what the program passes to it."""
         return self.function(*context, *self.args, **self.kwargs)
 
 
-def lookup(table: Mapping[str, Callable], spec: str, kind: str) -> Row:
-    """Finds the row that `spec` names and binds the settings it writes.
+def lookup(
+    table: Mapping[str, Callable[..., Any]], spec: str, kind: str
+) -> BoundFactory:
+    """Finds the entry that `spec` names and binds the settings it writes.
 
     Args:
         table: name to function.
@@ -64,11 +67,11 @@ def lookup(table: Mapping[str, Callable], spec: str, kind: str) -> Row:
             f"there are: {', '.join(sorted(table))}."
         )
     bound = _bind(table[name], args, kwargs, f"{kind} {name!r}")
-    return Row(name, table[name], *bound)
+    return BoundFactory(name, table[name], *bound)
 
 
-def settings(function: Callable) -> dict[str, inspect.Parameter]:
-    """The parameters of a row that a user may set.
+def settings(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Returns the parameters of a factory that a user may set.
 
     Example:
 
@@ -84,8 +87,36 @@ def settings(function: Callable) -> dict[str, inspect.Parameter]:
     }
 
 
+def table_names(table: str) -> list[str]:
+    """Returns the names in a table without importing it.
+
+    A table is a dict in plain sight, so its source says what is in it, and
+    help needs not wait for TensorFlow.
+
+    Args:
+        table: path in the package and name, "data/__init__.py:DATASETS".
+
+    Example:
+
+    >>> "digits" in table_names("data/__init__.py:DATASETS")
+    True
+    """
+    path, _, name = table.partition(":")
+    text = (pathlib.Path(__file__).parent / path).read_text(encoding="utf-8")
+    for node in ast.parse(text).body:
+        targets: list[ast.expr] = []
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, ast.AnnAssign):
+            targets = [node.target]
+        names = [t.id for t in targets if isinstance(t, ast.Name)]
+        if names == [name] and isinstance(node.value, ast.Dict):
+            return [ast.literal_eval(key) for key in node.value.keys if key]
+    raise LookupError(f"no dict {name} in {path}")
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Text that suggests the nearest of `names`, or nothing.
+    """Returns text that suggests the nearest of `names`, or nothing.
 
     Example:
 
@@ -97,7 +128,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 
 def type_text(wanted: Any) -> str:
-    """An annotation as the user reads it.
+    """Returns an annotation as the user reads it.
 
     Example:
 
@@ -141,7 +172,12 @@ def _parse(spec: str, kind: str) -> tuple[str, list, dict]:
     )
 
 
-def _bind(function, args, kwargs, label) -> tuple[tuple, dict]:
+def _bind(
+    function: Callable[..., Any],
+    args: list[Any],
+    kwargs: dict[str, Any],
+    label: str,
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
     allowed = settings(function)
     for name in kwargs:
         if name not in allowed:
@@ -175,12 +211,12 @@ def _checked(value: Any, parameter: inspect.Parameter, label: str) -> Any:
             kind += " below 2,147,483,648"
         raise UserError(
             f"Setting {parameter.name!r} of {label} must be {kind}, got "
-            f"{_shown(value)}."
+            f"{shown(value)}."
         ) from None
 
 
 def _fit(value: Any, wanted: Any) -> Any:
-    """The value, a list made a tuple and an int a float where one is due."""
+    """Converts lists to tuples and ints to floats where annotated so."""
     kinds = get_args(wanted)
     if isinstance(wanted, types.UnionType):
         for kind in kinds:
@@ -200,8 +236,8 @@ def _fit(value: Any, wanted: Any) -> Any:
     raise TypeError(f"no {wanted}")
 
 
-def _shown(value: Any) -> str:
-    """A value as the user reads it, cut where it gets long."""
+def shown(value: Any) -> str:
+    """Returns a value as the user reads it, shortened where it is long."""
     try:
         return reprlib.repr(value)
     except ValueError:

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_ptft.errors import UserError
-from keras_ptft.registry import nearest
+from keras_ptft.registry import nearest, shown
 
-# whole numbers too end here: larger ones are no floats
+# also the largest whole number: larger ones are no floats
 _LARGEST = sys.float_info.max
 
 
@@ -22,8 +22,9 @@ def setting(
     choices: Sequence[str] = (),
     low: float = -math.inf,
     high: float = math.inf,
+    table: str = "",
 ) -> Any:
-    """A field of a dataclass that is also a flag.
+    """Declares a field of a dataclass that is also a flag.
 
     Args:
         default: of the type that the field is annotated with.
@@ -32,13 +33,15 @@ def setting(
         choices: all it may be; none: anything.
         low: least value of a number.
         high: largest value of a number.
+        table: of names that it may be, as "data/__init__.py:DATASETS"; the
+            help lists them.
     """
     metadata = {"group": group, "help": description, "choices": tuple(choices)}
-    metadata |= {"low": low, "high": high}
+    metadata |= {"low": low, "high": high, "table": table}
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def check(field: dataclasses.Field, value: Any) -> None:
+def check(field: dataclasses.Field[Any], value: Any) -> None:
     """Raises a UserError unless `value` is what the field may be."""
     kinds = (int, float) if field.type is float else (field.type,)
     if type(value) not in kinds:
@@ -52,7 +55,7 @@ def check(field: dataclasses.Field, value: Any) -> None:
             f"got {value!r}{nearest(value, limits['choices'])}."
         )
     if field.type is str:
-        # a flagfile holds a line a setting, read without the space around it
+        # a flagfile has one line a setting, read without surrounding space
         lines = value.splitlines()
         if len(lines) > 1 or value != value.strip() or "\0" in value:
             raise UserError(
@@ -61,16 +64,8 @@ def check(field: dataclasses.Field, value: Any) -> None:
             )
     elif not limits["low"] <= value <= min(limits["high"], _LARGEST):
         raise UserError(
-            f"--{field.name} must be {_range(limits)}, got {_shown(value)}."
+            f"--{field.name} must be {_range(limits)}, got {shown(value)}."
         )
-
-
-def _shown(value: float) -> str:
-    try:
-        return str(value)
-    except ValueError:
-        # Python writes no longer ones
-        return "a number of more than 4,300 digits"
 
 
 def _range(limits: Any) -> str:
@@ -79,15 +74,15 @@ def _range(limits: Any) -> str:
     return f"from {limits['low']:g} to {limits['high']:.15g}"
 
 
-def to_text(field: dataclasses.Field, value: Any) -> str:
-    """A value as a flagfile has it."""
+def to_text(field: dataclasses.Field[Any], value: Any) -> str:
+    """Returns a value as a flagfile has it."""
     # 1 is the same setting as 1.0, and is written the same
     text = str(field.type(value))
     return text.lower() if field.type is bool else text
 
 
-def from_text(field: dataclasses.Field, text: str) -> Any:
-    """A value read from a flagfile, of the field's type."""
+def from_text(field: dataclasses.Field[Any], text: str) -> Any:
+    """Reads a value from a flagfile, as the field's type."""
     try:
         if field.type is bool:
             return {"true": True, "false": False}[text.lower()]
@@ -98,8 +93,8 @@ def from_text(field: dataclasses.Field, text: str) -> Any:
         ) from None
 
 
-def to_lines(fields: Mapping[str, dataclasses.Field], values: Any) -> str:
-    """A flagfile of the attributes that are named like the fields."""
+def to_lines(fields: Mapping[str, dataclasses.Field[Any]], values: Any) -> str:
+    """Returns a flagfile of the attributes that are named like the fields."""
     return "".join(
         f"--{name}={to_text(field, getattr(values, name))}\n"
         for name, field in fields.items()
@@ -107,9 +102,9 @@ def to_lines(fields: Mapping[str, dataclasses.Field], values: Any) -> str:
 
 
 def from_lines(
-    fields: Mapping[str, dataclasses.Field], text: str
+    fields: Mapping[str, dataclasses.Field[Any]], text: str
 ) -> dict[str, Any]:
-    """The values in a flagfile, by name.
+    """Reads the values in a flagfile, by name.
 
     Raises:
         UserError: a line that is no setting.

@@ -1,40 +1,80 @@
-"""What the command line says of itself (no TensorFlow)."""
+"""The texts of the command line: help and errors (no TensorFlow)."""
 
 import dataclasses
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
-from keras_ptft.config import FIELDS
+from keras_ptft.config import FIELDS, PREDICT_FIELDS
 from keras_ptft.launch import JOB_FIELDS
-from keras_ptft.registry import nearest
+from keras_ptft.registry import nearest, table_names
 
-Fields = Mapping[str, dataclasses.Field]
+Fields = Mapping[str, dataclasses.Field[Any]]
 
-# a command's words, and what it does
-_COMMANDS = {
-    "run": ("RECIPE...", "run recipes in order, then compare them in a table"),
-    "pretrain": ("", "train a model from random weights"),
-    "finetune": ("", "train a new head, and more, on a pretrained backbone"),
-    "evaluate": ("RUN", "score a run on the whole test split"),
-    "predict": ("MODEL INPUT...", "label images, arrays, tables or texts"),
-    "export": ("RUN", "publish a run's next version for TensorFlow Serving"),
-    "describe": ("[NAME]", "list models, optimizers, ..., or tell of one"),
-    "launch": ("-- COMMAND...", "run COMMAND in several workers together"),
-}
-_EXAMPLES = {
-    "run": "keras-ptft run flags/pretrain_cnn_digits.flags "
-    "flags/finetune_cnn_digits.flags",
-    "pretrain": "keras-ptft pretrain --name=birds --dataset=folder:birds "
-    "--epochs=10",
-    "finetune": "keras-ptft finetune --name=owls --init_from=birds "
-    "--dataset=folder:owls",
-    "evaluate": "keras-ptft evaluate runs/owls",
-    "predict": "keras-ptft predict runs/owls photos/ --csv=labels.csv",
-    "export": "keras-ptft export runs/owls --export_to=saved_models/owls",
-    "describe": "keras-ptft describe cnn",
-    "launch": "keras-ptft launch --workers=2 -- run "
-    "flags/pretrain_cnn_digits.flags",
+
+class Command(NamedTuple):
+    """How a command is called.
+
+    Attributes:
+        words: what follows its name.
+        text: what it does.
+        example: a call of it.
+        fields: the settings it takes.
+    """
+
+    words: str
+    text: str
+    example: str
+    fields: Fields = FIELDS
+
+
+COMMANDS = {
+    "run": Command(
+        "RECIPE...",
+        "run recipes in order, then compare them in a table",
+        "keras-ptft run flags/pretrain_cnn_digits.flags "
+        "flags/finetune_cnn_digits.flags",
+    ),
+    "pretrain": Command(
+        "",
+        "train a model from random weights",
+        "keras-ptft pretrain --name=birds --dataset=folder:birds --epochs=10",
+    ),
+    "finetune": Command(
+        "",
+        "train a new head, and more, on a pretrained backbone",
+        "keras-ptft finetune --name=owls --init_from=birds "
+        "--dataset=folder:owls",
+    ),
+    "evaluate": Command(
+        "RUN",
+        "score a run on the whole test split",
+        "keras-ptft evaluate runs/owls",
+    ),
+    "predict": Command(
+        "MODEL INPUT...",
+        "label images, arrays, tables or texts",
+        "keras-ptft predict runs/owls photos/ --csv=labels.csv",
+        PREDICT_FIELDS,
+    ),
+    "export": Command(
+        "RUN",
+        "publish a run's next version for TensorFlow Serving",
+        "keras-ptft export runs/owls --export_to=saved_models/owls",
+    ),
+    "describe": Command(
+        "[NAME]",
+        "list models, optimizers, ..., or document one of them, or result",
+        "keras-ptft describe cnn",
+        {},
+    ),
+    "launch": Command(
+        "-- COMMAND...",
+        "run COMMAND in several workers together",
+        "keras-ptft launch --workers=2 -- run flags/pretrain_cnn_digits.flags",
+        JOB_FIELDS,
+    ),
 }
 _WORDS = {
     "RECIPE": "a file with a setting a line; init_from makes it fine-tuning",
@@ -42,60 +82,64 @@ _WORDS = {
     "MODEL": "a run folder, a .keras file or a folder of an export",
     "INPUT": "image, folder, .npy, .npz, .csv; or text, .txt, .tsv, .jsonl, -",
     "COMMAND": "run, pretrain or finetune, with its words and settings",
-    "NAME": "a row, as keras-ptft describe lists them",
+    "NAME": "an entry, as keras-ptft describe lists them, or result",
 }
 _SETTINGS = """\
-Settings come as --setting=value, or a line each from --flagfile=FILE, where
-lines that begin with # are comments. The last one wins. What a model or an
-optimizer has of its own is written as a call: --optimizer='sgd(momentum=0.9)'.
-Defaults stand in [brackets].
+Write --setting=value, or a setting a line in a file: --flagfile=FILE, where
+lines that begin with # are comments. The last one wins. What only one model
+or optimizer has is written as a call: --optimizer='sgd(momentum=0.9)'.
+Defaults are in [brackets].
 """
+# what TensorFlow makes of a ValueError, which a UserError is
+_INVALID = "InvalidArgumentError"
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
 
 
 def overview() -> str:
-    """The help of the program: every command and every setting."""
-    forms = [" ".join((n, w)).strip() for n, (w, _) in _COMMANDS.items()]
+    """Returns the help of the program: every command and every setting."""
+    forms = [f"{name} {c.words}".strip() for name, c in COMMANDS.items()]
     width = max(map(len, forms)) + 2
     commands = "".join(
-        f"  {form:{width}}{text}\n"
-        for form, (_, text) in zip(forms, _COMMANDS.values(), strict=True)
+        f"  {form:{width}}{command.text}\n"
+        for form, command in zip(forms, COMMANDS.values(), strict=True)
     )
     return (
         "keras-ptft COMMAND [--setting=value | --flagfile=FILE]...\n\n"
         "Pretrain a Keras model once, fine-tune it, prove that it helped, "
-        f"serve it.\n\nCommands\n{commands}{_words(_COMMANDS)}"
-        f"\nFor example\n  {_EXAMPLES['pretrain']}\n\n{_settings()}"
+        f"serve it.\n\nCommands\n{commands}{_words(COMMANDS)}"
+        f"\nFor example\n  {COMMANDS['pretrain'].example}\n\n"
+        f"{_SETTINGS}\n{_groups({**FIELDS, **PREDICT_FIELDS})}"
     )
 
 
-def command_help(command: str) -> str:
-    """The help of one command."""
-    words, text = _COMMANDS[command]
-    form = " ".join(filter(None, ("keras-ptft", command, words)))
-    head = f"{text[0].upper()}{text[1:]}.\n{_words([command])}"
-    head += f"\nFor example\n  {_EXAMPLES[command]}\n"
-    if command == "describe":
+def command_help(name: str) -> str:
+    """Returns the help of one command."""
+    command = COMMANDS[name]
+    form = " ".join(filter(None, ("keras-ptft", name, command.words)))
+    head = f"{command.text[0].upper()}{command.text[1:]}.\n{_words([name])}"
+    head += f"\nFor example\n  {command.example}\n"
+    if name == "describe":
         return f"{form}\n\n{head}"
-    if command == "launch":
+    if name == "launch":
         form = form.replace("--", "[--setting=value]... --")
-        return f"{form}\n\n{head}\n{_groups(JOB_FIELDS)}"
-    return f"{form} [--setting=value | --flagfile=FILE]...\n\n{head}\n" + (
-        _settings()
+        return f"{form}\n\n{head}\n{_groups(command.fields)}"
+    return (
+        f"{form} [--setting=value | --flagfile=FILE]...\n\n{head}\n"
+        f"{_SETTINGS}\n{_groups(command.fields)}"
     )
 
 
 def unknown_command(command: str) -> str:
-    """One line about a command that there is not."""
+    """Returns one line about an unknown command."""
     if command.startswith("-"):
         problem = f"Expected a command before {command}"
     else:
-        problem = f"Unknown command {command!r}{nearest(command, _COMMANDS)}"
-    return f"{problem}; there are: {', '.join(_COMMANDS)}."
+        problem = f"Unknown command {command!r}{nearest(command, COMMANDS)}"
+    return f"{problem}; there are: {', '.join(COMMANDS)}."
 
 
 def unknown_setting(name: str, fields: Fields = FIELDS) -> str:
-    """One line about a setting that there is not."""
+    """Returns one line about an unknown setting."""
     return (
         f"Unknown setting --{name}{nearest(name, fields)}: "
         "see keras-ptft --help."
@@ -103,7 +147,7 @@ def unknown_setting(name: str, fields: Fields = FIELDS) -> str:
 
 
 def wrong_value(text: str, fields: Fields = FIELDS) -> str:
-    """One line about what absl could not read as a setting."""
+    """Returns one line about a value that absl could not read."""
     found = re.fullmatch(r"flag --(\w+)=(.*?): .*", text, re.DOTALL)
     if found and found[1] in fields:
         kind = _KINDS.get(fields[found[1]].type, "text")
@@ -114,7 +158,7 @@ def wrong_value(text: str, fields: Fields = FIELDS) -> str:
 
 
 def unreadable(error: OSError | UnicodeDecodeError) -> str:
-    """One line about a flagfile that cannot be read."""
+    """Returns one line about a flagfile that cannot be read."""
     if isinstance(error, UnicodeDecodeError):
         return "A recipe or flagfile must be text in UTF-8: write it as such."
     return (
@@ -124,16 +168,16 @@ def unreadable(error: OSError | UnicodeDecodeError) -> str:
 
 
 def circular(words: list[str]) -> str:
-    """One line about flagfiles that read each other without end."""
+    """Returns one line about flagfiles that include each other."""
     named = [word for word in words if "flagfile" in word]
     return (
-        f"{' '.join(named)} reads itself, maybe by way of others: take out "
-        "the line --flagfile=... that leads back."
+        f"{' '.join(named)} includes itself, maybe through others: remove the "
+        "line --flagfile=... that leads back."
     )
 
 
-def limit(error: Exception) -> str | None:
-    """One line about what a user can mend all the same; None: no such."""
+def explain_exception(error: Exception) -> str | None:
+    """Returns one line about an exception that a user can act on, or None."""
     # TensorFlow's own error, named so that TensorFlow need not be imported
     exhausted = type(error).__name__ == "ResourceExhaustedError"
     if exhausted or isinstance(error, MemoryError):
@@ -141,10 +185,10 @@ def limit(error: Exception) -> str | None:
             "This does not fit into memory: choose a smaller model, "
             "--batch_size or --image_size, or fewer data."
         )
-    # what a data pipeline raised, TensorFlow hands on as this
-    told = re.search(r"\bUserError: (.+)", str(error))
-    if told and type(error).__name__ == "UnknownError":
-        return told[1]
+    # TensorFlow wraps what a data pipeline raised
+    raised = re.search(r"\bUserError: (.+)", str(error))
+    if raised and type(error).__name__ in ("UnknownError", _INVALID):
+        return raised[1]
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return (
@@ -154,15 +198,11 @@ def limit(error: Exception) -> str | None:
     return None
 
 
-def _words(commands) -> str:
+def _words(names: Iterable[str]) -> str:
     """A line for each word that follows these commands."""
-    used = " ".join(_COMMANDS[command][0] for command in commands)
+    used = " ".join(COMMANDS[name].words for name in names)
     lines = (f"  {w:8}{t}\n" for w, t in _WORDS.items() if w in used)
     return "".join(["\n", *lines]) if used else ""
-
-
-def _settings() -> str:
-    return f"{_SETTINGS}\n{_groups(FIELDS)}"
 
 
 def _groups(fields: Fields) -> str:
@@ -175,10 +215,13 @@ def _groups(fields: Fields) -> str:
     )
 
 
-def _entry(field: dataclasses.Field) -> str:
+def _entry(field: dataclasses.Field[Any]) -> str:
     text = field.metadata["help"]
-    if field.metadata["choices"]:
-        text += f" ({', '.join(field.metadata['choices'])})"
+    choices = field.metadata["choices"]
+    if table := field.metadata["table"]:
+        choices = table_names(table)
+    if choices:
+        text += f" ({', '.join(choices)})"
     if field.default != "":
         text += f" [{str(field.default).lower()}]"
     head = f"  --{field.name}"

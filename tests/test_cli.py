@@ -99,7 +99,7 @@ def test_the_last_setting_wins(tmp_path):
     outer = tmp_path / "outer.flags"
     outer.write_text(f"--seed=1\n--flagfile={inner}\n--batch_size=8\n")
     words = ["--batch_size=2", f"--flagfile={outer}", "--epochs", "4", "x"]
-    present, positional = main._parse(words)
+    present, positional = main.parse(words)
     assert present == {
         "epochs": 4,
         "seed": 3,
@@ -107,7 +107,7 @@ def test_the_last_setting_wins(tmp_path):
         "batch_size": 8,
     }
     assert positional == ["x"]
-    assert main._parse(["--nooverwrite"])[0] == {"overwrite": False}
+    assert main.parse(["--nooverwrite"])[0] == {"overwrite": False}
 
 
 def test_overrides_reach_every_stage(tmp_path, capsys):
@@ -188,7 +188,7 @@ def test_killed_and_started_again(tmp_path, caplog):
     path.write_text(text.replace("--epochs=5000", "--epochs=1"), "utf-8")
     shutil.rmtree("runs/long/checkpoints")
     assert main.main([*LONG, *SMALL]) == 0
-    assert "runs/long was not completed: it goes on." in caplog.text
+    assert "Resuming the incomplete run in runs/long." in caplog.text
     rows = (tmp_path / "runs/long/history.csv").read_text().splitlines()
     assert len(rows) == 2
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from keras_ptft.config import FIELDS, Config
+from keras_ptft.config import FIELDS, PREDICT_FIELDS, Config, PredictConfig
 from keras_ptft.errors import UserError
 
 CONTRACT = """
@@ -59,9 +59,6 @@ NUMBERS = [
         "steps_per_execution": [0, 64],
         "sequence_length": [0, 1, 65536],
         "reject_below": [0.0, 0.5, 1],
-        "generate": [0, 10**6],
-        "temperature": [0.0, 0.8, 100],
-        "top_k": [0, 40],
     }.items()
     for value in values
 ]
@@ -95,9 +92,14 @@ OUTSIDE = {
     ("sequence_length", 65537): "from 0 to 65536",
     ("reject_below", -0.1): "from 0 to 1",
     ("reject_below", 1.1): "from 0 to 1",
+}
+OUTSIDE_PREDICT = {
     ("generate", -1): "at least 0",
     ("temperature", -1.0): "from 0 to 100",
+    ("temperature", 100.5): "from 0 to 100",
     ("top_k", -1): "at least 0",
+    ("reject_below", 1.1): "from 0 to 1",
+    ("seed", -1): "from 0 to 2147483647",
 }
 
 
@@ -168,6 +170,19 @@ def test_value_out_of_range(name, value):
     expected = f"--{name} must be {OUTSIDE[name, value]}"
     assert message.startswith(expected)
     assert f"got {value}" in message
+
+
+@pytest.mark.parametrize("name, value", OUTSIDE_PREDICT)
+def test_value_of_a_prediction_out_of_range(name, value):
+    message = one_line(PredictConfig, **{name: value})
+    expected = f"--{name} must be {OUTSIDE_PREDICT[name, value]}"
+    assert message.startswith(expected)
+
+
+def test_runs_of_version_0_1_also_list_settings_of_predict():
+    text = "--epochs=7\n--csv=\n--generate=0\n--temperature=1.0\n--top_k=0\n"
+    assert Config.from_flags(text) == Config(epochs=7)
+    assert {"csv", "generate", "temperature", "top_k"} <= set(PREDICT_FIELDS)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])

@@ -1,10 +1,14 @@
 """The tables as `keras-ptft describe` prints them."""
 
+import dataclasses
+
 import pytest
 
 from keras_ptft import describe
+from keras_ptft.config import FIELDS
 from keras_ptft.errors import UserError
-from keras_ptft.registry import settings
+from keras_ptft.experiment.results import SCHEMA, RunResult
+from keras_ptft.registry import settings, table_names
 
 ROWS = [(s, n) for s, table in describe.TABLES.items() for n in table]
 
@@ -46,6 +50,20 @@ def test_a_name_in_two_tables_shows_both():
     text = describe.row("none")
     assert "--augment=none" in text
     assert "--normalization=none" in text
+
+
+def test_the_fields_of_a_result_are_documented():
+    lines = describe.row("result").splitlines()
+    assert lines[0] == f"result.json, schema {SCHEMA}"
+    names = [line.split()[0] for line in lines[1:]]
+    assert set(names) == {f.name for f in dataclasses.fields(RunResult)}
+    assert all(len(line.split()) > 1 for line in lines)
+
+
+@pytest.mark.parametrize("setting", describe.TABLES)
+def test_help_reads_the_same_names_without_importing_the_table(setting):
+    table = FIELDS[setting].metadata["table"]
+    assert table_names(table) == list(describe.TABLES[setting])
 
 
 def test_a_table_can_be_asked_for():

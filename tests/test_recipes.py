@@ -13,7 +13,7 @@ from keras_ptft.config import Config
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.dataset import Dataset
 from keras_ptft.data.text.source import TextSource
-from keras_ptft.data.text.storage import held
+from keras_ptft.data.text.storage import in_memory
 from keras_ptft.data.text.token_source import texts_of, token_source
 from keras_ptft.data.text.tokenizers import learn
 from keras_ptft.experiment import builders
@@ -38,7 +38,7 @@ every_recipe = pytest.mark.parametrize("name", NAMES)
 
 
 def read(name):
-    present, positional = main._parse([f"--flagfile={FLAGS / name}.flags"])
+    present, positional = main.parse([f"--flagfile={FLAGS / name}.flags"])
     assert positional == []
     return Config(**present)
 
@@ -64,7 +64,7 @@ def dataset_for(config):
 def texts_for(config, classes):
     parent = read(config.init_from) if config.init_from else config
     setting = config.tokenizer or parent.tokenizer or "characters"
-    texts = TextSource(held([b"to be or not", "天地".encode()]), [0, 1])
+    texts = TextSource(in_memory([b"to be or not", "天地".encode()]), [0, 1])
     tokenizer = learn(setting, partial(texts_of, texts), config.sequence_length)
     source = token_source(texts, tokenizer)
     return Dataset(
@@ -77,8 +77,10 @@ def backbone_for(config):
     if config.init_from:
         pretrained = backbone_for(read(config.init_from))
     dataset = dataset_for(config)
-    objective = builders.make_objective(config, dataset)
-    return builders.build_backbone(config, dataset, objective, pretrained)
+    objective = builders.build_objective(config, dataset.info)
+    return builders.build_backbone(
+        config, dataset, objective, pretrained=pretrained
+    )
 
 
 def test_there_are_recipes():
@@ -119,11 +121,11 @@ def test_model_builds(name):
     dataset = dataset_for(config)
     backbone = backbone_for(config)
     assert backbone.inputs[0].shape[1:] == dataset.spec.shape
-    objective = builders.make_objective(config, dataset)
+    objective = builders.build_objective(config, dataset.info)
     model = builders.assemble(backbone, objective)
     suffix = model
     if config.init_from:
         _, suffix = builders.cut(config, model, backbone, objective)
     assert suffix.trainable_variables
-    if objective.answers == "label":
+    if config.objective == "classification":
         assert suffix.output_shape == (None, len(dataset.label_names))

@@ -5,7 +5,7 @@ import builtins
 import pytest
 
 from keras_ptft.errors import UserError
-from keras_ptft.registry import Row, lookup, nearest, settings
+from keras_ptft.registry import BoundFactory, lookup, nearest, settings
 
 
 def cnn(
@@ -61,7 +61,7 @@ def refusal(text, table=TABLE, kind="backbone"):
 
 @pytest.mark.parametrize("text", ["cnn", "cnn()", " cnn ", "cnn ( )"])
 def test_name_alone_keeps_the_defaults(text):
-    assert row(text) == Row("cnn", cnn, (), {})
+    assert row(text) == BoundFactory("cnn", cnn, (), {})
     assert set_by(text) == cnn("spec")
 
 

@@ -150,7 +150,7 @@ def test_a_language_model_goes_on_with_a_text(capsys):
         ),
         (
             "pretrain --dataset=tsv:topics --text_column=text --backbone=cnn",
-            "use --backbone=",
+            "use another --backbone",
         ),
         ("pretrain --objective=masked_tokens", "learns from texts"),
         (

@@ -3,7 +3,8 @@
 import pytest
 
 from keras_ptft import main, usage
-from keras_ptft.config import FIELDS
+from keras_ptft.config import FIELDS, PREDICT_FIELDS
+from keras_ptft.registry import table_names
 
 COMMANDS = list(main.COMMANDS)
 WITH_SETTINGS = [n for n in COMMANDS if n not in ("describe", "launch")]
@@ -21,16 +22,30 @@ def entries(text):
     return {name: " ".join(words) for name, words in found.items()}
 
 
+def test_every_command_has_a_help():
+    assert list(usage.COMMANDS) == COMMANDS
+
+
 def test_overview_names_every_command():
     listed = usage.overview().partition("Commands\n")[2].partition("\n\n")[0]
     assert [line.split()[0] for line in listed.splitlines()] == COMMANDS
 
 
-@pytest.mark.parametrize(
-    "text", [usage.overview(), *map(usage.command_help, WITH_SETTINGS)]
-)
-def test_help_lists_every_setting_in_order(text):
-    assert list(entries(text)) == list(FIELDS)
+@pytest.mark.parametrize("name", WITH_SETTINGS)
+def test_help_lists_every_setting_in_order(name):
+    fields = PREDICT_FIELDS if name == "predict" else FIELDS
+    listed = list(entries(usage.command_help(name)))
+    groups = dict.fromkeys(f.metadata["group"] for f in fields.values())
+    assert listed == [
+        name
+        for group in groups
+        for name, field in fields.items()
+        if field.metadata["group"] == group
+    ]
+
+
+def test_overview_lists_every_setting():
+    assert set(entries(usage.overview())) == {*FIELDS, *PREDICT_FIELDS}
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -39,6 +54,8 @@ def test_setting_tells_help_choices_and_default(name):
     told = entries(usage.overview())[name]
     assert " ".join(field.metadata["help"].split()) in told
     assert all(choice in told for choice in field.metadata["choices"])
+    if table := field.metadata["table"]:
+        assert f"({', '.join(table_names(table))})" in told
     if field.default != "":
         assert told.endswith(f" [{str(field.default).lower()}]")
 
@@ -46,7 +63,8 @@ def test_setting_tells_help_choices_and_default(name):
 def test_groups_stand_together():
     lines = usage.overview().splitlines()
     groups = [x for x in lines if x.startswith("Settings: ")]
-    assert len(groups) == len({f.metadata["group"] for f in FIELDS.values()})
+    fields = [*FIELDS.values(), *PREDICT_FIELDS.values()]
+    assert len(groups) == len({f.metadata["group"] for f in fields})
 
 
 @pytest.mark.parametrize("command", COMMANDS)

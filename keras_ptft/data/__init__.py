@@ -1,10 +1,16 @@
-"""Where examples come from and how they become batches."""
+"""Data sets, and how examples become batches."""
 
 import logging
 import time
 from collections.abc import Callable
 
-from keras_ptft.data.core.dataset import Dataset, Loading, Source, check_labels
+from keras_ptft.data.core.dataset import (
+    OUT_OF_SCOPE,
+    Dataset,
+    Loading,
+    Source,
+    check_labels,
+)
 from keras_ptft.data.sources import (
     arrays,
     conll,
@@ -41,21 +47,20 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
 
 
 def load(spec: str, loading: Loading) -> Dataset:
-    """Loads a data set by the text that names it.
+    """Loads a data set by name.
 
     Args:
         spec: a row of DATASETS with its settings, as "digits" or
             "folder:photos".
-        loading: what a run tells any data set.
+        loading: the settings of the run.
 
     Returns:
         Data set with splits "train" and "test", neither of them empty, and
-        "validation" where the data came with one. Without label names it is
+        "validation" if the data came with one. Without label names it is
         unlabelled.
 
     Raises:
-        UserError: an unknown data set or setting, or data that cannot be
-            used.
+        UserError: an unknown data set or setting, or unusable data.
 
     Example:
 
@@ -64,7 +69,7 @@ def load(spec: str, loading: Loading) -> Dataset:
     """
     started = time.perf_counter()
     dataset = lookup(DATASETS, spec, "dataset")(loading)
-    _check(dataset, spec)
+    checked(dataset, spec)
     seconds = time.perf_counter() - started
     if seconds > 1:
         sizes = (f"{len(part)} {key}" for key, part in dataset.splits.items())
@@ -72,7 +77,23 @@ def load(spec: str, loading: Loading) -> Dataset:
     return dataset
 
 
-def _check(dataset: Dataset, spec: str) -> None:
+def checked(dataset: Dataset, spec: str) -> Dataset:
+    """Returns a data set if a model can be trained and tested on it.
+
+    Args:
+        dataset: with splits "train" and "test".
+        spec: how the user named it, for errors.
+
+    Raises:
+        UserError: a split is missing or empty, one class, or labels without
+            a name.
+    """
+    for split in ("train", "test"):
+        if split not in dataset.splits:
+            raise UserError(
+                f"--dataset={spec} must have a {split} split, got "
+                f"{', '.join(dataset.splits) or 'none'}: add one."
+            )
     if len(dataset.label_names) == 1:
         raise UserError(
             f"--dataset={spec} must have at least two classes, got "
@@ -84,5 +105,6 @@ def _check(dataset: Dataset, spec: str) -> None:
                 f"--dataset={spec} has no {split} examples: add data, or "
                 "change test_fraction."
             )
-        if dataset.label_names and split != "outside":
+        if dataset.label_names and split != OUT_OF_SCOPE:
             check_labels(source.labels, dataset.label_names)
+    return dataset

@@ -1,11 +1,12 @@
-"""Which words a model holds for alike."""
+"""Which words a model has near each other."""
 
 from collections.abc import Sequence
 
 import keras
 import numpy as np
 
-from keras_ptft.data.text.tokenizers import SPECIAL
+from keras_ptft.data.text.token_source import word_rows
+from keras_ptft.data.text.tokenizers import SPECIAL, Tokenizer
 
 _BATCH = 1024
 _SPECIALS = len(SPECIAL)
@@ -13,24 +14,28 @@ _SPECIALS = len(SPECIAL)
 _COMMON = 0.01
 _FREQUENT = 0.2
 
-Neighbours = list[tuple[str, list[tuple[str, float]]]]
+Neighbors = list[tuple[str, list[tuple[str, float]]]]
+"""Words, each with the words nearest to it and their cosines."""
 
 
-def token_vectors(backbone: keras.Model, rows: np.ndarray) -> np.ndarray:
-    """The vector of each word, as the backbone's layer "embedding" gives it.
+def word_vectors(model: keras.Model, tokenizer: Tokenizer) -> np.ndarray:
+    """Computes the vector of each word, with that of its n-grams.
 
     Args:
-        backbone: of texts.
-        rows: int32 of shape (words,), or (words, n) where a token has n ids.
+        model: with an input "tokens" and the feature layer "embedding".
+        tokenizer: whose vocabulary it is.
 
     Returns:
-        float32 of shape (words, width).
+        float32 of shape (vocabulary, width).
     """
-    output = backbone.get_layer("embedding").output
-    model = keras.Model(backbone.inputs[0], output)
-    found = model.predict(
-        np.asarray(rows)[:, None], batch_size=_BATCH, verbose=0
+    tokens = (
+        model.input["tokens"]
+        if isinstance(model.input, dict)
+        else (model.input)
     )
+    vectors = keras.Model(tokens, model.get_layer("embedding").output)
+    rows = word_rows(tokenizer)[:, None]
+    found = vectors.predict(rows, batch_size=_BATCH, verbose=0)
     return found[:, 0].astype(np.float32)
 
 
@@ -39,18 +44,18 @@ def nearest(
     vocabulary: Sequence[str],
     words: Sequence[str],
     count: int = 8,
-) -> Neighbours:
-    """The words whose vectors have the largest cosine with those of some.
+) -> Neighbors:
+    """Finds the words whose vectors have the largest cosine with others.
 
     Args:
         vectors: of shape (vocabulary, width); the first four, which are no
             words, are left out, as are rows of zeros.
         vocabulary: the word of each row.
-        words: those whose neighbours are wanted.
-        count: neighbours of each.
+        words: those whose neighbors are wanted.
+        count: neighbors of each.
 
     Returns:
-        Each word with its neighbours and their cosines, the nearest first.
+        Each word with its neighbors and their cosines, the nearest first.
         A word that is not in the vocabulary is left out.
 
     Example:
@@ -78,7 +83,7 @@ def nearest(
 def probe_words(
     vocabulary: Sequence[str], counts: np.ndarray, count: int = 10
 ) -> list[str]:
-    """Some words whose neighbours tell what was learned.
+    """Chooses words whose neighbors show what was learned.
 
     They are spread by rank over the frequent ones, but for the very first.
     Single letters and signs are left out, unless there is nothing else.

@@ -1,44 +1,40 @@
 """What a trained run is good for: scores, exports, predictions."""
 
-import logging
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import keras
-
 from keras_ptft import files
-from keras_ptft.config import FIELDS, Config
+from keras_ptft.config import FIELDS, Config, PredictConfig
 from keras_ptft.data.core.dataset import Dataset
-from keras_ptft.data.leakage.overlap import ShownPair
 from keras_ptft.errors import UserError
-from keras_ptft.evaluation.findings import examine
-from keras_ptft.evaluation.metrics.out_of_scope import summary_line
-from keras_ptft.evaluation.report.report import Leakage, write_report
-from keras_ptft.evaluation.report.runs_table import measures
-from keras_ptft.evaluation.scores import score
 from keras_ptft.experiment import builders, run_dir
+from keras_ptft.experiment.conclude import export_run
+from keras_ptft.experiment.results import RunResult, read_result
 from keras_ptft.models.saved import load_model
-from keras_ptft.serving import export as exporting
-from keras_ptft.serving.generation.generate import Generated, generate
+from keras_ptft.objectives.saved import LABELS_FILE, read_objective
+from keras_ptft.serving.export import check_export_dir
 from keras_ptft.serving.generation.sampling import Sampling
-from keras_ptft.serving.inference import predict as predicting
-from keras_ptft.serving.verification.expected import examples_of
-from keras_ptft.serving.word_vectors import write_projector, write_word2vec
-from keras_ptft.training.timer import Timer
-from keras_ptft.transfer.audit import fingerprint
+from keras_ptft.serving.inference.resolve import ModelFiles, find_model
+from keras_ptft.serving.inference.results import (
+    Generated,
+    Prediction,
+    to_csv,
+)
+from keras_ptft.training.distribution.strategies import get_strategy
 from keras_ptft.transfer.loading import check_input
 
-_LOG = logging.getLogger("keras_ptft")
 
-
-def evaluate(run: str | os.PathLike, **changes: Any) -> dict[str, Any]:
+def evaluate(
+    run: str | os.PathLike, *, dataset: Dataset | None = None, **changes: Any
+) -> dict[str, Any]:
     """Scores a run's model on the whole test split.
 
     Args:
         run: a complete run folder.
-        changes: settings that differ from the run's, such as `dataset`.
+        dataset: a data set of your own, in place of the run's.
+        changes: settings of the data that differ from the run's.
 
     Returns:
         The metrics, which `result.json` holds under "test", followed by
@@ -49,35 +45,41 @@ def evaluate(run: str | os.PathLike, **changes: Any) -> dict[str, Any]:
     """
     _check_changes(changes)
     folder, config, result = _complete(run)
-    path = folder / "model.keras"
+    path = folder / run_dir.MODEL_FILE
     config = config.replace(**changes)
-    dataset, _ = builders.load_dataset(config, parent=path)
-    model = load_model(path)
+    loaded, _ = builders.load_dataset(config, dataset, weights=path)
     # a model without labels may read more than its backbone does
-    check_input(load_model(folder / "backbone.keras"), dataset.spec)
-    _check_labels(folder, dataset)
-    objective = builders.make_objective(config, dataset)
-    metrics = score(
-        model, objective, dataset.splits["test"], dataset.label_names
-    )
+    backbone = load_model(folder / run_dir.BACKBONE_FILE)
+    check_input(backbone, loaded.spec)
+    _check_labels(folder, loaded)
+    objective = builders.build_objective(config, loaded.info)
+    with get_strategy(config.strategy).scope():
+        model = load_model(path)
+    metrics = objective.score(model, loaded.splits["test"])
     changed = [
         f"{name}={value}"
         for name, value in changes.items()
         if name not in run_dir.NON_IDENTITY_FIELDS
     ]
     name = " ".join(["test", *changed])
-    result["metrics"][name] = metrics
-    files.write_json(folder / "result.json", result)
+    scored = {**result.metrics, name: metrics}
+    result.replace(metrics=scored).write(folder)
     return metrics
 
 
-def export(run: str | os.PathLike, export_to: str = "") -> pathlib.Path:
+def export(
+    run: str | os.PathLike,
+    export_to: str = "",
+    *,
+    dataset: Dataset | None = None,
+) -> pathlib.Path:
     """Publishes a run's model as the next version in a folder.
 
     Args:
         run: a complete run folder.
         export_to: folder of versions; empty: as the run's settings say, or
             else `saved_models/` and the run's name.
+        dataset: the data set of the run, where it was handed over.
 
     Returns:
         The folder of the new version.
@@ -87,10 +89,12 @@ def export(run: str | os.PathLike, export_to: str = "") -> pathlib.Path:
     """
     folder, config, result = _complete(run)
     target = export_to or config.export_to or f"saved_models/{folder.name}"
+    check_export_dir(target)
     config = config.replace(export_to=target)
-    dataset, _ = builders.load_dataset(config, parent=folder / "model.keras")
-    model = load_model(folder / "model.keras")
-    return _export(folder, model, target, result, dataset)
+    path = folder / run_dir.MODEL_FILE
+    loaded, _ = builders.load_dataset(config, dataset, weights=path)
+    result = export_run(folder, config, result, load_model(path), loaded)
+    return pathlib.Path(result.export.path)
 
 
 def predict(
@@ -98,176 +102,61 @@ def predict(
     inputs: Sequence[str | os.PathLike],
     csv: str = "",
     **settings: Any,
-) -> list[predicting.Prediction] | list[Generated]:
-    """Labels for images, folders, arrays, tables or texts, or more text.
+) -> list[Prediction] | list[Generated]:
+    """Predicts labels for images, arrays, tables or texts, or more text.
 
     Args:
         model: a run folder, a `.keras` file or an export.
         inputs: files and folders; for a model of texts also texts.
         csv: also write the predictions to this file; "-" is the terminal.
-        settings: `text_column`, `reject_below`; `generate`, `temperature`,
-            `top_k` and `seed`, as `Config` has them.
+        settings: as `PredictConfig` has them.
 
     Raises:
         UserError: the model or an input cannot be read.
     """
-    config = Config(**settings)
-    column = config.text_column
+    config = PredictConfig(csv=csv, **settings)
+    found = find_model(model, is_complete=_is_complete_or_no_run)
     if config.generate:
-        names = "generate", "temperature", "top_k", "seed"
-        sampling = Sampling(*(getattr(config, name) for name in names))
-        rows = generate(model, inputs, sampling, column)
+        rows = _generate(found, inputs, config)
     else:
-        least = config.reject_below
-        rows = predicting.predict(model, inputs, column, least)
+        rows = list(_predict(found, inputs, config))
     if csv:
-        predicting.to_csv(rows, csv)
+        to_csv(rows, csv)
     return rows
 
 
-def conclude(
-    folder: pathlib.Path,
-    config: Config,
-    dataset: Dataset,
-    result: dict[str, Any],
-    clock: Timer,
-    shown: Sequence[ShownPair] = (),
-) -> dict[str, Any]:
-    """Scores what was saved, reports it, and exports it if asked.
+def _predict(
+    found: ModelFiles,
+    inputs: Sequence[str | os.PathLike],
+    config: PredictConfig,
+) -> Iterator[Prediction]:
+    objective = read_objective(found.extra)
+    predictor = objective.predictor(found)
+    for names, batch in predictor.batches(inputs, config.text_column):
+        answers = predictor.run(batch)
+        yield from objective.decode(names, answers, config.reject_below)
 
-    Args:
-        folder: the run folder, with the saved model.
-        config: the settings of the run.
-        dataset: the data set of the run.
-        result: what the stage has to say.
-        clock: where its seconds went.
-        shown: images that stand in two splits, for the report.
 
-    Returns:
-        The whole of `result.json`, written when all else is there.
-    """
-    with clock("evaluate"):
-        model = load_model(folder / "model.keras")
-        objective = builders.make_objective(config, dataset)
-        found = examine(
-            model, objective, dataset, reject_below=config.reject_below
+def _generate(
+    found: ModelFiles,
+    inputs: Sequence[str | os.PathLike],
+    config: PredictConfig,
+) -> list[Generated]:
+    if found.keras_file is None:
+        raise UserError(
+            f"No language model in {found.saved_model}, which --generate "
+            "needs: give a run folder or .keras file of "
+            "--objective=next_token."
         )
-    result = {"run": folder.name, "status": "complete"} | result
-    result |= {"seconds": clock.seconds, "metrics": dict(found.metrics)}
-    if found.out_of_scope is not None:
-        result["out_of_scope"] = found.out_of_scope
-        _LOG.info(summary_line(found.out_of_scope))
-    if found.word_vectors is not None:
-        write_word2vec(folder / "vectors.txt", *found.word_vectors)
-        write_projector(folder / "projector", *found.word_vectors)
-    result["comparison"] = _comparison(folder.name, result)
-    write_report(
-        folder / "report.html",
-        title=folder.name,
-        settings={name: str(getattr(config, name)) for name in FIELDS},
-        history=result["history"],
-        findings=found,
-        comparison=result["comparison"],
-        leaks=Leakage(result["leaks"], shown),
+    sampling = Sampling(
+        tokens=config.generate,
+        temperature=config.temperature,
+        top_k=config.top_k,
+        seed=config.seed,
     )
-    files.write_json(folder / "result.json", result)
-    return publish(folder, config, result, dataset, model)
-
-
-def publish(
-    folder: pathlib.Path,
-    config: Config,
-    result: dict[str, Any],
-    dataset: Dataset | None = None,
-    model: keras.Model | None = None,
-) -> dict[str, Any]:
-    """Exports a run where its settings ask for it and it is not yet done.
-
-    Args:
-        folder: a complete run folder.
-        config: the settings as they are now.
-        result: the run's result; gets an "export".
-        dataset: the data set of the run; None: loaded if it is needed.
-        model: the model of the run; None: likewise.
-    """
-    done = result.get("export", {})
-    if not config.export_to:
-        return result
-    if done.get("base") == config.export_to and os.path.isdir(done["path"]):
-        _LOG.info(
-            "%s is exported already, as %s; the next version: "
-            "keras-ptft export %s.",
-            *(folder, done["path"], folder),
-        )
-        return result
-    if model is None:
-        model = load_model(folder / "model.keras")
-    # a kill may come between publishing a version and noting it
-    known = exporting.find_export(config.export_to, _source(folder, model))
-    if known is not None:
-        _note_export(folder, config.export_to, result, known)
-        return result
-    if dataset is None:
-        dataset, _ = builders.load_dataset(
-            config, parent=folder / "model.keras"
-        )
-    _export(folder, model, config.export_to, result, dataset)
-    return result
-
-
-def _export(
-    folder: pathlib.Path,
-    model: keras.Model,
-    target: str,
-    result: dict,
-    dataset: Dataset,
-) -> pathlib.Path:
-    test = dataset.splits["test"]
-    examples, texts = examples_of(test, dataset.tokenizer)
-    exported = exporting.export(
-        model,
-        target,
-        label_names=dataset.label_names,
-        examples=examples,
-        source=_source(folder, model),
-        texts=texts,
-    )
-    _note_export(folder, target, result, exported)
-    return exported.path
-
-
-def _source(folder: pathlib.Path, model: keras.Model) -> dict[str, str]:
-    return {"run": folder.name, "weights": fingerprint(model)}
-
-
-def _note_export(
-    folder: pathlib.Path, target: str, result: dict, exported: exporting.Export
-) -> None:
-    result["export"] = {
-        "base": target,
-        "path": str(exported.path),
-        "version": exported.version,
-        "largest_difference": dict(exported.largest_difference),
-    }
-    files.write_json(folder / "result.json", result)
-    _LOG.info("Exported %s.", exported.path)
-
-
-def _comparison(name: str, result: dict[str, Any]) -> list[dict[str, Any]]:
-    rows = [_row(name, result)]
-    if "scratch" in result:
-        rows.append(_row("the same from scratch", result["scratch"]))
-    return rows
-
-
-def _row(name: str, result: dict[str, Any]) -> dict[str, Any]:
-    seconds = result["seconds"]
-    return {
-        "run": name,
-        **measures(result["metrics"]["test"]),
-        "trained_parameters": result["trained_parameters"],
-        "seconds": seconds.get("features", 0.0) + seconds["train"],
-    }
+    objective = read_objective(found.extra)
+    model = load_model(found.keras_file)
+    return objective.generate(model, inputs, sampling, config.text_column)
 
 
 def _check_changes(changes: dict[str, Any]) -> None:
@@ -280,7 +169,7 @@ def _check_changes(changes: dict[str, Any]) -> None:
 
 
 def _check_labels(folder: pathlib.Path, dataset: Dataset) -> None:
-    names = tuple(files.read_json(folder / "labels.json"))
+    names = tuple(files.read_json(folder / LABELS_FILE))
     if names != dataset.label_names:
         raise UserError(
             f"The model in {folder} knows the classes {', '.join(names)}; "
@@ -291,8 +180,14 @@ def _check_labels(folder: pathlib.Path, dataset: Dataset) -> None:
 
 def _complete(
     run: str | os.PathLike,
-) -> tuple[pathlib.Path, Config, dict[str, Any]]:
+) -> tuple[pathlib.Path, Config, RunResult]:
     folder, config = pathlib.Path(run), run_dir.read_config(run)
-    if not run_dir.is_complete(folder):
+    result = read_result(folder)
+    if result is None:
         raise UserError(f"The run in {run} is not complete: run it to its end.")
-    return folder, config, files.read_json(folder / "result.json")
+    return folder, config, result
+
+
+def _is_complete_or_no_run(folder: pathlib.Path) -> bool:
+    is_run = (folder / run_dir.FLAGS_FILE).is_file()
+    return not is_run or run_dir.is_complete(folder)

@@ -1,6 +1,7 @@
 """The run folder: everything a run leaves behind, and whether it may."""
 
 import contextlib
+import enum
 import logging
 import os
 import pathlib
@@ -15,99 +16,153 @@ import tensorflow as tf
 from keras_ptft import files
 from keras_ptft.config import FIELDS, Config
 from keras_ptft.errors import DiskError, UserError
+from keras_ptft.experiment.results import RESULT_FILE, read_result
+from keras_ptft.objectives.saved import LABELS_FILE, OBJECTIVE_FILE
 from keras_ptft.registry import nearest
 from keras_ptft.training.checkpointing.store import Checkpoints
 
 _LOG = logging.getLogger("keras_ptft")
 
+FLAGS_FILE = "flags.flags"
+MODEL_FILE = "model.keras"
+BACKBONE_FILE = "backbone.keras"
 CHECKPOINTS = "checkpoints"
 SCRATCH = "scratch"
-_FLAGS = "flags.flags"
-# what may change without the run becoming another one
+_ENVIRONMENT = "environment.json"
+
 NON_IDENTITY_FIELDS = frozenset(
     (
-        *("name", "runs_dir", "overwrite", "data_dir", "manual_dir"),
-        *("checkpoint_every", "keep_checkpoints", "export_to", "csv"),
-        *("generate", "temperature", "top_k"),
+        "name",
+        "runs_dir",
+        "overwrite",
+        "data_dir",
+        "manual_dir",
+        "checkpoint_every",
+        "keep_checkpoints",
+        "export_to",
     )
 )
-# from what says that a run is complete to what says that there is one
+"""Settings that may change without the run becoming another one."""
+
 ARTIFACTS = (
-    *("result.json", "report.html", "backbone.keras", "model.keras"),
-    *("history.csv", "tensorboard", "labels.json", "environment.json"),
-    *("tokenizer.json", "vocabulary.txt", "vectors.txt", "projector"),
-    *("seen.npz", _FLAGS),
+    RESULT_FILE,
+    "report.html",
+    BACKBONE_FILE,
+    MODEL_FILE,
+    "history.csv",
+    "tensorboard",
+    LABELS_FILE,
+    OBJECTIVE_FILE,
+    _ENVIRONMENT,
+    "tokenizer.json",
+    "vocabulary.txt",
+    "vectors.txt",
+    "projector",
+    "seen.npz",
+    FLAGS_FILE,
 )
+"""What a run writes, in the order in which it is removed: what says that the
+run is complete first, what says that there is a run last."""
+
+Provenance = Mapping[str, Any]
+"""What decides a run beside its settings: fingerprints of its "data" and of
+the weights it starts from, "parent"."""
 
 
-def open_run(
-    folder: str | os.PathLike, config: Config, *, parent: str = ""
-) -> tuple[pathlib.Path, dict[str, Any] | None]:
-    """Looks whether a run folder is free for these settings.
+class State(enum.Enum):
+    """What a run folder is to a run that is about to start."""
 
-    Nothing is written: that waits until training can begin (`exclusive_run`),
-    so that a mistake in the settings leaves nothing behind.
+    NEW = "new"
+    RESUME = "resume"
+    COMPLETE = "complete"
+
+
+def decide(
+    folder: pathlib.Path, config: Config, provenance: Provenance
+) -> State:
+    """Decides what a run with these settings does with a folder.
 
     Args:
         folder: the run folder; it need not exist.
         config: the settings of the run.
-        parent: fingerprint of the pretrained weights it starts from.
+        provenance: as much of it as is known yet.
 
     Returns:
-        The folder, and the result of the run if it is complete already, or
-        None if it is to be run.
+        NEW: empty, or what is there is overwritten. RESUME: the same run was
+        begun. COMPLETE: the same run has ended.
 
     Raises:
         UserError: the folder holds a run with other settings or another
-            parent, or something else than a run.
+            provenance, or something else than a run.
     """
-    folder = pathlib.Path(folder)
-    _check_free(folder)
-    if (folder / _FLAGS).exists() and not config.overwrite:
-        _check_same(folder, config)
-        _check_origin(folder, {"parent": parent})
+    if not (folder / FLAGS_FILE).exists():
+        _check_free(folder)
+        return State.NEW
+    complete = is_complete(folder)
+    if config.overwrite and (complete or not _same(folder, config, provenance)):
+        return State.NEW
+    _check_same(folder, config)
+    _check_provenance(folder, provenance)
+    return State.COMPLETE if complete else State.RESUME
+
+
+def open_run(
+    folder: pathlib.Path, config: Config, provenance: Provenance
+) -> State:
+    """Decides on a folder before any data are loaded, and says so.
+
+    Nothing of a run is written or removed: that waits until training begins
+    (`exclusive_run`), so that an error in the settings leaves nothing behind.
+
+    Args:
+        folder: the run folder; it need not exist.
+        config: the settings of the run.
+        provenance: as much of it as is known yet.
+
+    Raises:
+        UserError: see `decide`.
+    """
+    state = decide(folder, config, provenance)
+    if state is not State.NEW:
         _remove_leftovers(folder)
-        if is_complete(folder):
-            _LOG.info("%s is complete already.", folder)
-            return folder, files.read_json(folder / "result.json")
-        _LOG.info("%s was not completed: it goes on.", folder)
-    return folder, None
+    if state is State.COMPLETE:
+        _LOG.info("%s is complete already.", folder)
+    elif state is State.RESUME:
+        _LOG.info("Resuming the incomplete run in %s.", folder)
+    return state
 
 
 @contextlib.contextmanager
 def exclusive_run(
-    folder: pathlib.Path, config: Config, origin: Mapping[str, Any]
+    folder: pathlib.Path, config: Config, provenance: Provenance
 ) -> Iterator[None]:
-    """Makes a run folder these settings' own while its block trains.
+    """Prepares a run folder, and holds it while its block trains.
 
-    What a run with the same settings and origin left unfinished stays, to
-    be gone on with. Anything else that a run left is removed first, and
-    what this one wrote if it ends in a mistake of the user's, who may then
-    try again; not so where the disk is full, which is no end.
+    An unfinished run with the same settings and provenance is kept and
+    resumed. Anything else that a run left is removed first. If the block
+    raises a UserError in a new run, what it wrote is removed, so that the
+    user can try again; except when the disk is full.
 
     Args:
         folder: the run folder.
         config: the settings of the run.
-        origin: what else decides it: fingerprints of its "data", and that
-            of its "parent".
+        provenance: all of it.
 
     Raises:
-        UserError: the folder cannot be cleared or written, or the origin
-            of what is unfinished was another.
+        UserError: see `decide`; or the folder cannot be written.
     """
-    begun = _is_resumable(folder, config, origin)
-    if not begun:
+    new = decide(folder, config, provenance) is not State.RESUME
+    if new:
         _clear(folder)
-    files.write_text(folder / _FLAGS, config.to_flags())
-    if not (folder / "environment.json").exists():
-        facts = environment(**origin)
-        files.write_json(folder / "environment.json", facts)
+    files.write_text(folder / FLAGS_FILE, config.to_flags())
+    if not (folder / _ENVIRONMENT).exists():
+        files.write_json(folder / _ENVIRONMENT, environment(**provenance))
     try:
         yield
     except DiskError:
         raise
     except UserError:
-        if not begun:
+        if new:
             _clear(folder)
             with contextlib.suppress(OSError):
                 folder.rmdir()
@@ -115,23 +170,17 @@ def exclusive_run(
 
 
 def is_complete(folder: str | os.PathLike) -> bool:
-    """Whether the run in `folder` went through to its end."""
-    path = pathlib.Path(folder) / "result.json"
-    if not path.exists():
-        return False
-    result = files.read_json(path)
-    if not isinstance(result, dict) or "status" not in result:
-        raise UserError(f"{path} must hold a result: run its stage again.")
-    return result["status"] == "complete"
+    """Returns whether the run in a folder has ended."""
+    return read_result(folder) is not None
 
 
 def read_config(folder: str | os.PathLike) -> Config:
-    """The settings of a run.
+    """Returns the settings of a run.
 
     Raises:
         UserError: `folder` is not a run folder.
     """
-    path = pathlib.Path(folder) / _FLAGS
+    path = pathlib.Path(folder) / FLAGS_FILE
     if not path.exists():
         raise UserError(
             f"{folder} is not a run folder: expected flags.flags in it."
@@ -147,7 +196,7 @@ def read_config(folder: str | os.PathLike) -> Config:
 
 
 def find_backbone(init_from: str, runs_dir: str) -> pathlib.Path:
-    """The `.keras` file of a pretrained backbone.
+    """Finds the `.keras` file of a pretrained backbone.
 
     Args:
         init_from: a run name in `runs_dir`, a run folder or a file.
@@ -164,9 +213,9 @@ def find_backbone(init_from: str, runs_dir: str) -> pathlib.Path:
     for path in (pathlib.Path(runs_dir) / init_from, pathlib.Path(init_from)):
         if path.is_file():
             return path
-        if (path / _FLAGS).exists():
-            if is_complete(path) and (path / "backbone.keras").exists():
-                return path / "backbone.keras"
+        if (path / FLAGS_FILE).exists():
+            if is_complete(path) and (path / BACKBONE_FILE).exists():
+                return path / BACKBONE_FILE
             raise UserError(
                 f"The run in {path} is not complete: run it to its end first."
             )
@@ -181,7 +230,7 @@ def find_backbone(init_from: str, runs_dir: str) -> pathlib.Path:
 
 
 def environment(**facts: Any) -> dict[str, Any]:
-    """Versions and devices of this process, with more facts of the run."""
+    """Returns versions and devices of this process, and facts of the run."""
     return {
         "python": platform.python_version(),
         "tensorflow": tf.__version__,
@@ -200,10 +249,8 @@ def save_model(path: str | os.PathLike, model: keras.Model) -> None:
 
 
 def _check_free(folder: pathlib.Path) -> None:
-    """Refuses a folder that holds files of another making."""
-    if (folder / _FLAGS).exists():
-        return
-    # it may have been about to become a run folder
+    """Refuses a folder that holds files which no run wrote."""
+    # a run may have been killed while it wrote its first file
     files.remove_leftovers(folder)
     try:
         found = next(iter(folder.iterdir()), None)
@@ -221,18 +268,12 @@ def _check_free(folder: pathlib.Path) -> None:
         )
 
 
-def _is_resumable(
-    folder: pathlib.Path, config: Config, origin: Mapping[str, Any]
-) -> bool:
-    """Whether the very same run was begun and is not complete."""
-    if not (folder / _FLAGS).exists() or is_complete(folder):
-        return False
+def _same(folder: pathlib.Path, config: Config, provenance: Provenance) -> bool:
+    """Whether the run in a folder is the very same one."""
     try:
         _check_same(folder, config)
-        _check_origin(folder, origin)
+        _check_provenance(folder, provenance)
     except UserError:
-        if not config.overwrite:
-            raise
         return False
     return True
 
@@ -253,15 +294,19 @@ def _check_same(folder: pathlib.Path, config: Config) -> None:
         )
 
 
-def _check_origin(folder: pathlib.Path, origin: Mapping[str, Any]) -> None:
-    path = folder / "environment.json"
-    # a run may have ended before it wrote any
-    known = files.read_json(path) if path.exists() else origin
-    what = {"parent": "was fine-tuned from weights", "data": "was run on data"}
-    for name, now in origin.items():
+def _check_provenance(folder: pathlib.Path, provenance: Provenance) -> None:
+    path = folder / _ENVIRONMENT
+    # a run may have been killed before it wrote any
+    known = files.read_json(path) if path.exists() else provenance
+    what = {
+        "parent": "was fine-tuned from weights",
+        "data": "was run on data",
+        "backbone": "was run with a backbone",
+    }
+    for name, now in provenance.items():
         if known.get(name, now) != now:
             raise UserError(
-                f"{folder} {what[name]} that have changed since: choose "
+                f"{folder} {what[name]} that changed since: choose "
                 "another --name, or --overwrite it."
             )
 

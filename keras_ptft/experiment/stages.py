@@ -1,8 +1,8 @@
 """The program's story: pretrain a model, then fine-tune it.
 
 Each stage reads from top to bottom: data, model, training, evaluation,
-export. `parts` makes what it needs from the settings; `outcome` scores and
-publishes what it made.
+export. `builders` makes the objects from the settings, `conclude` scores and
+publishes what was trained.
 """
 
 import functools
@@ -17,47 +17,64 @@ import keras
 from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Dataset
 from keras_ptft.errors import UserError
-from keras_ptft.evaluation.scores import score
-from keras_ptft.experiment import builders, run_dir, trainer
-from keras_ptft.experiment.commands import conclude, publish
+from keras_ptft.experiment import builders, run_dir
+from keras_ptft.experiment.conclude import conclude, publish
+from keras_ptft.experiment.results import (
+    RunResult,
+    ScratchResult,
+    read_result,
+)
+from keras_ptft.experiment.training import frozen_inputs, train
 from keras_ptft.training.distribution import strategies
+from keras_ptft.training.distribution.strategies import get_strategy
 from keras_ptft.training.distribution.worker_run_dir import worker_run_dir
 from keras_ptft.training.timer import Timer
 from keras_ptft.transfer import audit, loading
 
 _LOG = logging.getLogger("keras_ptft")
 
-_Stage = Callable[[Config], dict[str, Any]]
+_Stage = Callable[..., RunResult]
 
 
 def is_chief(config: Config) -> bool:
-    """Whether this process writes and speaks for all workers of a job."""
-    return strategies.is_chief(strategies.get_strategy(config.strategy))
+    """Returns whether this process writes and reports for all workers."""
+    return strategies.is_chief(get_strategy(config.strategy))
 
 
 def _in_every_worker(stage: _Stage) -> _Stage:
     """Makes a stage run in each worker of a job, and the chief write."""
 
     @functools.wraps(stage)
-    def wrapped(config: Config) -> dict[str, Any]:
+    def wrapped(config: Config, **objects: Any) -> RunResult:
+        for name, value in objects.items():
+            if value is not None:
+                config = config.replace(**{name: builders.GIVEN})
         # before TensorFlow does anything else, and after what needs none
-        strategy = strategies.get_strategy(config.strategy)
+        strategy = get_strategy(config.strategy)
         folder = _folder(stage.__name__, config)
         with worker_run_dir(strategy, folder) as runs_dir:
             if not strategies.is_chief(strategy):
                 config = config.replace(runs_dir=str(runs_dir), export_to="")
-            return stage(config)
+            return stage(config, **objects)
 
     return wrapped
 
 
 @strategies.restoring_precision
 @_in_every_worker
-def pretrain(config: Config) -> dict[str, Any]:
+def pretrain(
+    config: Config,
+    *,
+    dataset: Dataset | None = None,
+    backbone: keras.Model | None = None,
+) -> RunResult:
     """Trains a backbone and a head from random weights.
 
     Args:
         config: the settings; `init_from` must be empty.
+        dataset: a data set of your own, in place of `config.dataset`.
+        backbone: a functional model from inputs to features, in place of
+            `config.backbone`; a copy of it is trained, from its weights.
 
     Returns:
         What `result.json` in the run folder holds.
@@ -71,41 +88,59 @@ def pretrain(config: Config) -> dict[str, Any]:
             "finetune, or leave it out."
         )
     builders.check(config)
-    folder, result = run_dir.open_run(_folder("pretrain", config), config)
-    if result is not None:
-        return publish(folder, config, result)
-    clock = Timer()
+    origin = {"parent": "", **_given("backbone", backbone)}
+    folder = _folder("pretrain", config)
+    if run_dir.open_run(folder, config, origin) is run_dir.State.COMPLETE:
+        return publish(folder, config, read_result(folder), dataset)
+    timer = Timer()
     builders.prepare(config)
 
-    with clock("data"):
-        # what stands in two splits matters when the weights are used
+    with timer("data"):
+        # what is in two splits matters when the weights are used
         on_leak = "drop" if config.on_leak == "drop" else "warn"
-        dataset, leaks = builders.load_dataset(config, on_leak)
-    with clock("build"), strategies.get_strategy(config.strategy).scope():
-        objective = builders.make_objective(config, dataset)
-        backbone = builders.build_backbone(config, dataset, objective)
-        model = builders.assemble(backbone, objective)
-    origin = builders.origin(dataset)
-    with run_dir.exclusive_run(folder, config, origin), clock("train"):
-        builders.record(folder, dataset, leaks)
-        training = trainer.train(
-            config, model, objective, dataset.splits, folder=folder
+        loaded, leaks = builders.load_dataset(config, dataset, on_leak=on_leak)
+    with timer("build"), get_strategy(config.strategy).scope():
+        objective = builders.build_objective(config, loaded.info)
+        body = builders.build_backbone(
+            config, loaded, objective, given=backbone
         )
-    with clock("save"):
-        run_dir.save_model(folder / "backbone.keras", backbone)
-        run_dir.save_model(folder / "model.keras", model)
+        model = builders.assemble(body, objective)
+    provenance = builders.provenance(loaded, **origin)
+    with run_dir.exclusive_run(folder, config, provenance), timer("train"):
+        builders.record(folder, config, loaded, leaks)
+        trained = train(config, model, objective, loaded.splits, folder=folder)
+    with timer("save"):
+        run_dir.save_model(folder / run_dir.BACKBONE_FILE, body)
+        run_dir.save_model(folder / run_dir.MODEL_FILE, model)
 
-    result = {"stage": "pretrain", "leaks": leaks.as_dict(), **training}
-    return conclude(folder, config, dataset, result, clock, leaks.shown)
+    result = RunResult(
+        run=folder.name,
+        stage="pretrain",
+        objective=config.objective,
+        leaks=leaks.as_dict(),
+        **vars(trained),
+    )
+    return conclude(
+        folder, config, loaded, objective, result, timer, shown=leaks.shown
+    )
 
 
 @strategies.restoring_precision
 @_in_every_worker
-def finetune(config: Config) -> dict[str, Any]:
-    """Trains what is not frozen of a pretrained backbone, and a new head.
+def finetune(
+    config: Config,
+    *,
+    dataset: Dataset | None = None,
+    backbone: keras.Model | None = None,
+) -> RunResult:
+    """Trains a new head and the unfrozen part of a pretrained backbone.
 
     Args:
         config: the settings; `init_from` says where the weights come from.
+        dataset: a data set of your own, in place of `config.dataset`.
+        backbone: a functional model from inputs to features. Without
+            `init_from` it is the pretrained backbone; with it, the
+            architecture that the weights are loaded into.
 
     Returns:
         What `result.json` in the run folder holds.
@@ -115,82 +150,100 @@ def finetune(config: Config) -> dict[str, Any]:
         RuntimeError: a frozen variable has changed.
     """
     builders.check(config)
-    path = run_dir.find_backbone(config.init_from, config.runs_dir)
-    pretrained = loading.load_backbone(path)
-    parent = audit.fingerprint(pretrained)
-    folder, result = run_dir.open_run(
-        _folder("finetune", config), config, parent=parent
-    )
-    if result is not None:
-        return publish(folder, config, result)
-    clock = Timer()
+    pretrained = builders.load_pretrained(config, backbone)
+    origin = {"parent": pretrained.fingerprint, **_given("backbone", backbone)}
+    folder = _folder("finetune", config)
+    if run_dir.open_run(folder, config, origin) is run_dir.State.COMPLETE:
+        return publish(folder, config, read_result(folder), dataset)
+    timer = Timer()
     builders.prepare(config)
 
-    with clock("data"):
-        dataset, leaks = builders.load_dataset(config, config.on_leak, path)
-        loading.check_input(pretrained, dataset.spec)
-    with clock("build"), strategies.get_strategy(config.strategy).scope():
-        objective = builders.make_objective(config, dataset)
-        backbone = builders.build_backbone(
-            config, dataset, objective, pretrained
+    with timer("data"):
+        loaded, leaks = builders.load_dataset(
+            config, dataset, on_leak=config.on_leak, weights=pretrained.path
+        )
+        loading.check_input(pretrained.backbone, loaded.spec)
+    with timer("build"), get_strategy(config.strategy).scope():
+        objective = builders.build_objective(config, loaded.info)
+        body = builders.build_backbone(
+            config,
+            loaded,
+            objective,
+            pretrained=pretrained.backbone,
+            given=backbone,
         )
         transfer = loading.transfer_weights(
-            pretrained, backbone, least=config.min_transferred
+            pretrained.backbone, body, least=config.min_transferred
         )
         _LOG.info("%s.", transfer)
-        model = builders.assemble(backbone, objective)
-        prefix, suffix = builders.cut(config, model, backbone, objective)
+        model = builders.assemble(body, objective)
+        prefix, suffix = builders.cut(config, model, body, objective)
         before = audit.fingerprints(prefix)
-    with clock("features"):
-        streamed, inputs = trainer.frozen_inputs(config, prefix, dataset.splits)
-    origin = builders.origin(dataset, parent)
-    with run_dir.exclusive_run(folder, config, origin), clock("train"):
-        builders.record(folder, dataset, leaks)
-        training = trainer.train(
+    with timer("features"):
+        streamed, inputs = frozen_inputs(
+            config, prefix, objective, loaded.splits
+        )
+    provenance = builders.provenance(loaded, **origin)
+    with run_dir.exclusive_run(folder, config, provenance), timer("train"):
+        builders.record(folder, config, loaded, leaks)
+        trained = train(
             config, suffix, objective, inputs, prefix=streamed, folder=folder
         )
     audited = audit.audit(before, prefix)
-    with clock("save"):
-        run_dir.save_model(folder / "backbone.keras", backbone)
-        run_dir.save_model(folder / "model.keras", model)
+    with timer("save"):
+        run_dir.save_model(folder / run_dir.BACKBONE_FILE, body)
+        run_dir.save_model(folder / run_dir.MODEL_FILE, model)
 
-    result = {"stage": "finetune", "leaks": leaks.as_dict(), **training}
-    result |= {"transfer": transfer.as_dict(), "audit": audited}
+    result = RunResult(
+        run=folder.name,
+        stage="finetune",
+        objective=config.objective,
+        leaks=leaks.as_dict(),
+        transfer=transfer.as_dict(),
+        audit=audited,
+        **vars(trained),
+    )
     if config.compare_scratch:
-        result["scratch"] = _from_scratch(
-            config, dataset, pretrained, folder / run_dir.SCRATCH
+        scratch = _from_scratch(
+            config,
+            loaded,
+            folder / run_dir.SCRATCH,
+            pretrained=pretrained.backbone,
+            given=backbone,
         )
-    return conclude(folder, config, dataset, result, clock, leaks.shown)
+        result = result.replace(scratch=scratch)
+    return conclude(
+        folder, config, loaded, objective, result, timer, shown=leaks.shown
+    )
 
 
 def _from_scratch(
     config: Config,
     dataset: Dataset,
-    pretrained: keras.Model,
     folder: pathlib.Path,
-) -> dict[str, Any]:
+    **models: keras.Model | None,
+) -> ScratchResult:
     """Trains and scores the fine-tuned architecture from random weights."""
     _LOG.info("From scratch, on the same budget:")
-    clock = Timer()
+    timer = Timer()
     builders.prepare(config)
-    with strategies.get_strategy(config.strategy).scope():
-        objective = builders.make_objective(config, dataset)
-        backbone = builders.build_backbone(
-            config, dataset, objective, pretrained
-        )
-        model = builders.assemble(backbone, objective)
-    with clock("train"):
-        training = trainer.train(
-            config, model, objective, dataset.splits, folder=folder
-        )
-    metrics = score(
-        model, objective, dataset.splits["test"], dataset.label_names
+    with get_strategy(config.strategy).scope():
+        objective = builders.build_objective(config, dataset.info)
+        body = builders.build_backbone(config, dataset, objective, **models)
+        model = builders.assemble(body, objective)
+    with timer("train"):
+        trained = train(config, model, objective, dataset.splits, folder=folder)
+    test = objective.score(model, dataset.splits["test"])
+    return ScratchResult(
+        seconds=timer.seconds, metrics={"test": test}, **vars(trained)
     )
-    return {
-        "seconds": clock.seconds,
-        "metrics": {"test": metrics},
-        **training,
-    }
+
+
+def _given(name: str, model: keras.Model | None) -> dict[str, str]:
+    """The fingerprint of a model that was handed over, by its name."""
+    if model is None:
+        return {}
+    return {name: audit.fingerprint(model)}
 
 
 def _folder(stage: str, config: Config) -> pathlib.Path:

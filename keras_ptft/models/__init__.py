@@ -1,8 +1,7 @@
-"""What is trained: backbones by name.
+"""Backbones by name.
 
-A row takes (spec, scaling) and its settings, and returns a functional
-`keras.Model` named "backbone" from raw input to features. A row for texts
-takes the number of ids in place of the scaling.
+A row takes a `BackboneInput` and its settings, and returns a functional
+`keras.Model` named "backbone" from raw input to features.
 """
 
 from functools import partial

@@ -1,16 +1,18 @@
 """Convolutional networks: one builder, several rows of BACKBONES."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from keras_ptft.errors import UserError, check_each, check_range
+from keras_ptft.models.backbone_input import OTHER_BACKBONE, BackboneInput
 from keras_ptft.models.mlp import dense_block
-from keras_ptft.models.normalization import Moments, preprocess
+from keras_ptft.models.normalization import preprocess
 
 
 def cnn(  # noqa: PLR0913, the settings are the user's
-    spec: tf.TensorSpec,
-    scaling: Moments,
+    given: BackboneInput,
     /,
     *,
     filters: tuple[int, ...] = (32, 64, 64),
@@ -25,12 +27,11 @@ def cnn(  # noqa: PLR0913, the settings are the user's
     """Convolutions with ReLU and max pooling, then one dense layer.
 
     Args:
-        spec: one input, of shape (height, width, channels).
-        scaling: mean and variance of the input (see `normalization`).
+        given: one image, of shape (height, width, channels).
         filters: filters of each convolution.
         kernel: side of every kernel in pixels.
-        pool: side of the max pooling after each convolution; one number
-            stands for all but the last of several; 1 is no pooling.
+        pool: side of the max pooling after each convolution, 1: none; one
+            number applies to all, except to the last of several.
         padding: "valid" or "same".
         dense: units of the last layer, the features.
         dropout: rate after each block, before the next layer.
@@ -42,13 +43,12 @@ def cnn(  # noqa: PLR0913, the settings are the user's
         cut points conv1, conv2, ..., flatten, features.
 
     Raises:
-        UserError: no image, one too small, or a setting out of its range.
+        UserError: not an image, one too small, or a setting out of its range.
 
     Example:
 
-    >>> import numpy as np
     >>> image = tf.TensorSpec((28, 28, 1), tf.uint8, "image")
-    >>> cnn(image, (np.zeros(1), np.ones(1))).count_params()
+    >>> cnn(BackboneInput(image)).count_params()
     92672
     """
     check_each("filters", filters, 1)
@@ -56,11 +56,11 @@ def cnn(  # noqa: PLR0913, the settings are the user's
     check_range("dropout", dropout, 0.0, 0.99)
     check_range("l2", l2, 0.0)
     pools = _pools(pool, len(filters))
-    inputs, x = preprocess(spec, scaling)
-    _check_sizes(spec, kernel, pools, padding)
+    inputs, x = preprocess(given)
+    _check_sizes(given.single_spec(), kernel, pools, padding)
     regularizer = keras.regularizers.L2(l2) if l2 else None
-    # batch normalisation brings a bias of its own
-    shared = {"padding": padding, "use_bias": not batch_norm}
+    # batch normalisation adds a bias itself
+    shared: dict[str, Any] = {"padding": padding, "use_bias": not batch_norm}
     shared |= {"kernel_size": kernel, "kernel_regularizer": regularizer}
     for i, (width, side) in enumerate(zip(filters, pools, strict=True), 1):
         x = keras.layers.Conv2D(width, name=f"conv{i}_conv", **shared)(x)
@@ -72,22 +72,22 @@ def cnn(  # noqa: PLR0913, the settings are the user's
 
 def _block(
     x: keras.KerasTensor,
-    number: int,
+    index: int,
     *,
     pool: int,
     dropout: float,
     batch_norm: bool,
 ) -> keras.KerasTensor:
-    """What follows a convolution; its activation is the cut point."""
+    """Applies what follows a convolution; the activation is a cut point."""
     if batch_norm:
-        # over all replicas, so that their number changes nothing
-        name = f"conv{number}_bn"
+        # over all replicas, so that results do not depend on their number
+        name = f"conv{index}_bn"
         x = keras.layers.BatchNormalization(synchronized=True, name=name)(x)
-    x = keras.layers.ReLU(name=f"conv{number}")(x)
+    x = keras.layers.ReLU(name=f"conv{index}")(x)
     if pool > 1:
-        x = keras.layers.MaxPooling2D(pool, name=f"pool{number}")(x)
+        x = keras.layers.MaxPooling2D(pool, name=f"pool{index}")(x)
     if dropout:
-        x = keras.layers.Dropout(dropout, name=f"dropout{number}")(x)
+        x = keras.layers.Dropout(dropout, name=f"dropout{index}")(x)
     return x
 
 
@@ -97,18 +97,20 @@ def _pools(pool: int | tuple[int, ...], blocks: int) -> tuple[int, ...]:
     check_each("pool", pool, 1)
     if len(pool) != blocks:
         raise UserError(
-            f"Settings 'filters' and 'pool' of a CNN must be as long, got "
-            f"{blocks} and {len(pool)} numbers."
+            "Settings 'filters' and 'pool' of a CNN must have the same "
+            f"length, got {blocks} and {len(pool)} numbers."
         )
     return pool
 
 
-def _check_sizes(spec, kernel, pools, padding) -> None:
+def _check_sizes(
+    spec: tf.TensorSpec, kernel: int, pools: tuple[int, ...], padding: str
+) -> None:
     check_range("kernel", kernel, 1)
     if spec.shape.rank != 3:
         raise UserError(
             "A CNN needs images of shape (height, width, channels), got "
-            f"{tuple(spec.shape)}: use --backbone=mlp."
+            f"{tuple(spec.shape)}: {OTHER_BACKBONE}."
         )
     if padding not in ("valid", "same"):
         raise UserError(

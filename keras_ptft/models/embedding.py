@@ -1,17 +1,16 @@
 """Bags of words: the mean of vectors."""
 
 import keras
-import tensorflow as tf
 from keras import layers
 
 from keras_ptft.errors import check_each, check_range
 from keras_ptft.models import tokens
+from keras_ptft.models.backbone_input import BackboneInput
 from keras_ptft.models.mlp import dense_block
 
 
 def embedding(
-    spec: tf.TensorSpec,
-    size: int,
+    given: BackboneInput,
     /,
     *,
     width: int = 64,
@@ -19,15 +18,15 @@ def embedding(
     hidden: tuple[int, ...] = (),
     dropout: float = 0.0,
 ) -> keras.Model:
-    """A vector a token, and their mean or maximum over a text.
+    """The mean or maximum of token vectors over a text.
 
-    The bag that CBOW trains (Mikolov et al. 2013, "Efficient Estimation of
-    Word Representations in Vector Space"), and fastText with n-grams.
+    A bag of words, as trained by CBOW (Mikolov et al. 2013, "Efficient
+    Estimation of Word Representations in Vector Space") and, with n-grams,
+    by fastText.
 
     Args:
-        spec: one text, as ids of its tokens.
-        size: how many ids there are.
-        width: numbers a token's vector.
+        given: one text, as ids of its tokens.
+        width: of a token's vector.
         pool: "mean" or "max" of the vectors.
         hidden: units of dense layers with ReLU on the pooled vector.
         dropout: rate on the pooled vector and between the dense layers.
@@ -38,18 +37,21 @@ def embedding(
         `hidden` also pooled, dense1, ..., and features.
 
     Raises:
-        UserError: no text, or a setting out of its range.
+        UserError: not a text, or a setting out of its range.
 
     Example:
 
+    >>> import tensorflow as tf
     >>> text = tf.TensorSpec((None,), tf.int32, "tokens")
-    >>> embedding(text, 1000, width=16, hidden=[8]).count_params()
+    >>> given = BackboneInput(text, vocabulary_size=1000)
+    >>> embedding(given, width=16, hidden=[8]).count_params()
     16136
     """
     tokens.check_choice("pool", pool, ("mean", "max"))
     check_range("dropout", dropout, 0.0, 0.99)
-    ids = tokens.token_input(spec)
-    x = layers.Identity(name="sequence")(tokens.embed(ids, size, width))
+    ids = tokens.token_input(given)
+    x = tokens.embed(ids, given.vocabulary_size, width)
+    x = layers.Identity(name="sequence")(x)
     x = tokens.pool(x, tokens.real(x), pool)
     if not hidden:
         x = layers.Dropout(dropout, name="features")(x)
@@ -58,7 +60,7 @@ def embedding(
     x = layers.Dropout(dropout, name="pooled")(x)
     for i, units in enumerate(hidden, 1):
         name = "features" if i == len(hidden) else f"dense{i}"
-        x = dense_block(x, units, name=name, regularizer=None)
+        x = dense_block(x, units, name=name)
         if dropout and i < len(hidden):
             x = layers.Dropout(dropout, name=f"dropout{i}")(x)
     return tokens.backbone(ids, x)

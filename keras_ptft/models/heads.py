@@ -1,37 +1,47 @@
-"""Layers that stand on a backbone's features."""
+"""Layers on top of a backbone's features."""
 
 from collections.abc import Callable
 
 import keras
 
 from keras_ptft.models.feature_model import feature_model
+from keras_ptft.models.structure import Tensors, input_tensors
 
-Head = Callable[[keras.KerasTensor], keras.KerasTensor]
+Head = Callable[[keras.KerasTensor], Tensors]
 
 
-def on(backbone: keras.Model, layer_name: str, head: Head) -> keras.Model:
-    """A backbone and a head on one of its layers, as one functional model.
+def attach_head(
+    backbone: keras.Model, feature_layer: str, head: Head
+) -> keras.Model:
+    """Joins a backbone and a head to one functional model.
 
     Args:
-        backbone: functional, with one input.
-        layer_name: "features", its output, or "sequence", the layer of that
-            name.
+        backbone: functional.
+        feature_layer: one of `feature_model.FEATURE_LAYERS`.
         head: output of that layer → outputs.
+
+    Returns:
+        Model "model" from the backbone's inputs to the head's outputs.
+
+    Raises:
+        UserError: the backbone has no such layer.
     """
-    outputs = head(feature_model(backbone, layer_name).outputs[0])
-    return keras.Model(backbone.inputs[0], outputs, name="model")
+    features = feature_model(backbone, feature_layer).outputs[0]
+    return keras.Model(input_tensors(backbone), head(features), name="model")
 
 
 def classify(features: keras.KerasTensor, classes: int) -> keras.KerasTensor:
-    """(batch, width) → float32 logits of shape (batch, classes).
+    """Computes logits by a dense layer.
 
-    The logits are float32 under mixed precision too, where half precision
-    would cost accuracy in the softmax.
+    They are float32 under mixed precision too, where half precision would
+    cost accuracy in the softmax.
+
+    Args:
+        features: (batch, width), or (batch, tokens, width).
+        classes: number of logits.
+
+    Returns:
+        float32 of shape (batch, classes), or (batch, tokens, classes).
     """
     layer = keras.layers.Dense(classes, dtype="float32", name="logits")
     return layer(features)
-
-
-def per_token(features: keras.KerasTensor, classes: int) -> keras.KerasTensor:
-    """(batch, length, width) → float32 logits (batch, length, classes)."""
-    return classify(features, classes)

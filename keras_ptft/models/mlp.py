@@ -1,15 +1,14 @@
 """Multilayer perceptrons: one builder, several rows of BACKBONES."""
 
 import keras
-import tensorflow as tf
 
 from keras_ptft.errors import check_each, check_range
-from keras_ptft.models.normalization import Moments, preprocess
+from keras_ptft.models.backbone_input import BackboneInput
+from keras_ptft.models.normalization import preprocess
 
 
 def mlp(
-    spec: tf.TensorSpec,
-    scaling: Moments,
+    given: BackboneInput,
     /,
     *,
     hidden: tuple[int, ...] = (128, 64),
@@ -19,8 +18,7 @@ def mlp(
     """Dense layers with ReLU on the flattened input.
 
     Args:
-        spec: one input, of any shape.
-        scaling: mean and variance of the input (see `normalization`).
+        given: one input of numbers, of any shape.
         hidden: units of each layer; the last one gives the features.
         dropout: rate between the layers.
         l2: weight decay of the kernels, added to the loss.
@@ -30,19 +28,19 @@ def mlp(
         (batch, hidden[-1]), with the cut points dense1, ..., features.
 
     Raises:
-        UserError: a setting out of its range.
+        UserError: a setting out of its range, or a text.
 
     Example:
 
-    >>> import numpy as np
+    >>> import tensorflow as tf
     >>> image = tf.TensorSpec((28, 28, 1), tf.uint8, "image")
-    >>> mlp(image, (np.zeros(1), np.ones(1))).count_params()
+    >>> mlp(BackboneInput(image)).count_params()
     108736
     """
     check_each("hidden", hidden, 1)
     check_range("dropout", dropout, 0.0, 0.99)
     check_range("l2", l2, 0.0)
-    inputs, x = preprocess(spec, scaling)
+    inputs, x = preprocess(given)
     regularizer = keras.regularizers.L2(l2) if l2 else None
     x = keras.layers.Flatten(name="flatten")(x)
     for i, units in enumerate(hidden, 1):
@@ -59,9 +57,19 @@ def dense_block(
     units: int,
     *,
     name: str,
-    regularizer: keras.regularizers.Regularizer | None,
+    regularizer: keras.regularizers.Regularizer | None = None,
 ) -> keras.KerasTensor:
-    """(batch, any) → (batch, units): a dense layer, then ReLU as `name`."""
+    """Applies a dense layer, then ReLU as the layer `name`.
+
+    Args:
+        x: (batch, any).
+        units: width of the result.
+        name: of the activation, the cut point.
+        regularizer: of the kernel.
+
+    Returns:
+        (batch, units).
+    """
     x = keras.layers.Dense(
         units, kernel_regularizer=regularizer, name=f"{name}_dense"
     )(x)

@@ -11,15 +11,18 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ptft.errors import UserError
-
-Moments = tuple[np.ndarray, np.ndarray]
+from keras_ptft.models.backbone_input import (
+    OTHER_BACKBONE,
+    BackboneInput,
+    Moments,
+)
 
 
 def dataset(spec: tf.TensorSpec, moments: Callable[[], Moments], /) -> Moments:
     """Mean 0 and variance 1 over the training split."""
     del spec
     mean, variance = moments()
-    # what never varies stays 0 instead of exploding on the first change
+    # a constant stays 0 instead of exploding on the first change
     return mean, np.where(variance > 0, variance, 1.0)
 
 
@@ -47,7 +50,8 @@ def fixed(
                 f"Setting {name!r} of normalization 'fixed' must be one "
                 f"number or {channels}, got {value!r}."
             )
-        values.append(np.broadcast_to(np.float64(value) * scale, channels))
+        scaled = np.asarray(value, np.float64) * scale
+        values.append(np.broadcast_to(scaled, channels))
     if (values[1] <= 0).any():
         raise UserError(
             "Setting 'std' of normalization 'fixed' must be above 0, "
@@ -64,8 +68,7 @@ def unit(spec: tf.TensorSpec, moments: Callable[[], Moments], /) -> Moments:
 def none(spec: tf.TensorSpec, moments: Callable[[], Moments], /) -> Moments:
     """Raw values, cast to floating point."""
     del moments
-    channels = spec.shape[-1]
-    return np.zeros(channels), np.ones(channels)
+    return _raw(spec)
 
 
 NORMALIZATIONS = {
@@ -77,23 +80,27 @@ NORMALIZATIONS = {
 
 
 def preprocess(
-    spec: tf.TensorSpec, scaling: Moments
+    given: BackboneInput,
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """The model's raw input and the same scaled to (x - mean) / std.
+    """Makes a model's raw input and scales it to (x - mean) / std.
+
+    Args:
+        given: one input of numbers.
 
     Returns:
-        The input of shape (batch, *spec.shape) in spec's dtype, and a
+        The input of shape (batch, *spec.shape) in the spec's dtype, and a
         floating point tensor of the same shape.
 
     Raises:
-        UserError: the input is a text.
+        UserError: the input is a text, or there are several inputs.
     """
-    if spec.name == "tokens":
+    spec = given.single_spec()
+    if given.is_text:
         raise UserError(
-            "A text needs a backbone for texts, got one for numbers: use "
-            "--backbone=embedding, rnn, textcnn or transformer."
+            f"This backbone needs numbers, got a text: {OTHER_BACKBONE}."
         )
     inputs = keras.Input(spec.shape, dtype=spec.dtype.name, name=spec.name)
+    scaling = given.scaling or _raw(spec)
     mean, variance = (value.tolist() for value in scaling)
     layer = keras.layers.Normalization(
         mean=mean, variance=variance, name="normalization", dtype="float32"
@@ -102,9 +109,14 @@ def preprocess(
 
 
 def scaling_of(model: keras.Model) -> Moments | None:
-    """The mean and variance a model scales by, or None if it has none."""
+    """Returns the mean and variance that `preprocess` gave a model, if any."""
     for layer in model.layers:
         if layer.name == "normalization":
             config = layer.get_config()
             return np.array(config["mean"]), np.array(config["variance"])
     return None
+
+
+def _raw(spec: tf.TensorSpec) -> Moments:
+    channels = spec.shape[-1]
+    return np.zeros(channels), np.ones(channels)

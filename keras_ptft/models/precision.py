@@ -1,4 +1,4 @@
-"""The same architecture computing in another precision."""
+"""The same architecture in another precision."""
 
 from typing import Any
 
@@ -9,12 +9,15 @@ _ALWAYS_FLOAT32 = ("normalization", "logits")
 
 
 def rebuilt(model: keras.Model, precision: str) -> keras.Model:
-    """A functional model built anew, with new random weights.
+    """Builds a functional model again, with new random weights.
 
     Args:
         model: any functional model.
-        precision: dtype policy of every layer, but for the ends of a
-            network, which stay in float32.
+        precision: dtype policy of every layer, except for scaling and
+            logits, which stay in float32.
+
+    Returns:
+        A model of the same architecture and layer names.
 
     Example:
 
@@ -32,7 +35,7 @@ def rebuilt(model: keras.Model, precision: str) -> keras.Model:
 
 
 def _with_policy(config: Any, precision: str) -> Any:
-    """A configuration with every dtype policy in it replaced."""
+    """Replaces every dtype policy within a configuration."""
     if isinstance(config, (list, tuple)):
         return type(config)(_with_policy(part, precision) for part in config)
     if not isinstance(config, dict):

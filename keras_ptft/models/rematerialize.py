@@ -1,34 +1,37 @@
-"""Activations that are computed again on the way back, not kept.
+"""Activations that are recomputed in the backward pass instead of kept.
 
-Marks in a model, layers that change nothing, say where. They are saved with
-the model. Keras's own `RematScope` is lost with a saved model, and with
-TensorFlow fails in a graph for every layer that is told whether it trains.
+Marks, layers that change nothing, say where in a model. They are saved with
+it. Keras's own `RematScope` is lost when a model is saved, and with
+TensorFlow fails in a graph for every layer that takes `training`.
 """
 
 import itertools
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import keras
 import tensorflow as tf
 
+from keras_ptft.models.structure import input_tensors, output_tensors
+
 _MARK = "rematerialize"
 
 
-def mark(x: keras.KerasTensor, number: int) -> keras.KerasTensor:
-    """Marks a tensor through which all data pass, counted from 0."""
-    return keras.layers.Identity(name=f"{_MARK}{number}")(x)
+def mark(x: keras.KerasTensor, index: int) -> keras.KerasTensor:
+    """Marks a tensor that all data pass through; `index` counts from 0."""
+    return keras.layers.Identity(name=f"{_MARK}{index}")(x)
 
 
-def forward_of(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A model's forward pass in training.
+def forward_of(model: keras.Model) -> Callable[[Any], Any]:
+    """Returns a model's forward pass in training.
 
-    Between two marks no activation is kept: it is computed again, by the
-    same random numbers, when gradients are (Chen et al. 2016, "Training Deep
-    Nets with Sublinear Memory Cost").
+    Between two marks no activation is kept: it is recomputed with the same
+    random numbers for the gradients (Chen et al. 2016, "Training Deep Nets
+    with Sublinear Memory Cost").
 
     Args:
-        model: functional, with one input and one output.
+        model: functional.
 
     Returns:
         inputs → outputs, with the variables of the model.
@@ -37,26 +40,27 @@ def forward_of(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
     if sum(name.startswith(_MARK) for name in names) < 2:
         return partial(model, training=True)
     copy, marks = _marked(model)
-    inputs = copy.inputs[0]
-    first = keras.Model(inputs, marks[0])
+    first = keras.Model(input_tensors(copy), marks[0])
     parts = [keras.Model(*ends) for ends in itertools.pairwise(marks)]
-    # a head may read the input too
-    last = keras.Model([inputs, marks[-1]], copy.outputs[0])
+    # a head may read the inputs too
+    last = keras.Model([*copy.inputs, marks[-1]], output_tensors(copy))
 
-    def forward(inputs: tf.Tensor) -> tf.Tensor:
+    def forward(inputs: Any) -> Any:
         x = first(inputs, training=True)
         for part in parts:
             x = _recomputed(part, x)
-        return last([inputs, x], training=True)
+        return last([*keras.tree.flatten(inputs), x], training=True)
 
     return forward
 
 
-def _marked(model: keras.Model) -> tuple[keras.Model, list]:
-    """The model once more, on the same layers, and its marked tensors."""
+def _marked(
+    model: keras.Model,
+) -> tuple[keras.Model, list[keras.KerasTensor]]:
+    """A second graph on the same layers, and its marked tensors."""
     marks = []
 
-    def call(operation, *args, **kwargs):
+    def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
         outputs = operation(*args, **kwargs)
         if operation.name.startswith(_MARK):
             marks.append(outputs)
@@ -76,7 +80,7 @@ def _recomputed(part: keras.Model, x: tf.Tensor) -> tf.Tensor:
     advanced = []
 
     @tf.recompute_grad
-    def run(x, *weights):
+    def run(x: tf.Tensor, *weights: tf.Tensor) -> tf.Tensor:
         outputs, after = part.stateless_call(weights, states, x, training=True)
         advanced.append(after)
         return outputs

@@ -1,19 +1,22 @@
 """Recurrent networks over a text, or over the rows of an image."""
 
+from collections.abc import Callable
+
 import keras
-import tensorflow as tf
 from keras import layers, ops
 
 from keras_ptft.errors import UserError, check_range
 from keras_ptft.models import tokens
-from keras_ptft.models.normalization import Moments, preprocess
+from keras_ptft.models.backbone_input import OTHER_BACKBONE, BackboneInput
+from keras_ptft.models.normalization import preprocess
+
+Mask = Callable[[keras.KerasTensor], keras.KerasTensor]
 
 CELLS = {"simple": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}
 
 
 def rnn(  # noqa: PLR0913, the settings are the user's
-    spec: tf.TensorSpec,
-    scaling: int | Moments,
+    given: BackboneInput,
     /,
     *,
     cell: str = "lstm",
@@ -24,24 +27,22 @@ def rnn(  # noqa: PLR0913, the settings are the user's
     dropout: float = 0.0,
     pool: str = "last",
 ) -> keras.Model:
-    """Recurrent layers, one step a token or a row of pixels.
+    """Recurrent layers, one step a token of a text or a row of an image.
 
     A simple cell is h_t = tanh(W x_t + U h_(t-1) + b). Hochreiter and
     Schmidhuber 1997, "Long Short-Term Memory"; Cho et al. 2014, "Learning
     Phrase Representations using RNN Encoder-Decoder" (GRU). In one
-    direction, no step sees what comes after it.
+    direction, no step depends on later ones.
 
     Args:
-        spec: one text, as ids of its tokens, or one image of shape
+        given: one text, as ids of its tokens, or one image of shape
             (height, width, channels).
-        scaling: of a text, how many ids there are; of an image, mean and
-            variance (see `normalization`).
         cell: "simple", "lstm" or "gru".
         units: units of each layer, in each direction.
-        depth: recurrent layers, one on the other.
+        depth: number of recurrent layers.
         bidirectional: also read backwards, and concatenate.
-        width: numbers a token's vector; no matter for images.
-        dropout: rate after each layer, not from step to step.
+        width: of a token's vector; unused for images.
+        dropout: rate after each layer, not between steps.
         pool: "mean", "max" or "last" (of each direction) of all steps.
 
     Returns:
@@ -50,20 +51,22 @@ def rnn(  # noqa: PLR0913, the settings are the user's
         embedding, rnn1, ..., sequence, features.
 
     Raises:
-        UserError: neither text nor image, or a setting out of its range.
+        UserError: not a text or an image, or a setting out of its range.
 
     Example:
 
+    >>> import tensorflow as tf
     >>> text = tf.TensorSpec((None,), tf.int32, "tokens")
-    >>> rnn(text, 10, cell="simple", width=4, units=3).count_params()
+    >>> given = BackboneInput(text, vocabulary_size=10)
+    >>> rnn(given, cell="simple", width=4, units=3).count_params()
     64
     """
     tokens.check_choice("cell", cell, tuple(CELLS))
     tokens.check_choice("pool", pool, tokens.POOLS)
     _check_sizes(units, depth, dropout)
-    inputs, x, real = _steps(spec, scaling, width)
+    inputs, x, real = _steps(given, width)
     for i in range(1, depth + 1):
-        x = _layer(x, real(x), i, CELLS[cell], units, bidirectional)
+        x = _layer(x, real(x), f"rnn{i}", CELLS[cell], units, bidirectional)
         name = f"dropout{i}" if i < depth else "sequence"
         x = layers.Dropout(dropout, name=name)(x)
     if bidirectional and pool == "last":
@@ -73,43 +76,55 @@ def rnn(  # noqa: PLR0913, the settings are the user's
     return tokens.backbone(inputs, layers.Identity(name="features")(x))
 
 
-def _both_ends(x, mask, units) -> keras.KerasTensor:
-    """Where each direction ends; read backwards, at the first token."""
+def _both_ends(
+    x: keras.KerasTensor, mask: keras.KerasTensor, units: int
+) -> keras.KerasTensor:
+    """The last state of each direction; backwards, of the first token."""
     ahead = tokens.pool(x[..., :units], mask, "last")
     back = ops.cast(x[:, 0, units:], "float32")
     return ops.concatenate([ahead, back], axis=-1)
 
 
-def _check_sizes(units, depth, dropout) -> None:
+def _check_sizes(units: int, depth: int, dropout: float) -> None:
     check_range("units", units, 1)
     check_range("depth", depth, 1)
     check_range("dropout", dropout, 0.0, 0.99)
 
 
-def _steps(spec, scaling, width) -> tuple:
-    """The input, its steps, and a function that tells which are real."""
-    if tokens.is_text(spec):
-        ids = tokens.token_input(spec)
-        return ids, tokens.embed(ids, scaling, width), tokens.real
+def _steps(
+    given: BackboneInput, width: int
+) -> tuple[keras.KerasTensor, keras.KerasTensor, Mask]:
+    """The input, its steps, and a function that masks padded steps."""
+    spec = given.single_spec()
+    if given.is_text:
+        ids = tokens.token_input(given)
+        x = tokens.embed(ids, given.vocabulary_size, width)
+        return ids, x, tokens.real
     if spec.shape.rank != 3:
         raise UserError(
             "A recurrent network needs texts or images of shape (height, "
-            f"width, channels), got {tuple(spec.shape)}: use --backbone=mlp."
+            f"width, channels), got {tuple(spec.shape)}: {OTHER_BACKBONE}."
         )
-    inputs, x = preprocess(spec, scaling)
+    inputs, x = preprocess(given)
     height, across, channels = spec.shape
     x = layers.Reshape((height, across * channels), name="rows")(x)
-    # a black row of pixels is no padding
+    # a black row of pixels is not padding
     return inputs, x, lambda x: ops.ones_like(x[..., :1], "float32")
 
 
-def _layer(x, mask, number, cell, units, bidirectional) -> keras.KerasTensor:
-    """One recurrent layer, named "rnn1" and so on.
+def _layer(
+    x: keras.KerasTensor,
+    mask: keras.KerasTensor,
+    name: str,
+    cell: type[keras.Layer],
+    units: int,
+    bidirectional: bool,
+) -> keras.KerasTensor:
+    """Applies one recurrent layer.
 
-    It needs no mask, which would take twice the time: in its direction,
-    all padding comes after the text.
+    Masking inside of it would take twice the time and is not needed: in each
+    direction, all padding comes after the text.
     """
-    name = f"rnn{number}"
     y = cell(units, return_sequences=True, name=f"{name}_forward")(x)
     if bidirectional:
         back = cell(units, return_sequences=True, name=f"{name}_backward")

@@ -1,96 +1,100 @@
 """The one place where a `.keras` file is read, safely."""
 
 import json
+import math
 import os
 import zipfile
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from keras_ptft.errors import UserError
+from keras_ptft.errors import UserError, first_line
+from keras_ptft.models.structure import input_tensors, output_tensors
 
-_CONFIG, _METADATA = "config.json", "metadata.json"
-_WEIGHTS = "model.weights.h5"
-# Keras stores its files as they are: what grows more was packed to harm
-_MOST_GROWTH = 100
-_ROOM = 2**26
+# Keras stores its files uncompressed: more growth than this is an attack
+_MAX_GROWTH = 100
+_ALLOWANCE = 2**26
 
 
 def load_model(path: str | os.PathLike) -> keras.Model:
-    """Reads a functional model with one input and one output.
+    """Reads a functional model, of which several inputs or outputs are named.
 
-    Nothing in the file is run: a Lambda layer is refused. Its layers are
-    built without weights first, and are refused where they would take more
-    memory than the file has weights for.
+    Nothing in the file is run: a Lambda layer is refused.
 
     Args:
         path: a `.keras` file.
 
+    Returns:
+        The model, not compiled.
+
     Raises:
         UserError: the file cannot be read, carries code, comes from another
-            version of Keras, takes more memory than it has weights for, or
-            holds another kind of model.
+            version of Keras, takes far more memory than it has bytes, or
+            holds a model of another kind.
     """
     try:
-        declared = _declared(path)
-        _check_weights(path, *declared)
+        _check_memory(path)
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except UserError:
         raise
     # a broken file fails in as many ways as it can be broken
     except Exception as error:
         raise UserError(_unreadable(path, error)) from error
-    ends = getattr(model, "inputs", ()), getattr(model, "outputs", ())
-    if tuple(map(len, map(tuple, ends))) != (1, 1):
-        raise UserError(
-            f"The model in {path} must be functional, with one output and one "
-            f"input, got {type(model).__name__}: save a part of it alone."
-        )
-    return model
+    return _functional(path, model)
 
 
-def _declared(path: str | os.PathLike) -> tuple[dict[str, Any], int]:
-    """The architecture, and how many bytes of weights there are."""
+def _check_memory(path: str | os.PathLike) -> None:
+    """Refuses what grows beyond the size of the file and of its weights."""
     with zipfile.ZipFile(path) as archive:
-        files = archive.infolist()
-        size = sum(file.file_size for file in files)
-        stored = sum(file.compress_size for file in files)
-        if size > _ROOM + _MOST_GROWTH * stored:
+        members = archive.infolist()
+        size = sum(member.file_size for member in members)
+        stored = sum(member.compress_size for member in members)
+        if size > _ALLOWANCE + _MAX_GROWTH * stored:
             raise UserError(
                 f"Refused to read {path}: its {stored:,} bytes would become "
-                f"{size:,}, expected no more than {_MOST_GROWTH} times as "
-                "many: save the model again."
+                f"{size:,}, expected at most {_MAX_GROWTH} times as many: "
+                "save the model again."
             )
-        config = json.loads(archive.read(_CONFIG))
-        return config, archive.getinfo(_WEIGHTS).file_size
-
-
-def _check_weights(
-    path: str | os.PathLike, config: dict[str, Any], held: int
-) -> None:
+        config = json.loads(archive.read("config.json"))
+        held = archive.getinfo("model.weights.h5").file_size
     # variables of a graph take no memory
     with tf.Graph().as_default():
         model = keras.saving.deserialize_keras_object(config, safe_mode=True)
-        variables = getattr(model, "variables", ())
-    needed = sum(_size(variable) for variable in variables)
-    if needed > _ROOM + 2 * held:
+        variables = model.variables if isinstance(model, keras.Layer) else ()
+    needed = sum(
+        math.prod(v.shape) * tf.as_dtype(v.dtype).size for v in variables
+    )
+    if needed > _ALLOWANCE + 2 * held:
         raise UserError(
             f"Refused to read {path}: its layers need {needed:,} bytes of "
             f"weights, the file holds {held:,}: save the model again."
         )
 
 
-def _size(variable: keras.Variable) -> int:
-    count = int(np.prod(variable.shape, dtype=object))
-    return count * tf.as_dtype(variable.dtype).size
+def _functional(path: str | os.PathLike, model: Any) -> keras.Model:
+    if isinstance(model, keras.Sequential) and model.built:
+        return keras.Model(model.inputs, model.outputs[0], name=model.name)
+    if not isinstance(model, keras.Function):
+        raise UserError(
+            f"The model in {path} must be functional, got "
+            f"{type(model).__name__}: rebuild it from keras.Input."
+        )
+    try:
+        input_tensors(model), output_tensors(model)
+    except ValueError:
+        raise UserError(
+            f"The model in {path} has {len(model.inputs)} input(s) and "
+            f"{len(model.outputs)} output(s), of which several must be named: "
+            "rebuild it as keras.Model({name: tensor, ...}, ...)."
+        ) from None
+    return model
 
 
 def _unreadable(path: str | os.PathLike, error: Exception) -> str:
     if "Lambda" in str(error):
         return (
-            f"Refused to load {path}: expected layers alone, got a Lambda "
+            f"Refused to load {path}: expected only layers, got a Lambda "
             "layer, which runs any code of whoever wrote the file; write it "
             "as a registered layer and save again."
         )
@@ -106,10 +110,12 @@ def _unreadable(path: str | os.PathLike, error: Exception) -> str:
 
 
 def _version(path: str | os.PathLike) -> str:
-    """The version of Keras that saved a file, where that can be told."""
+    """The version of Keras that saved a file, or nothing if unknown."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return str(json.loads(archive.read(_METADATA))["keras_version"])
+            metadata = json.loads(archive.read("metadata.json"))
+            return str(metadata["keras_version"])
+    # the caller reports a broken file
     except Exception:
         return ""
 
@@ -117,7 +123,5 @@ def _version(path: str | os.PathLike) -> str:
 def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    text = str(error).strip().partition("\n")[0].strip(" .:")
-    if len(text) > 200:
-        text = f"{text[:200]}..."
-    return text or type(error).__name__
+    text = first_line(error).strip(" .:")
+    return f"{text[:200]}..." if len(text) > 200 else text

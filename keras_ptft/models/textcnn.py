@@ -1,16 +1,15 @@
 """Convolutions over a text."""
 
 import keras
-import tensorflow as tf
 from keras import layers
 
 from keras_ptft.errors import check_each, check_range
 from keras_ptft.models import tokens
+from keras_ptft.models.backbone_input import BackboneInput
 
 
 def textcnn(
-    spec: tf.TensorSpec,
-    size: int,
+    given: BackboneInput,
     /,
     *,
     width: int = 128,
@@ -23,11 +22,10 @@ def textcnn(
     Kim 2014, "Convolutional Neural Networks for Sentence Classification".
 
     Args:
-        spec: one text, as ids of its tokens.
-        size: how many ids there are.
-        width: numbers a token's vector.
+        given: one text, as ids of its tokens.
+        width: of a token's vector.
         filters: filters of each convolution.
-        kernels: how many tokens each convolution sees at a time.
+        kernels: width of each convolution in tokens.
         dropout: rate on the features.
 
     Returns:
@@ -36,29 +34,31 @@ def textcnn(
         sequence, pooled and features.
 
     Raises:
-        UserError: no text, or a setting out of its range.
+        UserError: not a text, or a setting out of its range.
 
     Example:
 
+    >>> import tensorflow as tf
     >>> text = tf.TensorSpec((None,), tf.int32, "tokens")
-    >>> textcnn(text, 1000, width=16, filters=4, kernels=[2]).count_params()
+    >>> given = BackboneInput(text, vocabulary_size=1000)
+    >>> textcnn(given, width=16, filters=4, kernels=[2]).count_params()
     16132
     """
     check_range("filters", filters, 1)
     check_each("kernels", kernels, 1)
     check_range("dropout", dropout, 0.0, 0.99)
-    ids = tokens.token_input(spec)
-    x = tokens.embed(ids, size, width)
-    found = [
+    ids = tokens.token_input(given)
+    x = tokens.embed(ids, given.vocabulary_size, width)
+    branches = [
         layers.Conv1D(
             filters, side, padding="same", activation="relu", name=f"conv{i}"
         )(x)
         for i, side in enumerate(kernels, 1)
     ]
-    if len(found) > 1:
-        found = [layers.Concatenate(name="convolved")(found)]
-    x = tokens.zero_padded(found[0], tokens.real(x), "sequence")
-    # padding is 0, and no ReLU is below that
+    if len(branches) > 1:
+        branches = [layers.Concatenate(name="convolved")(branches)]
+    x = tokens.zero_padded(branches[0], tokens.real(x), "sequence")
+    # padding is 0, and ReLU is nowhere below that
     x = layers.GlobalMaxPooling1D(name="pooled")(x)
     x = layers.Dropout(dropout, name="features")(x)
     return tokens.backbone(ids, x)

@@ -1,48 +1,53 @@
 """Ids of tokens as vectors, and what padding means to every layer.
 
 A layer that is a cut point gives rows of zeros where a text is padded. So
-what is real is seen in that tensor itself, wherever a model is cut, and
+the mask can be computed from that tensor alone, wherever a model is cut, and
 padding changes no result.
 """
 
+from typing import Any
+
 import keras
-import tensorflow as tf
 from keras import layers, ops
 
 from keras_ptft.errors import UserError, check_range
+from keras_ptft.models.backbone_input import OTHER_BACKBONE, BackboneInput
 
 POOLS = ("mean", "max", "last")
-# no real feature is as low, and float32 holds it
+# below any real feature, and within float32
 _LOWEST = -3e38
 
 
-def token_input(spec: tf.TensorSpec) -> keras.KerasTensor:
-    """The input of a backbone for texts.
+def token_input(given: BackboneInput) -> keras.KerasTensor:
+    """Makes the input of a backbone for texts.
 
     Args:
-        spec: one text as ids: int32 of shape (None,), or (None, n) where a
+        given: one text as ids: int32 of shape (None,), or (None, n) where a
             token has n ids; 0 pads on the right.
 
+    Returns:
+        int32 of shape (batch, length) or (batch, length, n).
+
     Raises:
-        UserError: the input is no text.
+        UserError: the input is not a text, or there are several inputs.
     """
-    if not is_text(spec):
+    spec = given.single_spec()
+    if not given.is_text:
         raise UserError(
             f"This backbone needs texts, got {spec.name} of shape "
-            f"{tuple(spec.shape)}: use --backbone=mlp, or one for images."
+            f"{tuple(spec.shape)}: {OTHER_BACKBONE}."
         )
     return keras.Input(spec.shape, dtype="int32", name="tokens")
 
 
-def is_text(spec: tf.TensorSpec) -> bool:
-    """Whether one input is a text, as ids of its tokens."""
-    return spec.name == "tokens"
-
-
 def embed(
-    ids: keras.KerasTensor, size: int, width: int, *, initializer="uniform"
+    ids: keras.KerasTensor,
+    size: int,
+    width: int,
+    *,
+    initializer: Any = "uniform",
 ) -> keras.KerasTensor:
-    """Ids → vectors of shape (batch, length, width), named "embedding".
+    """Looks up the vectors of ids; a cut point named "embedding".
 
     Where a token has several ids its vector is the mean of theirs
     (Bojanowski et al. 2017, "Enriching Word Vectors with Subword
@@ -50,9 +55,12 @@ def embed(
 
     Args:
         ids: (batch, length) or (batch, length, n), 0 where there is none.
-        size: how many ids there are.
-        width: numbers a vector.
+        size: number of ids.
+        width: of a vector.
         initializer: of the vectors.
+
+    Returns:
+        (batch, length, width).
     """
     check_range("width", width, 1)
     given = ops.cast(ops.not_equal(ids, 0), "float32")
@@ -61,32 +69,42 @@ def embed(
     )
     if len(ids.shape) == 2:
         return zero_padded(table(ids), given[..., None], "embedding")
-    share = given / ops.maximum(ops.sum(given, axis=-1, keepdims=True), 1.0)
-    mean = ops.sum(table(ids) * share[..., None], axis=2)
+    part = given / ops.maximum(ops.sum(given, axis=-1, keepdims=True), 1.0)
+    mean = ops.sum(table(ids) * part[..., None], axis=2)
     return layers.Identity(name="embedding")(mean)
 
 
 def real(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Which rows are no padding: float32 of shape (batch, length, 1)."""
+    """Computes a mask of the rows that are not padding.
+
+    Args:
+        x: (batch, length, width), zeros where padded.
+
+    Returns:
+        float32 of shape (batch, length, 1).
+    """
     return ops.cast(ops.any(x, axis=-1, keepdims=True), "float32")
 
 
 def zero_padded(
     x: keras.KerasTensor, mask: keras.KerasTensor, name: str
 ) -> keras.KerasTensor:
-    """The rows of x where mask is 1, zeros where it is 0; a cut point."""
+    """Sets the rows of x to zero where the mask is 0; a cut point."""
     return layers.Multiply(name=name)([x, mask])
 
 
 def pool(
     x: keras.KerasTensor, mask: keras.KerasTensor, kind: str
 ) -> keras.KerasTensor:
-    """One float32 vector a text, of shape (batch, width); 0 of an empty one.
+    """Reduces each text to one vector, zeros for an empty text.
 
     Args:
         x: (batch, length, width), zeros where padded.
-        mask: as `real` gives it.
-        kind: "mean", "max" or "last" of the real rows.
+        mask: as returned by `real`.
+        kind: "mean", "max" or "last" of the rows that are not padding.
+
+    Returns:
+        float32 of shape (batch, width).
     """
     x = ops.cast(x, "float32")
     count = ops.sum(mask, axis=1)
@@ -100,29 +118,36 @@ def pool(
 
 
 def backwards(mask: keras.KerasTensor) -> keras.KerasTensor:
-    """The order that reads each text backwards, padding still on the right.
+    """Computes the order that reverses each text and leaves padding last.
 
     Args:
-        mask: as `real` gives it.
+        mask: as returned by `real`.
 
     Returns:
-        int32 of shape (batch, length): for `reorder`.
+        int32 of shape (batch, length), to be given to `reorder`.
     """
-    real_ones = ops.cast(ops.squeeze(mask, -1), "int32")
-    ones = ops.ones_like(real_ones)
-    place = ops.cumsum(ones, axis=1) - 1
-    turned = ops.sum(real_ones, axis=1, keepdims=True) - 1 - place
-    columns = ops.sum(ones, axis=1, keepdims=True)
-    start = ops.cumsum(columns, axis=0) - columns
-    return start + ops.where(turned >= 0, turned, place)
+    rows = ops.cast(ops.squeeze(mask, -1), "int32")
+    ones = ops.ones_like(rows)
+    position = ops.cumsum(ones, axis=1) - 1
+    reverse = ops.sum(rows, axis=1, keepdims=True) - 1 - position
+    length = ops.sum(ones, axis=1, keepdims=True)
+    start = ops.cumsum(length, axis=0) - length
+    return start + ops.where(reverse >= 0, reverse, position)
 
 
 def reorder(
     x: keras.KerasTensor, order: keras.KerasTensor
 ) -> keras.KerasTensor:
-    """The rows of x, (batch, length, width), in the order of `backwards`.
+    """Puts the rows of each text in an order.
 
-    One gather from all rows of all texts: the fastest way.
+    It is one gather from all rows of all texts, which is fastest.
+
+    Args:
+        x: (batch, length, width).
+        order: as returned by `backwards`.
+
+    Returns:
+        (batch, length, width).
     """
     rows = ops.reshape(x, (-1, x.shape[-1]))
     return ops.take(rows, order, axis=0)
@@ -131,15 +156,18 @@ def reorder(
 def backbone(
     inputs: keras.KerasTensor, features: keras.KerasTensor
 ) -> keras.Model:
-    """The functional model "backbone", the same in every process."""
+    """Makes the functional model "backbone", the same in every process."""
     return numbered(keras.Model(inputs, features, name="backbone"))
 
 
 def numbered(model: keras.Model) -> keras.Model:
-    """A functional model whose operations are named by its own count.
+    """Renames the operations of a functional model by a count of its own.
 
-    Keras numbers operations without a name through the life of a process;
-    a model's own count makes equal models equal files.
+    Keras numbers unnamed operations through the life of a process; with a
+    count per model, equal models are saved as equal files.
+
+    Returns:
+        The same model.
     """
     unnamed = (o for o in model.operations if not isinstance(o, keras.Layer))
     for number, operation in enumerate(unnamed, 1):

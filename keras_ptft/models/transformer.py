@@ -1,20 +1,21 @@
 """Transformer encoders, and decoders where they are causal."""
 
+from typing import Any
+
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import layers, ops
 
 from keras_ptft.errors import UserError, check_range
 from keras_ptft.models import tokens
+from keras_ptft.models.backbone_input import BackboneInput
 from keras_ptft.models.rematerialize import mark
 
 POSITIONS = ("sinusoidal", "learned")
 
 
 def transformer(  # noqa: PLR0913, the settings are the user's
-    spec: tf.TensorSpec,
-    size: int,
+    given: BackboneInput,
     /,
     *,
     width: int = 128,
@@ -28,58 +29,59 @@ def transformer(  # noqa: PLR0913, the settings are the user's
     pool: str = "mean",
     rematerialize: bool = False,
 ) -> keras.Model:
-    """Blocks of self-attention and dense layers on a residual stream.
+    """Blocks of self-attention and dense layers over a text.
 
     Vaswani et al. 2017, "Attention Is All You Need"; each part normalises
     its input (Xiong et al. 2020, "On Layer Normalization in the Transformer
     Architecture").
 
     Args:
-        spec: one text, as ids of its tokens.
-        size: how many ids there are.
-        width: numbers a token's vector, in every block.
-        depth: blocks.
-        heads: of attention, each width / heads wide.
-        ratio: how many times `width` the hidden dense layers are wide.
+        given: one text, as ids of its tokens.
+        width: of a token's vector, in every block.
+        depth: number of blocks.
+        heads: number of attention heads, each width / heads wide.
+        ratio: width of the hidden dense layers, as a multiple of `width`.
         dropout: rate on the vectors and on what each part adds to them.
         positions: "sinusoidal", or "learned" for the first `longest`.
-        longest: how many positions are learned; later tokens share the last.
-        causal: whether no token sees those after it.
+        longest: number of learned positions; later tokens use the last one.
+        causal: whether no token attends to later ones.
         pool: "mean", "max" or "last" of all tokens' vectors.
-        rematerialize: keep no activations inside of blocks, but compute them
-            again for gradients: a third of the memory, more time.
+        rematerialize: recompute activations inside of blocks for gradients:
+            a third of the memory, more time.
 
     Returns:
         Model "backbone" from ids to features of shape (batch, width), with
         the cut points embedding, positions, block1, ..., sequence, features.
 
     Raises:
-        UserError: no text, or a setting out of its range.
+        UserError: not a text, or a setting out of its range.
 
     Example:
 
+    >>> import tensorflow as tf
     >>> text = tf.TensorSpec((None,), tf.int32, "tokens")
-    >>> transformer(text, 10, width=4, heads=2, depth=1).count_params()
+    >>> given = BackboneInput(text, vocabulary_size=10)
+    >>> transformer(given, width=4, heads=2, depth=1).count_params()
     292
     """
     tokens.check_choice("positions", positions, POSITIONS)
     tokens.check_choice("pool", pool, tokens.POOLS)
     _check_sizes(width, depth, heads, ratio, dropout)
-    shape = {"heads": heads, "ratio": ratio, "dropout": dropout}
-    ids = tokens.token_input(spec)
-    x = _embedded(ids, size, width, longest if positions == "learned" else 0)
+    ids, learned = tokens.token_input(given), positions == "learned"
+    x = _embedded(ids, given.vocabulary_size, width, longest * learned)
     x = layers.Dropout(dropout, name="dropout")(x)
+    shape = {"heads": heads, "ratio": ratio, "dropout": dropout}
     x = _blocks(x, depth, rematerialize, causal=causal, **shape)
     x = tokens.pool(x, tokens.real(x), pool)
     return tokens.backbone(ids, layers.Identity(name="features")(x))
 
 
-def sinusoid(place: keras.KerasTensor, width: int) -> keras.KerasTensor:
-    """Positions as waves (Vaswani et al. 2017, section 3.5).
+def sinusoid(position: Any, width: int) -> Any:
+    """Encodes positions as waves (Vaswani et al. 2017, section 3.5).
 
     Args:
-        place: float32 positions from 0, of shape (..., 1).
-        width: numbers a position.
+        position: float32 positions from 0, of shape (..., 1).
+        width: of a position's vector.
 
     Returns:
         float32 of shape (..., width): sin(p / 10000^(2i / width)) at 2i, and
@@ -94,16 +96,18 @@ def sinusoid(place: keras.KerasTensor, width: int) -> keras.KerasTensor:
     rates = (10000.0 ** (-even / width)).astype(np.float32)
     # a cosine is a sine a quarter turn ahead
     ahead = (np.arange(width) % 2 * np.pi / 2).astype(np.float32)
-    return ops.sin(place * rates + ahead)
+    return ops.sin(position * rates + ahead)
 
 
-def _embedded(ids, size, width, learned) -> keras.KerasTensor:
-    """Vectors of tokens and of their positions, added up."""
+def _embedded(
+    ids: keras.KerasTensor, size: int, width: int, learned: int
+) -> keras.KerasTensor:
+    """Adds the vectors of tokens and of their positions."""
     # of variance 1 once they are scaled up, as the paper's section 3.4 does
     initializer = keras.initializers.RandomNormal(stddev=width**-0.5)
     x = tokens.embed(ids, size, width, initializer=initializer)
     mask = tokens.real(x)
-    place = ops.cumsum(ops.ones_like(mask[:1, ...]), axis=1) - 1.0
+    position = ops.cumsum(ops.ones_like(mask[:1, ...]), axis=1) - 1.0
     if learned:
         table = layers.Embedding(
             learned,
@@ -111,25 +115,36 @@ def _embedded(ids, size, width, learned) -> keras.KerasTensor:
             embeddings_initializer=keras.initializers.RandomNormal(stddev=0.1),
             name="position_table",
         )
-        at = table(ops.cast(ops.minimum(place[..., 0], learned - 1), "int32"))
+        index = ops.minimum(position[..., 0], learned - 1)
+        encoded = table(ops.cast(index, "int32"))
     else:
-        at = sinusoid(place, width)
-    return tokens.zero_padded(x * width**0.5 + at, mask, "positions")
+        encoded = sinusoid(position, width)
+    return tokens.zero_padded(x * width**0.5 + encoded, mask, "positions")
 
 
-def _blocks(x, depth, rematerialize, **shape) -> keras.KerasTensor:
-    """The blocks one after the other, and what each token became."""
+def _blocks(
+    x: keras.KerasTensor, depth: int, rematerialize: bool, **settings: Any
+) -> keras.KerasTensor:
+    """Applies the blocks, then normalises each token's vector."""
     if rematerialize:
         x = mark(x, 0)
     for i in range(1, depth + 1):
-        x = _block(x, f"block{i}", **shape)
+        x = _block(x, f"block{i}", **settings)
         if rematerialize:
             x = mark(x, i)
     return tokens.zero_padded(_norm(x, "norm"), tokens.real(x), "sequence")
 
 
-def _block(x, name, *, heads, ratio, dropout, causal) -> keras.KerasTensor:
-    """Attention, then dense layers; each adds to its input."""
+def _block(
+    x: keras.KerasTensor,
+    name: str,
+    *,
+    heads: int,
+    ratio: int,
+    dropout: float,
+    causal: bool,
+) -> keras.KerasTensor:
+    """Applies attention, then dense layers; each adds to its input."""
     mask, width = tokens.real(x), x.shape[-1]
     y = _norm(x, f"{name}_attention_norm")
     # Keras takes the heads for a window of a convolution, and would start
@@ -141,7 +156,7 @@ def _block(x, name, *, heads, ratio, dropout, causal) -> keras.KerasTensor:
         name=f"{name}_attention",
     )
     if causal:
-        # padding comes after all that is real
+        # all padding comes after the text
         y = attention(y, y, use_causal_mask=True)
     else:
         y = attention(y, y, attention_mask=ops.transpose(mask, (0, 2, 1)))
@@ -157,11 +172,13 @@ def _block(x, name, *, heads, ratio, dropout, causal) -> keras.KerasTensor:
     return tokens.zero_padded(stream, mask, name)
 
 
-def _norm(x, name) -> keras.KerasTensor:
+def _norm(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     return layers.LayerNormalization(epsilon=1e-5, name=name)(x)
 
 
-def _check_sizes(width, depth, heads, ratio, dropout) -> None:
+def _check_sizes(
+    width: int, depth: int, heads: int, ratio: int, dropout: float
+) -> None:
     sizes = {"width": width, "heads": heads, "depth": depth, "ratio": ratio}
     for setting, value in sizes.items():
         check_range(setting, value, 1)

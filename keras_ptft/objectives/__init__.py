@@ -1,20 +1,22 @@
 """What a model is trained for: objectives by name.
 
-A row takes the task, what is known of the data, and its settings; it
-returns an `Objective`.
+An entry takes the `DataInfo` of a data set and its settings.
 """
 
-from keras_ptft.objectives.classification import classification
-from keras_ptft.objectives.masked_tokens import masked_tokens
-from keras_ptft.objectives.next_token import next_token
-from keras_ptft.objectives.tagging import tagging
-from keras_ptft.objectives.word2vec import cbow, skipgram
+from keras_ptft.objectives.classification import Classification
+from keras_ptft.objectives.masked_tokens import MaskedTokens
+from keras_ptft.objectives.next_token import NextToken
+from keras_ptft.objectives.objective import Objective
+from keras_ptft.objectives.tagging import Tagging
+from keras_ptft.objectives.word2vec import CBOW, SkipGram
 
-OBJECTIVES = {
-    "classification": classification,
-    "masked_tokens": masked_tokens,
-    "next_token": next_token,
-    "skipgram": skipgram,
-    "cbow": cbow,
-    "tagging": tagging,
+__all__ = ["OBJECTIVES", "Objective"]
+
+OBJECTIVES: dict[str, type[Objective]] = {
+    "classification": Classification,
+    "masked_tokens": MaskedTokens,
+    "next_token": NextToken,
+    "skipgram": SkipGram,
+    "cbow": CBOW,
+    "tagging": Tagging,
 }

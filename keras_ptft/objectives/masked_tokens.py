@@ -1,77 +1,115 @@
-"""Words left out of a text, to be found from the words around them."""
+"""Words left out of a text, predicted from the words around them."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 
+from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.core.index_shuffle import draw
+from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.text.tokenizers import MASK
 from keras_ptft.errors import UserError
 from keras_ptft.models import heads
 from keras_ptft.models.feature_model import feature_model
 from keras_ptft.models.tokens import numbered
 from keras_ptft.objectives import token_losses, words
-from keras_ptft.objectives.objective import Objective, Task
+from keras_ptft.objectives.objective import Batch, Objective, check_is_text
 
-# of three numbers a token: whether it is chosen, what then, which other
+# random numbers a token: is it chosen, what becomes of it, which other word
 _NUMBERS = 3
 
 
-def masked_tokens(task: Task, /, *, rate: float = 0.15) -> Objective:
-    """Foretells masked words (Devlin et al. 2019, "BERT", section 3.1).
+class MaskedTokens(Objective):
+    """Predicts masked words (Devlin et al. 2019, "BERT", section 3.1).
 
-    Of the words of a text a share is chosen anew in each epoch, one at
-    least. A chosen word becomes the mask (80 %), any other word (10 %) or
-    stays (10 %); the loss counts the chosen ones. Words that the vocabulary
-    does not hold are never chosen.
+    A part of the words of a text, at least one, is chosen anew in each epoch.
+    A chosen word becomes the mask (80 %), any other word (10 %) or stays
+    (10 %); the loss counts the chosen ones. Unknown words are never chosen.
 
-    The model reads tokens and, as one more number a token, the positions
-    that were chosen: logits are computed there alone, for all else would
-    be dropped. With 15 % masked that is a sixth of the work.
+    The model has two inputs: "tokens", and their "masked_positions".
+    Logits are computed at those positions alone, which with 15 % masked is a
+    sixth of the work.
 
     Args:
-        task: texts; the vocabulary is what is foretold.
-        rate: share of the words that is chosen, between 0 and 1.
+        info: texts; their vocabulary is predicted.
+        rate: fraction of the words that is chosen, between 0 and 1.
 
     Raises:
         UserError: no texts, or rate out of its range.
     """
-    words.check(task, "masked_tokens")
-    if not 0.0 < rate < 1.0:
-        raise UserError(
-            "Setting 'rate' of objective 'masked_tokens' must be between 0 "
-            f"and 1, got {rate}."
-        )
-    size, stride = len(task.vocabulary), _NUMBERS * task.sequence_length
-    # one slot for this many tokens is never too few
-    spacing = int(1 / rate)
-    full = max(1.0, round(rate * task.sequence_length))
 
-    def transform(inputs, labels, seeds):
+    feature_layer = "sequence"
+    changes_inputs = True
+    titles = words.TITLES
+
+    def __init__(self, info: DataInfo, /, *, rate: float = 0.15) -> None:
+        super().__init__(info)
+        check_is_text(info, "masked_tokens", words.SPECIALS)
+        if not 0.0 < rate < 1.0:
+            raise UserError(
+                "Setting 'rate' of objective 'masked_tokens' must be between "
+                f"0 and 1, got {rate}."
+            )
+        self.rate = rate
+
+    def transform(
+        self, inputs: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor
+    ) -> Batch:
+        """Masks words; the targets are the words that were there."""
         del labels
+        length = self.info.sequence_length
         known = words.known(inputs)
         shape = tf.shape(known)
-        numbers = draw(seeds, _NUMBERS * shape[1], stride)
+        numbers = draw(seeds, _NUMBERS * shape[1], _NUMBERS * length)
         numbers = tf.reshape(numbers, [shape[0], shape[1], _NUMBERS])
-        chosen = _chosen(numbers[..., 0], known >= 0, rate)
+        chosen = _chosen(numbers[..., 0], known >= 0, self.rate)
+        size = len(self.info.vocabulary)
         replaced = _replaced(known, numbers[..., 1], numbers[..., 2], size)
         changed = words.put(inputs, chosen & (replaced >= 0), replaced)
-        slots = _slots(chosen, spacing)
-        targets = tf.gather(known, tf.maximum(slots, 0), batch_dims=1)
+        # one slot for this many tokens is never too few
+        slots = _slots(chosen, int(1 / self.rate))
+        positions = tf.maximum(slots, 0)
+        targets = tf.gather(known, positions, batch_dims=1)
         targets = tf.where(slots >= 0, targets, -1)
-        packed = _pack(changed, tf.maximum(slots, 0), spacing)
-        return packed, targets, token_losses.token_weights(targets, full)
+        full = max(1.0, round(self.rate * length))
+        weights = token_losses.token_weights(targets, full)
+        return (
+            {"tokens": changed, "masked_positions": positions},
+            targets,
+            weights,
+        )
 
-    return Objective(
-        transform=transform,
-        assemble=lambda backbone: _assemble(backbone, spacing, size),
-        loss=token_losses.cross_entropy,
-        metrics=words.metrics,
-        reads="sequence",
-        answers="loss",
-    )
+    def head(self, features: keras.KerasTensor) -> keras.KerasTensor:
+        """(batch, chosen, width) → logits (batch, chosen, vocabulary)."""
+        return heads.classify(features, len(self.info.vocabulary))
+
+    def assemble(self, backbone: keras.Model) -> keras.Model:
+        """Attaches the head to the features at the chosen positions."""
+        positions = keras.Input((None,), dtype="int32", name="masked_positions")
+        features = feature_model(backbone, self.feature_layer).outputs[0]
+        index = keras.ops.expand_dims(positions, -1)
+        chosen = keras.ops.take_along_axis(features, index, axis=1)
+        inputs = {"tokens": backbone.inputs[0], "masked_positions": positions}
+        return numbered(keras.Model(inputs, self.head(chosen), name="model"))
+
+    def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """Computes the mean cross-entropy a chosen word, in nats."""
+        return token_losses.cross_entropy(targets, outputs)
+
+    def metrics(self) -> Sequence[keras.metrics.Metric]:
+        """Makes the accuracy over the chosen words."""
+        return words.metrics()
+
+    def score(self, model: keras.Model, source: Source) -> dict[str, Any]:
+        """Computes loss, accuracy and perplexity."""
+        return words.with_perplexity(super().score(model, source))
 
 
-def _chosen(numbers: tf.Tensor, candidates: tf.Tensor, rate: float):
+def _chosen(
+    numbers: tf.Tensor, candidates: tf.Tensor, rate: float
+) -> tf.Tensor:
     """The candidates with the smallest numbers, rate of them, at least 1."""
     ranked = tf.where(candidates, numbers, 2.0)
     order = tf.argsort(ranked, stable=True)
@@ -82,8 +120,10 @@ def _chosen(numbers: tf.Tensor, candidates: tf.Tensor, rate: float):
     return (rank < wanted) & candidates
 
 
-def _replaced(known, action, other, size: int) -> tf.Tensor:
-    """What stands in the place of each word; -1: the word itself."""
+def _replaced(
+    known: tf.Tensor, action: tf.Tensor, other: tf.Tensor, size: int
+) -> tf.Tensor:
+    """What replaces each word; -1: the word itself."""
     ordinary = size - words.SPECIALS
     drawn = words.SPECIALS + tf.cast(other * float(ordinary), tf.int32)
     instead = tf.where(action < 0.8, MASK, drawn)
@@ -96,21 +136,3 @@ def _slots(chosen: tf.Tensor, spacing: int) -> tf.Tensor:
     order = tf.argsort(tf.cast(~chosen, tf.int32), stable=True)[:, :count]
     taken = tf.gather(chosen, order, batch_dims=1)
     return tf.where(taken, order, -1)
-
-
-def _pack(inputs: tf.Tensor, slots: tf.Tensor, spacing: int) -> tf.Tensor:
-    """Ids and, in a last number a token, a slot in every `spacing`-th."""
-    ids = inputs if inputs.shape.rank == 3 else inputs[..., None]
-    spread = tf.repeat(slots, spacing, axis=1)[:, : tf.shape(ids)[1]]
-    return tf.concat([ids, spread[..., None]], 2)
-
-
-def _assemble(backbone: keras.Model, spacing: int, size: int) -> keras.Model:
-    width = words.width_of(backbone)
-    packed = keras.Input((None, width + 1), dtype="int32", name="tokens")
-    tokens = packed[..., 0] if width == 1 else packed[..., :-1]
-    features = feature_model(backbone, "sequence")(tokens)
-    places = keras.ops.expand_dims(packed[:, ::spacing, width], -1)
-    chosen = keras.ops.take_along_axis(features, places, axis=1)
-    logits = heads.per_token(chosen, size)
-    return numbered(keras.Model(packed, logits, name="model"))

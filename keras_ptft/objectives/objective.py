@@ -1,67 +1,218 @@
-"""What every objective is to the training loop."""
+"""What a model is trained for, and everything that follows from it."""
 
-import dataclasses
-from collections.abc import Callable, Sequence
+import abc
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_ptft.data.core.dataset import Dataset, Source
+from keras_ptft.data.core.info import DataInfo
+from keras_ptft.errors import UserError
+from keras_ptft.evaluation.evaluation import SCORED, Evaluation
+from keras_ptft.evaluation.measure import measure
+from keras_ptft.models.heads import attach_head
+from keras_ptft.serving.generation.sampling import Sampling
+from keras_ptft.serving.inference.predictor import Predictor
+from keras_ptft.serving.inference.resolve import ModelFiles
+from keras_ptft.serving.inference.results import Generated, Prediction
+from keras_ptft.serving.signatures.signature import Signature
 
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """What an objective is told of the data.
+Batch = tuple[Any, Any, tf.Tensor]
+"""Inputs, targets and weights; the first two may be dicts by name."""
 
-    Attributes:
-        label_names: the name of each label; none where there are no labels.
-        tagged: whether the labels are tags, one a token.
-        vocabulary: of texts, the token of each id; the first four are
-            padding, unknown, mask and end.
-        size: of texts, how many ids there are: the vocabulary, and after it
-            the buckets of character n-grams.
-        width: of texts, ids a token.
-        counts: of texts, int64, how often each token of the vocabulary
-            stands in the training split.
-        sequence_length: of texts, most tokens of one.
-    """
-
-    label_names: tuple[str, ...] = ()
-    tagged: bool = False
-    vocabulary: tuple[str, ...] = ()
-    size: int = 0
-    width: int = 1
-    counts: np.ndarray | None = None
-    sequence_length: int = 0
+Answers = Mapping[str, np.ndarray]
+"""What a predictor answers: arrays by output name, one row an example."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Objective:
-    """What a model is trained for.
+class Objective(abc.ABC):
+    """One way to train a model, to score it and to serve it.
+
+    The program never asks what kind of model it has: it calls these methods.
+    A new objective implements the first four; the others have defaults that
+    suit a model which is trained to be fine-tuned, not served.
 
     Attributes:
-        transform: (inputs, labels, seeds) of a batch → (inputs, targets,
-            weights), by TensorFlow operations. Seeds are int64 of shape
-            (batch, 3), (seed, epoch, example), with epoch -1 in evaluation;
-            weights are float32 of shape (batch,).
-        assemble: backbone → functional model with one input and one output,
-            new layers on the backbone's own.
-        loss: (targets, outputs) → float32 losses of shape (batch,).
-        metrics: makes the metrics to follow, each taking
-            (targets, outputs, weights).
-        reads: the backbone's layer under the head: "features", or
-            "sequence" for features of each token.
-        answers: what the model says of an example: "label", "tags" (one a
-            token), or "loss" where its loss and metrics are all there is.
-        causal: whether a token's features may depend on none after it.
-        running: whether examples are windows of running text, one token
-            longer than `sequence_length`.
+        feature_layer: what of a backbone it reads, one of
+            `models.feature_model.FEATURE_LAYERS`.
+        windows: whether examples are windows of contiguous text, one token
+            longer than `sequence_length`, in place of whole texts.
+        causal: whether features of a token may depend on no later token.
+        changes_inputs: whether `transform` changes the inputs, so that
+            features of a frozen part cannot be computed once for all.
+        servable: whether models of it answer requests.
+        titles: titles of its metrics where METRICS has others.
+
+    Args:
+        info: what is known of the data.
     """
 
-    transform: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple]
-    assemble: Callable[[keras.Model], keras.Model]
-    loss: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-    metrics: Callable[[], Sequence[keras.metrics.Metric]]
-    reads: str = "features"
-    answers: str = "label"
-    causal: bool = False
-    running: bool = False
+    feature_layer: ClassVar[str] = "features"
+    windows: ClassVar[bool] = False
+    causal: ClassVar[bool] = False
+    changes_inputs: ClassVar[bool] = False
+    servable: ClassVar[bool] = False
+    titles: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, info: DataInfo, /) -> None:
+        self.info = info
+
+    @abc.abstractmethod
+    def transform(
+        self, inputs: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor
+    ) -> Batch:
+        """Makes a batch of the examples, by TensorFlow operations.
+
+        Args:
+            inputs: of a batch, as the source gives them.
+            labels: int64 of shape (batch,), or tags (batch, tokens).
+            seeds: int64 of shape (batch, 3): seed, epoch, example. What is
+                random must come from these, so that a step can be repeated.
+                The epoch is -1 in evaluation.
+
+        Returns:
+            Inputs and targets, tensors or dicts of tensors; and weights,
+            float32 of shape (batch,).
+        """
+
+    @abc.abstractmethod
+    def head(self, features: keras.KerasTensor) -> keras.KerasTensor:
+        """Computes the outputs from the feature layer."""
+
+    @abc.abstractmethod
+    def loss(self, targets: Any, outputs: Any) -> tf.Tensor:
+        """Computes the loss of each example, float32 of shape (batch,)."""
+
+    @abc.abstractmethod
+    def metrics(self) -> Sequence[keras.metrics.Metric]:
+        """Makes metrics; each takes (targets, outputs, weights)."""
+
+    def assemble(self, backbone: keras.Model) -> keras.Model:
+        """Returns the backbone with a head, as one functional model.
+
+        Args:
+            backbone: the head is attached to its own tensors, so that the
+                layers before can be frozen and cached.
+        """
+        return attach_head(backbone, self.feature_layer, self.head)
+
+    def score(self, model: keras.Model, source: Source) -> dict[str, Any]:
+        """Computes the metrics of one split, as `result.json` has them."""
+        return measure(model, self, source)[0]
+
+    def evaluate(
+        self,
+        model: keras.Model,
+        dataset: Dataset,
+        *,
+        reject_below: float = 0.0,
+    ) -> Evaluation:
+        """Evaluates a model on everything it was not trained on.
+
+        Args:
+            model: as `assemble` made it; it runs on its own strategy.
+            dataset: with split "test", maybe "validation" and others.
+            reject_below: probability below which no label is given; only
+                objectives with labels use it.
+        """
+        del reject_below
+        return Evaluation(self.score_splits(model, dataset), self.titles)
+
+    def score_splits(
+        self, model: keras.Model, dataset: Dataset
+    ) -> dict[str, dict[str, Any]]:
+        """Computes the metrics of every scored split that there is."""
+        return {
+            name: self.score(model, dataset.splits[name])
+            for name in SCORED
+            if name in dataset.splits
+        }
+
+    def signatures(self, model: keras.Model, source: Source) -> list[Signature]:
+        """Returns what an export answers, with cases that prove it.
+
+        Args:
+            model: as `assemble` made it, in float32.
+            source: real examples for the cases; the first 64 are used.
+
+        Raises:
+            UserError: models of this objective answer no requests.
+        """
+        del model, source
+        raise UserError(self._unservable())
+
+    def predictor(self, files: ModelFiles) -> Predictor:
+        """Loads a model that answers requests in this process.
+
+        Args:
+            files: a run's model or an export.
+
+        Raises:
+            UserError: models of this objective answer no requests.
+        """
+        del files
+        raise UserError(self._unservable())
+
+    def decode(
+        self, names: Sequence[str], answers: Answers, reject_below: float
+    ) -> list[Prediction]:
+        """Turns what a predictor answers into what a person reads.
+
+        Args:
+            names: what each example is known by.
+            answers: of the predictor, one row an example.
+            reject_below: probability below which no label is given.
+
+        Raises:
+            UserError: models of this objective answer no requests.
+        """
+        del names, answers, reject_below
+        raise UserError(self._unservable())
+
+    def generate(
+        self,
+        model: keras.Model,
+        inputs: Sequence[str],
+        sampling: Sampling,
+        text_column: str = "",
+    ) -> list[Generated]:
+        """Continues texts.
+
+        Raises:
+            UserError: models of this objective generate no texts.
+        """
+        del model, inputs, sampling, text_column
+        raise UserError(
+            f"The model was trained for {type(self).__name__}, and --generate "
+            "needs a language model: give a run of --objective=next_token, or "
+            "leave --generate out."
+        )
+
+    def _unservable(self) -> str:
+        return (
+            f"The model was trained for {type(self).__name__}, which gives no "
+            "label: fine-tune it first; one of --objective=next_token "
+            "continues a text with --generate=100."
+        )
+
+
+def check_is_text(info: DataInfo, name: str, specials: int) -> None:
+    """Raises a UserError unless the data are texts with known words.
+
+    Args:
+        info: what is known of the data.
+        name: of the objective, as the user writes it.
+        specials: how many ids come before those of words.
+    """
+    if not info.is_text:
+        raise UserError(
+            f"Objective {name!r} learns from texts, but the data are none: "
+            "choose a text --dataset, or --objective=classification."
+        )
+    if len(info.vocabulary) <= specials:
+        raise UserError(
+            f"Objective {name!r} needs at least 1 word in the vocabulary, "
+            "got none: check the training texts."
+        )

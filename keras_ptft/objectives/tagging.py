@@ -1,48 +1,140 @@
 """A label for each token."""
 
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
 import tensorflow as tf
 
+from keras_ptft.data.core.dataset import Source
+from keras_ptft.data.core.info import DataInfo
 from keras_ptft.errors import UserError
+from keras_ptft.evaluation.measure import measure
+from keras_ptft.evaluation.metrics.classification import class_metrics
+from keras_ptft.evaluation.metrics.entities import entity_metrics
 from keras_ptft.models import heads
-from keras_ptft.objectives import token_losses, words
-from keras_ptft.objectives.objective import Objective, Task
+from keras_ptft.objectives import serving, token_losses, words
+from keras_ptft.objectives.objective import (
+    Answers,
+    Batch,
+    Objective,
+    check_is_text,
+)
+from keras_ptft.serving.inference.predictor import Predictor
+from keras_ptft.serving.inference.resolve import ModelFiles
+from keras_ptft.serving.inference.results import Prediction, tagged_words
+from keras_ptft.serving.signatures.signature import Signature
+
+_ENTITY = ("B-", "I-")
 
 
-def tagging(task: Task, /) -> Objective:
+class Tagging(Objective):
     """A tag a token; cross-entropy over the tokens that have one.
 
     Labels are int of shape (batch, length), -1 for a token without a tag;
-    padding has none, whatever stands there. Every token counts alike,
-    whether its text is short or long.
+    padding has none. Every token counts alike, whether its text is short or
+    long.
 
     Args:
-        task: texts whose label names are the tags.
+        info: texts whose label names are the tags.
 
     Raises:
         UserError: no texts, or texts without tags.
     """
-    words.check(task, "tagging")
-    if not task.tagged:
-        raise UserError(
-            "Objective 'tagging' needs a tag a token, but the data have none: "
-            "choose --dataset=conll:<path>."
-        )
-    tags = len(task.label_names)
 
-    def transform(inputs, labels, seeds):
+    feature_layer = "sequence"
+    servable = True
+    titles = words.TITLES
+
+    def __init__(self, info: DataInfo, /) -> None:
+        super().__init__(info)
+        check_is_text(info, "tagging", words.SPECIALS)
+        if not info.tagged:
+            raise UserError(
+                "Objective 'tagging' needs a tag a token, but the data have "
+                "none: choose --dataset=conll:<path>."
+            )
+
+    def transform(
+        self, inputs: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor
+    ) -> Batch:
+        """Leaves out the tags of padding; weighs texts by their tokens."""
         del seeds
         real = words.first_ids(inputs) > 0
         targets = tf.where(real, tf.cast(labels, tf.int32), -1)
-        weights = token_losses.token_weights(targets, task.sequence_length)
-        return inputs, targets, weights
+        length = self.info.sequence_length
+        return inputs, targets, token_losses.token_weights(targets, length)
 
-    return Objective(
-        transform=transform,
-        assemble=lambda backbone: heads.on(
-            backbone, "sequence", lambda x: heads.per_token(x, tags)
-        ),
-        loss=token_losses.cross_entropy,
-        metrics=words.metrics,
-        reads="sequence",
-        answers="tags",
-    )
+    def head(self, features: keras.KerasTensor) -> keras.KerasTensor:
+        """(batch, length, width) → logits (batch, length, tags)."""
+        return heads.classify(features, len(self.info.label_names))
+
+    def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """Computes the mean cross-entropy a token, in nats."""
+        return token_losses.cross_entropy(targets, outputs)
+
+    def metrics(self) -> Sequence[keras.metrics.Metric]:
+        """Makes the accuracy over all tokens that have a tag."""
+        return words.metrics()
+
+    def score(self, model: keras.Model, source: Source) -> dict[str, Any]:
+        """Computes loss and accuracy by token, and how entities are found.
+
+        Entities are what tags such as B-PER and I-PER are for; other tags,
+        such as parts of speech, are classes of tokens.
+        """
+        found, kept = measure(model, self, source, self._tags_of)
+        names = self.info.label_names
+        true, predicted = kept["true"], kept["predicted"]
+        tagged = true >= 0
+        if not any(name.startswith(_ENTITY) for name in names):
+            return found | class_metrics(true[tagged], predicted[tagged], names)
+        array = np.array(names, object)
+        rows = [
+            (array[t[has]], array[p[has]])
+            for t, p, has in zip(true, predicted, tagged, strict=True)
+        ]
+        return found | entity_metrics(*zip(*rows, strict=True))
+
+    def signatures(self, model: keras.Model, source: Source) -> list[Signature]:
+        """Returns signatures that answer with words and their tags."""
+        return serving.signatures(model, self.info, source)
+
+    def predictor(self, files: ModelFiles) -> Predictor:
+        """Loads a model that answers with words and their tags."""
+        return serving.predictor(files, self.info)
+
+    def decode(
+        self, names: Sequence[str], answers: Answers, reject_below: float
+    ) -> list[Prediction]:
+        """Writes each text as word/tag; the least probability is given.
+
+        Raises:
+            UserError: reject_below is set.
+        """
+        if reject_below:
+            raise UserError(
+                "The model tags words, --reject_below is for labels of whole "
+                "examples: leave it out."
+            )
+        return [
+            Prediction(
+                name,
+                " ".join(map(str, tagged)),
+                min((word.probability for word in tagged), default=1.0),
+            )
+            for name, tagged in zip(names, tagged_words(answers), strict=True)
+        ]
+
+    def _tags_of(
+        self, targets: tf.Tensor, outputs: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """True and predicted tags, padded to the longest text there may be."""
+        predicted = tf.argmax(outputs, -1, output_type=targets.dtype)
+        missing = self.info.sequence_length - tf.shape(targets)[1]
+        padding = [[0, 0], [0, missing]]
+        return {
+            "true": tf.pad(targets, padding, constant_values=-1),
+            "predicted": tf.pad(predicted, padding),
+        }

@@ -1,57 +1,195 @@
 """Word vectors from the words that stand near each other."""
 
-import dataclasses
-from collections.abc import Callable
-from functools import partial
+import abc
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_ptft.data.core.dataset import Dataset
 from keras_ptft.data.core.index_shuffle import draw
+from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.core.length_buckets import buckets, padded_length
 from keras_ptft.errors import UserError
+from keras_ptft.evaluation.evaluation import Evaluation, WordVectors
+from keras_ptft.evaluation.word_neighbors import (
+    nearest,
+    probe_words,
+    word_vectors,
+)
 from keras_ptft.models.feature_model import feature_model
 from keras_ptft.models.tokens import numbered
 from keras_ptft.objectives import token_losses, words
-from keras_ptft.objectives.objective import Objective, Task
+from keras_ptft.objectives.objective import Batch, Objective, check_is_text
 
-# of two numbers a token: whether it is kept, how far a window reaches
+# random numbers a token: is it kept, how far does its window reach
 _NUMBERS = 2
 
 
-@dataclasses.dataclass(frozen=True)
-class _Sampling:
-    """The settings that both objectives have, as `skipgram` tells them."""
+class Word2Vec(Objective):
+    """What skip-gram and continuous bag of words have in common.
 
-    window: int
-    negatives: int
-    subsample: float
-    shared: int
+    Negative sampling from counts to the power 0.75, frequent words dropped
+    at random before windows are laid, windows of random width. Each pair
+    weighs its negatives as if it had drawn them alone, but the pairs of a
+    text share a pool, so that all their scores are one matrix product (Ji et
+    al. 2016, "Parallelizing Word2Vec in Shared and Distributed Memory").
 
-
-def skipgram(
-    task: Task,
-    /,
-    *,
-    window: int = 5,
-    negatives: int = 5,
-    subsample: float = 1e-3,
-    shared: int = 32,
-) -> Objective:
-    """Each word foretells the words near it (Mikolov et al. 2013).
-
-    "Distributed Representations of Words and Phrases and their
-    Compositionality": negative sampling from counts to the power 0.75,
-    frequent words dropped at random before windows are laid, windows of
-    random width. Each pair weighs its negatives as if it had drawn them
-    alone, but the pairs of a text share a pool, so that all their scores
-    are one matrix product (Ji et al. 2016, "Parallelizing Word2Vec in Shared
-    and Distributed Memory"). Trains the layer "embedding" of any backbone
-    for texts; a table named "context" holds the other vectors.
+    The model has two inputs: "tokens", and "negatives" of each text. It
+    trains the layer "embedding" of any backbone for texts; a table named
+    "context" holds the other vectors.
 
     Args:
-        task: texts.
+        info: texts.
+        window: farthest context, in words; 0: all of the text is context.
+        negatives: of each pair.
+        subsample: share of all words above which a word is dropped at
+            times.
+        shared: words drawn for a text, which its pairs share.
+        name: of the objective, as the user writes it.
+
+    Raises:
+        UserError: no texts, or a setting out of its range.
+    """
+
+    feature_layer = "embedding"
+    changes_inputs = True
+
+    def __init__(
+        self,
+        info: DataInfo,
+        /,
+        *,
+        window: int,
+        negatives: int,
+        subsample: float,
+        shared: int,
+        name: str,
+    ) -> None:
+        super().__init__(info)
+        check_is_text(info, name, words.SPECIALS)
+        limits = (("window", window, 0), ("negatives", negatives, 1))
+        for setting, value, least in (*limits, ("shared", shared, 1)):
+            if value < least:
+                raise UserError(
+                    f"Setting {setting!r} of objective {name!r} must be at "
+                    f"least {least}, got {value}."
+                )
+        if not 0.0 <= subsample <= 1.0:
+            raise UserError(
+                f"Setting 'subsample' of objective {name!r} must be from 0 to "
+                f"1, got {subsample}; 1e-3 is usual."
+            )
+        self.window, self.negatives, self.shared = window, negatives, shared
+        found = words.frequencies(info)
+        kept = kept_shares(found, subsample)
+        self._kept = tf.constant(kept, tf.float32)
+        self._ends = tf.constant(negative_ends(found), tf.float32)
+        self._edges = buckets(max(info.sequence_length, 1))
+
+    @property
+    @abc.abstractmethod
+    def full_text(self) -> float:
+        """How many predictions a text of full length has, to weigh texts."""
+
+    @abc.abstractmethod
+    def negative_counts(
+        self, near: tf.Tensor, other: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Computes how often each negative counts, and the predictions.
+
+        Args:
+            near: float32 of shape (batch, tokens, tokens), 1 where the
+                second is a context of the first.
+            other: float32 of shape (batch, tokens, shared), 1 where the
+                negative is not the word itself.
+
+        Returns:
+            float32 of shape (batch, tokens, shared), and of shape (batch,).
+        """
+
+    def transform(
+        self, inputs: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor
+    ) -> Batch:
+        """Drops frequent words, lays windows and draws negatives."""
+        del labels
+        known = words.known(inputs)
+        count = self.shared + _NUMBERS * tf.shape(known)[1]
+        stride = self.shared + _NUMBERS * self.info.sequence_length
+        numbers = draw(seeds, count, stride)
+        drawn, numbers = numbers[:, : self.shared], numbers[:, self.shared :]
+        kept = tf.gather(self._kept, tf.maximum(known, 0))
+        keep = (known >= 0) & (numbers[:, ::2] < kept)
+        inputs = _without_gaps(inputs, keep, self._edges)
+        known = words.known(inputs)
+        near = _near(known >= 0, numbers[:, 1::2], self.window)
+        drawn = _negatives(self._ends, drawn)
+        other = tf.cast(known[:, :, None] != drawn[:, None, :], tf.float32)
+        counts, number = self.negative_counts(near, other)
+        share = self.negatives / self.shared
+        targets = tf.concat([near, share * counts], 2)
+        weights = number / self.full_text
+        return {"tokens": inputs, "negatives": drawn}, targets, weights
+
+    def head(self, features: keras.KerasTensor) -> keras.KerasTensor:
+        """Returns the vectors themselves: `assemble` compares them."""
+        return features
+
+    def assemble(self, backbone: keras.Model) -> keras.Model:
+        """Scores each word's vector against contexts and negatives."""
+        tokens = backbone.inputs[0]
+        negatives = keras.Input((self.shared,), dtype="int32", name="negatives")
+        centres = feature_model(backbone, self.feature_layer).outputs[0]
+        context = keras.layers.Embedding(
+            len(self.info.vocabulary),
+            centres.shape[-1],
+            "zeros",
+            name="context",
+        )
+        first = words.first_ids(tokens)
+        candidates = context(keras.ops.concatenate([first, negatives], axis=1))
+        dot = keras.layers.Dot(2, dtype="float32", name="logits")
+        logits = dot([self.head(centres), candidates])
+        inputs = {"tokens": tokens, "negatives": negatives}
+        return numbered(keras.Model(inputs, logits, name="model"))
+
+    def metrics(self) -> Sequence[keras.metrics.Metric]:
+        """Makes none: the loss says all there is."""
+        return []
+
+    def evaluate(
+        self,
+        model: keras.Model,
+        dataset: Dataset,
+        *,
+        reject_below: float = 0.0,
+    ) -> Evaluation:
+        """Scores each split, and shows which words are near each other."""
+        del reject_below
+        tokenizer = self.info.tokenizer
+        vectors = word_vectors(model, tokenizer)
+        known = tokenizer.vocabulary
+        probes = probe_words(known, tokenizer.counts)
+        return Evaluation(
+            self.score_splits(model, dataset),
+            word_vectors=WordVectors(
+                words=known[words.SPECIALS :],
+                vectors=vectors[words.SPECIALS :],
+                neighbors=nearest(vectors, known, probes),
+            ),
+        )
+
+
+class SkipGram(Word2Vec):
+    """Each word predicts the words near it (Mikolov et al. 2013).
+
+    "Distributed Representations of Words and Phrases and their
+    Compositionality"; see `Word2Vec` for negatives and windows. The loss is
+    nats per pair.
+
+    Args:
+        info: texts.
         window: farthest context, in words; 0: all of the text is context.
         negatives: of each pair.
         subsample: share of all words above which a word is dropped at
@@ -61,30 +199,50 @@ def skipgram(
     Raises:
         UserError: no texts, or a setting out of its range.
     """
-    sampling = _Sampling(window, negatives, subsample, shared)
-    _check(task, sampling, "skipgram")
-    full = pairs_of(task.sequence_length, window)
-    transform = _transform(task, sampling, _of_pairs, full)
-    return _objective(task, sampling, transform, token_losses.skipgram_loss)
+
+    def __init__(
+        self,
+        info: DataInfo,
+        /,
+        *,
+        window: int = 5,
+        negatives: int = 5,
+        subsample: float = 1e-3,
+        shared: int = 32,
+    ) -> None:
+        super().__init__(
+            info,
+            window=window,
+            negatives=negatives,
+            subsample=subsample,
+            shared=shared,
+            name="skipgram",
+        )
+
+    @property
+    def full_text(self) -> float:
+        """Pairs of centre and context in a text of full length."""
+        return pairs_of(self.info.sequence_length, self.window)
+
+    def negative_counts(
+        self, near: tf.Tensor, other: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """A centre meets its negatives once for each of its contexts."""
+        return tf.matmul(near, other), tf.reduce_sum(near, [1, 2])
+
+    def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """Computes the loss of negative sampling, in nats per pair."""
+        return token_losses.skipgram_loss(targets, outputs, self.shared)
 
 
-def cbow(
-    task: Task,
-    /,
-    *,
-    window: int = 5,
-    negatives: int = 5,
-    subsample: float = 1e-3,
-    shared: int = 32,
-) -> Objective:
-    """The words near it foretell each word (Mikolov et al. 2013).
+class CBOW(Word2Vec):
+    """The words near it predict each word (Mikolov et al. 2013).
 
     "Efficient Estimation of Word Representations in Vector Space", with
-    negative sampling and all else as in `skipgram`; what is logged is nats
-    per word.
+    negative sampling as in `SkipGram`; the loss is nats per word.
 
     Args:
-        task: texts.
+        info: texts.
         window: farthest context, in words; 0: all of the text is context.
         negatives: of each word.
         subsample: share of all words above which a word is dropped at
@@ -94,15 +252,45 @@ def cbow(
     Raises:
         UserError: no texts, or a setting out of its range.
     """
-    sampling = _Sampling(window, negatives, subsample, shared)
-    _check(task, sampling, "cbow")
-    full = float(max(task.sequence_length, 1))
-    transform = _transform(task, sampling, _of_centres, full)
-    return _objective(task, sampling, transform, token_losses.cbow_loss)
+
+    def __init__(
+        self,
+        info: DataInfo,
+        /,
+        *,
+        window: int = 5,
+        negatives: int = 5,
+        subsample: float = 1e-3,
+        shared: int = 32,
+    ) -> None:
+        super().__init__(
+            info,
+            window=window,
+            negatives=negatives,
+            subsample=subsample,
+            shared=shared,
+            name="cbow",
+        )
+
+    @property
+    def full_text(self) -> float:
+        """Words of a text of full length."""
+        return float(max(self.info.sequence_length, 1))
+
+    def negative_counts(
+        self, near: tf.Tensor, other: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """A centre meets each negative once, if it has any context."""
+        centres = tf.reduce_max(near, 2)
+        return other * centres[..., None], tf.reduce_sum(centres, 1)
+
+    def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        """Computes the loss of negative sampling, in nats per word."""
+        return token_losses.cbow_loss(targets, outputs, self.shared)
 
 
 def pairs_of(length: int, window: int) -> float:
-    """Pairs of centre and context that a text has on average, at least 1.
+    """Computes the mean number of pairs that a text has, at least 1.
 
     Args:
         length: words of the text.
@@ -121,10 +309,10 @@ def pairs_of(length: int, window: int) -> float:
 
 
 def kept_shares(frequencies: np.ndarray, subsample: float) -> np.ndarray:
-    """How often a word is kept: sqrt(t / f) + t / f, as word2vec has it.
+    """Computes how often a word is kept: sqrt(t / f) + t / f.
 
-    The paper's formula lacks the second term; the program that came with it
-    and those that followed have it.
+    The paper's formula lacks the second term; word2vec's program has it, as
+    have those that followed.
 
     Args:
         frequencies: f, of shape (vocabulary,), with sum 1.
@@ -145,7 +333,7 @@ def kept_shares(frequencies: np.ndarray, subsample: float) -> np.ndarray:
 
 
 def negative_ends(frequencies: np.ndarray) -> np.ndarray:
-    """Where the share of each word ends in [0, 1]: f to the power 0.75.
+    """Computes where the part of each word ends in [0, 1]: f to the 0.75.
 
     Example:
 
@@ -156,64 +344,9 @@ def negative_ends(frequencies: np.ndarray) -> np.ndarray:
     return ends / ends[-1]
 
 
-def _check(task: Task, sampling: _Sampling, name: str) -> None:
-    words.check(task, name)
-    for setting, least in (("window", 0), ("negatives", 1), ("shared", 1)):
-        value = getattr(sampling, setting)
-        if value < least:
-            raise UserError(
-                f"Setting {setting!r} of objective {name!r} must be at least "
-                f"{least}, got {value}."
-            )
-    if not 0.0 <= sampling.subsample <= 1.0:
-        raise UserError(
-            f"Setting 'subsample' of objective {name!r} must be from 0 to 1, "
-            f"got {sampling.subsample}; 1e-3 is usual."
-        )
-
-
-def _objective(task, sampling: _Sampling, transform, loss) -> Objective:
-    size, shared = len(task.vocabulary), sampling.shared
-    return Objective(
-        transform=transform,
-        assemble=lambda backbone: _assemble(backbone, shared, size),
-        loss=partial(loss, shared=shared),
-        metrics=list,
-        reads="embedding",
-        answers="loss",
-    )
-
-
-def _transform(task: Task, sampling: _Sampling, tell: Callable, full: float):
-    """What makes a batch: the counts that `tell` gives are its targets."""
-    shared = sampling.shared
-    stride = shared + _NUMBERS * task.sequence_length
-    found = words.frequencies(task)
-    kept = tf.constant(kept_shares(found, sampling.subsample), tf.float32)
-    ends = tf.constant(negative_ends(found), tf.float32)
-    edges = buckets(max(task.sequence_length, 1))
-
-    def transform(inputs, labels, seeds):
-        del labels
-        known = words.known(inputs)
-        numbers = draw(seeds, shared + _NUMBERS * tf.shape(known)[1], stride)
-        drawn, numbers = numbers[:, :shared], numbers[:, shared:]
-        shares = tf.gather(kept, tf.maximum(known, 0))
-        keep = (known >= 0) & (numbers[:, ::2] < shares)
-        inputs = _without_gaps(inputs, keep, edges)
-        known = words.known(inputs)
-        near = _near(known >= 0, numbers[:, 1::2], sampling.window)
-        drawn = _negatives(ends, drawn)
-        other = tf.cast(known[:, :, None] != drawn[:, None, :], tf.float32)
-        counts, number = tell(near, other)
-        share = sampling.negatives / shared
-        targets = tf.concat([near, share * counts], 2)
-        return _pack(inputs, drawn), targets, number / full
-
-    return transform
-
-
-def _without_gaps(inputs, keep, edges: np.ndarray) -> tf.Tensor:
+def _without_gaps(
+    inputs: tf.Tensor, keep: tf.Tensor, edges: np.ndarray
+) -> tf.Tensor:
     """The words that are kept, padded with 0: windows reach over others."""
     lengths = tf.reduce_sum(tf.cast(keep, tf.int64), 1)
     longest = padded_length(lengths, edges)
@@ -222,20 +355,6 @@ def _without_gaps(inputs, keep, edges: np.ndarray) -> tf.Tensor:
     if inputs.shape.rank == 3:
         kept = kept[..., None]
     return tf.where(kept, tf.gather(inputs, order, batch_dims=1), 0)
-
-
-def _of_pairs(near, other) -> tuple[tf.Tensor, tf.Tensor]:
-    """How often a centre meets each negative, and the pairs of a text.
-
-    A negative that is the context itself does not count.
-    """
-    return tf.matmul(near, other), tf.reduce_sum(near, [1, 2])
-
-
-def _of_centres(near, other) -> tuple[tf.Tensor, tf.Tensor]:
-    """Likewise where a centre meets each once, if it has any context."""
-    centres = tf.reduce_max(near, 2)
-    return other * centres[..., None], tf.reduce_sum(centres, 1)
 
 
 def _negatives(ends: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
@@ -253,25 +372,3 @@ def _near(present: tf.Tensor, numbers: tf.Tensor, window: int) -> tf.Tensor:
         reach = 1 + tf.cast(numbers * float(window), tf.int32)
         near &= distance <= reach[..., None]
     return tf.cast(near, tf.float32)
-
-
-def _pack(inputs: tf.Tensor, negatives: tf.Tensor) -> tf.Tensor:
-    """The tokens of each text, and after them its negatives."""
-    if inputs.shape.rank == 3:
-        others = inputs.shape[2] - 1
-        negatives = tf.pad(negatives[..., None], [[0, 0], [0, 0], [0, others]])
-    return tf.concat([inputs, negatives], 1)
-
-
-def _assemble(backbone: keras.Model, shared: int, size: int) -> keras.Model:
-    width = words.width_of(backbone)
-    shape = (None,) if width == 1 else (None, width)
-    packed = keras.Input(shape, dtype="int32", name="tokens")
-    centres = feature_model(backbone, "embedding")(packed[:, :-shared])
-    context = keras.layers.Embedding(
-        size, centres.shape[-1], "zeros", name="context"
-    )
-    candidates = context(packed if width == 1 else packed[..., 0])
-    dot = keras.layers.Dot(2, dtype="float32", name="logits")
-    logits = dot([centres, candidates])
-    return numbered(keras.Model(packed, logits, name="model"))

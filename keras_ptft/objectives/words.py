@@ -1,39 +1,24 @@
 """What objectives on words have in common."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.text.tokenizers import SPECIAL
 from keras_ptft.errors import UserError
 from keras_ptft.objectives import token_losses
-from keras_ptft.objectives.objective import Task
 
-# how many ids stand before those of words
 SPECIALS = len(SPECIAL)
+"""How many ids come before those of words."""
 
-
-def check(task: Task, name: str) -> None:
-    """Raises a UserError unless a task is of texts.
-
-    Args:
-        task: what the objective is told.
-        name: of the objective.
-    """
-    if not task.vocabulary:
-        raise UserError(
-            f"Objective {name!r} learns from texts, but the data are none: "
-            "choose a text --dataset, or --objective=classification."
-        )
-    if len(task.vocabulary) <= SPECIALS:
-        raise UserError(
-            f"Objective {name!r} needs at least 1 word in the vocabulary, "
-            "got none: check the training texts."
-        )
+TITLES = {"accuracy": "accuracy by token"}
 
 
 def first_ids(tokens: tf.Tensor) -> tf.Tensor:
-    """The id of each word, without those of its n-grams.
+    """Returns the id of each word, without those of its n-grams.
 
     Args:
         tokens: int32 of shape (batch, length) or (batch, length, width).
@@ -41,11 +26,11 @@ def first_ids(tokens: tf.Tensor) -> tf.Tensor:
     Returns:
         int32 of shape (batch, length).
     """
-    return tokens if tokens.shape.rank == 2 else tokens[..., 0]
+    return tokens if len(tokens.shape) == 2 else tokens[..., 0]
 
 
 def known(tokens: tf.Tensor) -> tf.Tensor:
-    """The id of each word of the vocabulary; -1 for all else.
+    """Returns the id of each word of the vocabulary; -1 for all else.
 
     Example:
 
@@ -57,12 +42,15 @@ def known(tokens: tf.Tensor) -> tf.Tensor:
 
 
 def put(tokens: tf.Tensor, where: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
-    """Tokens with other words, which come without n-grams, in some places.
+    """Replaces some words by others, which have no n-grams.
 
     Args:
         tokens: int32 of shape (batch, length) or (batch, length, width).
         where: bool of shape (batch, length).
         ids: int32 of shape (batch, length), the other words.
+
+    Returns:
+        int32 of the shape of `tokens`.
     """
     if tokens.shape.rank == 2:
         return tf.where(where, ids, tokens)
@@ -72,29 +60,40 @@ def put(tokens: tf.Tensor, where: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
 
 
 def metrics() -> list[keras.metrics.Metric]:
-    """Accuracy over all tokens that are counted."""
+    """Makes the accuracy over all tokens that are counted."""
     wrapper = keras.metrics.MeanMetricWrapper
     return [wrapper(token_losses.accuracy, name="accuracy")]
 
 
-def width_of(backbone: keras.Model) -> int:
-    """Ids a token that a backbone reads."""
-    shape = backbone.inputs[0].shape
-    return 1 if len(shape) == 2 else shape[2]
+def with_perplexity(found: dict[str, Any]) -> dict[str, Any]:
+    """Adds the perplexity, the exponential of the loss in nats per token.
+
+    Args:
+        found: metrics of a model that predicts tokens.
+
+    Example:
+
+    >>> with_perplexity({"loss": 0.0})
+    {'loss': 0.0, 'perplexity': 1.0}
+    """
+    # a loss beyond 700 would be infinite, which JSON cannot hold
+    return found | {"perplexity": float(np.exp(min(found["loss"], 700.0)))}
 
 
-def frequencies(task: Task) -> np.ndarray:
-    """How often each word stands among all that are no specials.
+def frequencies(info: DataInfo) -> np.ndarray:
+    """Computes how frequent each word is among all that are not special.
+
+    Args:
+        info: of texts.
 
     Returns:
         float64 of shape (vocabulary,), 0 for specials, with sum 1.
 
     Raises:
-        UserError: none stands anywhere.
+        UserError: the training texts hold no word of the vocabulary.
     """
-    counts = np.zeros(len(task.vocabulary))
-    if task.counts is not None:
-        counts[SPECIALS:] = task.counts[SPECIALS : len(counts)]
+    counts = np.zeros(len(info.vocabulary))
+    counts[SPECIALS:] = info.counts[SPECIALS : len(counts)]
     if not counts.any():
         raise UserError(
             "Expected training texts with words of the vocabulary, got "

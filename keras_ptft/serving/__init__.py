@@ -1,1 +1,4 @@
-"""How a trained model is used: exported for serving, or asked directly."""
+"""Puts trained models to use: exports, predictions and generated text.
+
+A library that objectives call: it knows no objective, no label and no run.
+"""

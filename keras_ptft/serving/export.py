@@ -1,4 +1,4 @@
-"""A model becomes the next version of a folder that TensorFlow Serving polls.
+"""Publishes a model as the next version in a folder of TensorFlow Serving.
 
 The version is written beside, loaded back in a fresh process, compared with
 the Keras model, and only then renamed into place.
@@ -6,28 +6,23 @@ the Keras model, and only then renamed into place.
 
 import dataclasses
 import errno
-import logging
 import os
 import pathlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from keras_ptft import files
 from keras_ptft.errors import UserError
-from keras_ptft.serving.signatures.arrays import in_float32, write_saved_model
-from keras_ptft.serving.signatures.text import text_endpoints
-from keras_ptft.serving.verification.expected import Texts, proved, questions
+from keras_ptft.serving.signatures.signature import Signature, write_saved_model
+from keras_ptft.serving.verification.verify import verify
 from keras_ptft.serving.versions import new_folder, publish, versions
 
-_LOG = logging.getLogger("keras_ptft")
-
 EXTRA = "assets.extra"
-LABELS = f"{EXTRA}/labels.json"
-SOURCE = f"{EXTRA}/source.json"
+"""Folder of a version with files that TensorFlow Serving does not read."""
+_SOURCE = f"{EXTRA}/source.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +32,8 @@ class Export:
     Attributes:
         path: its folder.
         version: its number.
-        largest_difference: signature to the largest |value - expected| /
-            max(1, |expected|) that the proof found.
+        largest_difference: signature name to the largest |value - expected|
+            / max(1, |expected|) that verification found.
     """
 
     path: pathlib.Path
@@ -49,51 +44,41 @@ class Export:
 def export(
     model: keras.Model,
     base_dir: str | os.PathLike,
+    signatures: Sequence[Signature],
     *,
-    label_names: Sequence[str],
-    examples: np.ndarray,
+    write_extra: Callable[[pathlib.Path], None],
     source: Mapping[str, str] | None = None,
-    texts: Texts | None = None,
 ) -> Export:
     """Publishes a model as the next version in a folder.
 
-    The proof: on each signature, with one example and with all, no logit or
-    probability may differ from the Keras model's by more than 1e-5 times
-    max(1, |expected|), and labels and words must be the same. A text model
-    is asked about the very texts whose ids it was trained on or alike, and
-    about odd ones. Nothing is published otherwise.
+    Nothing is published unless every signature answers all of its cases
+    (see `verification.verify.verify`).
 
     Args:
-        model: one named input, one output of logits; trained in any
-            precision, exported in float32.
+        model: has the variables that the signatures use; in float32 (see
+            `signatures.arrays.in_float32`).
         base_dir: folder of integer versions, as `saved_models/digits`.
-        label_names: a name for each logit.
-        examples: real inputs for the proof, a few hundred at most, of shape
-            (examples, *input shape).
+        signatures: what the version answers, at least one.
+        write_extra: writes more files into the folder it is given.
         source: what the model comes from, for `find_export`.
-        texts: of a text model, what the examples were made from, and how;
-            its tokenizer becomes part of the graph, if it can.
+
+    Returns:
+        The published version.
 
     Raises:
-        UserError: the folder cannot be written, there are no examples, the
-            names do not match the logits, or the proof fails.
+        UserError: the folder cannot be written, or verification fails.
     """
+    check_export_dir(base_dir)
     base = pathlib.Path(base_dir)
-    classes = model.output_shape[-1]
-    if len(label_names) != classes or not len(examples):
-        raise UserError(
-            f"Expected {classes} label names and at least 1 example to "
-            f"export, got {len(label_names)} and {len(examples)}."
-        )
-    model = in_float32(model)
-    asked = questions(model, examples, label_names, texts)
     try:
         partial = new_folder(base)
         try:
-            _write(model, partial, label_names, texts)
-            differences = proved(partial, asked)
+            write_saved_model(model, partial, signatures)
+            (partial / EXTRA).mkdir(exist_ok=True)
+            write_extra(partial / EXTRA)
+            differences = verify(partial, signatures)
             facts = {"source": source, "largest_difference": differences}
-            files.write_json(partial / SOURCE, facts)
+            files.write_json(partial / _SOURCE, facts)
             path = publish(partial, base)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -102,18 +87,36 @@ def export(
     return Export(path, int(path.name), differences)
 
 
+def check_export_dir(path: str | os.PathLike) -> None:
+    """Raises a UserError if TensorFlow would read `path` as a pattern.
+
+    Example:
+
+    >>> check_export_dir("saved_models/digits")
+    """
+    if found := sorted(set("[]*?").intersection(os.fspath(path))):
+        raise UserError(
+            f"Cannot export to {os.fspath(path)}: expected a path without "
+            f"[ ] * ?, which TensorFlow reads as a pattern, got "
+            f"{' '.join(found)}; choose another."
+        )
+
+
 def find_export(
     base_dir: str | os.PathLike, source: Mapping[str, str]
 ) -> Export | None:
-    """The newest version in a folder if it was made from `source`, or None.
+    """Returns the newest version in a folder if it was made from `source`.
 
     Args:
         base_dir: folder of integer versions; it need not exist.
-        source: what `export` was told.
+        source: what `export` was given.
+
+    Returns:
+        The version, or None.
     """
     try:
         path = versions(pathlib.Path(base_dir))[-1]
-        facts = files.read_json(path / SOURCE)
+        facts = files.read_json(path / _SOURCE)
         if facts["source"] != source:
             return None
         return Export(path, int(path.name), facts["largest_difference"])
@@ -121,32 +124,12 @@ def find_export(
         return None
 
 
-def _write(
-    model: keras.Model,
-    folder: pathlib.Path,
-    label_names: Sequence[str],
-    texts: Texts | None,
-) -> None:
-    endpoints = None
-    if texts is not None:
-        tokenizer = texts.tokenizer
-        endpoints = text_endpoints(model, tokenizer, label_names)
-        if not tokenizer.in_graph:
-            _LOG.info(
-                "Tokenizer %s cannot run in a graph: the export takes tokens.",
-                tokenizer.setting,
-            )
-    write_saved_model(model, folder, endpoints)
-    files.write_json(folder / LABELS, list(label_names))
-    if texts is not None:
-        # for clients that send tokens
-        texts.tokenizer.save(folder / EXTRA)
-
-
-def _unwritable(base: pathlib.Path, error: Exception) -> UserError:
-    reason = getattr(error, "strerror", None) or str(error)
-    reason = reason.partition("\n")[0]
-    # TensorFlow names the operation, its device and a file before it
+def _unwritable(
+    base: pathlib.Path, error: OSError | tf.errors.OpError
+) -> UserError:
+    strerror = error.strerror if isinstance(error, OSError) else None
+    reason = (strerror or str(error)).partition("\n")[0]
+    # TensorFlow puts the operation, its device and a file before it
     if (full := os.strerror(errno.ENOSPC)) in reason:
         reason = full
     return UserError(

@@ -1,4 +1,4 @@
-"""The folder of integer versions that TensorFlow Serving polls."""
+"""Numbered versions in the folder that TensorFlow Serving polls."""
 
 import errno
 import os
@@ -13,15 +13,21 @@ _PARTIAL = re.compile(r"\.partial-\d+-(?P<host>.*)-(?P<pid>\d{1,9})")
 
 
 def versions(base: pathlib.Path) -> list[pathlib.Path]:
-    """Paths named by an integer, in the order of their numbers."""
+    """Returns the paths named by an integer, in numerical order."""
     found = (p for p in base.iterdir() if re.fullmatch("[0-9]+", p.name))
     return sorted(found, key=lambda path: int(path.name))
 
 
 def new_folder(base: pathlib.Path) -> pathlib.Path:
-    """A folder that TensorFlow Serving does not see, its name no number.
+    """Makes a folder that TensorFlow Serving ignores: its name is no number.
 
-    What killed exports left in `base` is removed.
+    Removes what killed exports left in `base`.
+
+    Args:
+        base: folder of versions; made if it does not exist.
+
+    Returns:
+        The new folder.
 
     Raises:
         OSError: `base` is no folder or cannot be written.
@@ -35,13 +41,13 @@ def new_folder(base: pathlib.Path) -> pathlib.Path:
 
 
 def publish(partial: pathlib.Path, base: pathlib.Path) -> pathlib.Path:
-    """Renames `partial` to the next version and returns its path."""
+    """Renames `partial` to the next version of `base`; returns its path."""
     while True:
         path = base / str(_next_version(base))
         try:
             os.rename(partial, path)
         except OSError as error:
-            # another export may have taken the number meanwhile
+            # another export may have taken the number in the meantime
             taken = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
             if error.errno not in taken:
                 raise
@@ -54,7 +60,7 @@ def _next_version(base: pathlib.Path) -> int:
 
 
 def _remove_leftovers(base: pathlib.Path) -> None:
-    """Removes what exports on this machine left when they were killed."""
+    """Removes what killed exports of this machine left."""
     for path in base.iterdir():
         match = _PARTIAL.fullmatch(path.name)
         if (

@@ -1,4 +1,4 @@
-"""Vectors of words as files that other programs read."""
+"""Writes word vectors in the formats of other programs."""
 
 import os
 import pathlib
@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_ptft.files import replacing, write_text
 
-# as many digits as tell any two float32 apart
+# enough digits to restore any float32 exactly
 _NUMBER = "%.9g"
 _CONFIG = """\
 embeddings {
@@ -22,19 +22,19 @@ embeddings {
 def write_word2vec(
     path: str | os.PathLike, words: Sequence[str], vectors: np.ndarray
 ) -> None:
-    """Writes vectors as text, as the program word2vec does.
+    """Writes vectors in the text format of word2vec.
 
-    A first line with their number and width, then a line a word: gensim's
-    `KeyedVectors.load_word2vec_format` reads it. Whitespace inside of a word
-    is written by its number, as `\\u0020`.
+    The first line holds their number and width, each further line a word:
+    gensim's `KeyedVectors.load_word2vec_format` reads it. White space in a
+    word is escaped, as `\\u0020`.
 
     Args:
-        path: of the file, which is there whole or not at all.
-        words: distinct, one a row.
+        path: of the file, which is written whole or not at all.
+        words: distinct, one for each row.
         vectors: of shape (words, width).
 
     Raises:
-        ValueError: not as many words as rows.
+        ValueError: the number of words is not that of the rows.
         DiskError: the file cannot be written.
     """
     _check(words, vectors)
@@ -49,19 +49,19 @@ def write_word2vec(
 def write_projector(
     folder: str | os.PathLike, words: Sequence[str], vectors: np.ndarray
 ) -> None:
-    """Writes the files of TensorBoard's projector.
+    """Writes the files of TensorBoard's embedding projector.
 
-    `tensors.tsv` and `metadata.tsv`, which projector.tensorflow.org loads
-    too, and `projector_config.pbtxt`, by which `tensorboard --logdir=<folder>`
-    finds them.
+    `tensors.tsv` and `metadata.tsv`, which projector.tensorflow.org also
+    loads, and `projector_config.pbtxt`, by which `tensorboard
+    --logdir=<folder>` finds them.
 
     Args:
-        folder: gets the three files, each whole or not at all.
-        words: distinct, one a row.
+        folder: where the three files are written, each whole or not at all.
+        words: distinct, one for each row.
         vectors: of shape (words, width).
 
     Raises:
-        ValueError: not as many words as rows.
+        ValueError: the number of words is not that of the rows.
         DiskError: a file cannot be written.
     """
     _check(words, vectors)
@@ -74,7 +74,7 @@ def write_projector(
 def _check(words: Sequence[str], vectors: np.ndarray) -> None:
     if vectors.ndim != 2 or len(words) != len(vectors):
         raise ValueError(
-            f"Expected vectors of shape ({len(words)}, width), a row a word, "
+            f"Expected vectors of shape ({len(words)}, width), a row per word, "
             f"got {vectors.shape}."
         )
 

@@ -12,14 +12,17 @@ import tensorflow as tf
 
 from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.pipeline import batching
+from keras_ptft.data.pipeline.epoch_views import Augment
 from keras_ptft.errors import UserError
-from keras_ptft.objectives.objective import Objective
 from keras_ptft.training import callbacks
-from keras_ptft.training.checkpointing.callback import CheckpointCallback
+from keras_ptft.training.checkpointing.callback import (
+    CheckpointCallback,
+    Stateful,
+)
 from keras_ptft.training.checkpointing.preemption import stop_on_signal
 from keras_ptft.training.checkpointing.store import Checkpoint, Checkpoints
 from keras_ptft.training.distribution.strategies import distributed
-from keras_ptft.training.training_model import TrainingModel
+from keras_ptft.training.training_model import Trainable, TrainingModel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,16 +35,17 @@ class FitConfig:
         epochs: passes over the training split.
         seed: of the order and of the augmentation.
         augment: (inputs, seeds) → inputs, or None.
-        class_weights: float32 array, the weight of each label, or None.
-        early_stopping_patience: epochs without a better validation loss
-            before the end, with the best weights kept; 0: never stop.
+        class_weights: float32 of shape (classes,), or None.
+        early_stopping_patience: epochs without a lower validation loss
+            after which training stops and the best weights are restored;
+            0: never stop.
     """
 
     batch_size: int = 64
     gradient_accumulation: int = 1
     epochs: int = 5
     seed: int = 0
-    augment: batching.Augment | None = None
+    augment: Augment | None = None
     class_weights: np.ndarray | None = None
     early_stopping_patience: int = 0
 
@@ -53,43 +57,51 @@ class FitConfig:
 
 def training_batches(
     source: Source,
-    objective: Objective,
-    schooling: FitConfig,
-    share: batching.Share = (0, 1),
+    trainable: Trainable,
+    fit_config: FitConfig,
+    shard: batching.Shard = (0, 1),
     start_step: int = 0,
 ) -> tf.data.Dataset:
-    """The batches that `fit` trains on, or a share of each, without end."""
+    """Returns the endless batches that `fit` trains on.
+
+    Args:
+        source: the training examples.
+        trainable: its `transform` makes the batches.
+        fit_config: how examples are shown.
+        shard: (index, count): which of `count` equal parts of each batch.
+        start_step: the step of the first batch.
+    """
     return batching.training_batches(
         source,
-        batching.weighted(objective.transform, schooling.class_weights),
-        batch_size=schooling.step_size,
-        seed=schooling.seed,
-        augment=schooling.augment,
+        batching.weighted(trainable.transform, fit_config.class_weights),
+        batch_size=fit_config.step_size,
+        seed=fit_config.seed,
+        augment=fit_config.augment,
         start_step=start_step,
-        share=share,
+        shard=shard,
     )
 
 
 def fit(
-    loop: TrainingModel,
+    training_model: TrainingModel,
     splits: Mapping[str, Source],
-    schooling: FitConfig,
+    fit_config: FitConfig,
     *,
     folder: pathlib.Path | None = None,
     checkpoints: Checkpoints | None = None,
     start: Checkpoint | None = None,
 ) -> list[dict[str, float]]:
-    """Trains a loop's model on the "train" split, in place.
+    """Trains a model on the "train" split, in place.
 
     Args:
-        loop: the model with its objective, optimizer and plan.
-        splits: "train" and, if it is to be watched, "validation".
-        schooling: how examples are shown.
+        training_model: the model with its objective, optimizer and plan.
+        splits: "train" and optionally "validation".
+        fit_config: how examples are shown.
         folder: gets `history.csv` and `tensorboard/`; None: nothing.
-        checkpoints: where the training is saved, as often as is due and on
-            SIGINT or SIGTERM; None: nowhere.
-        start: one of these, to go on from; it ends with the weights and
-            the history of a training that was never interrupted.
+        checkpoints: saves the training when one is due and on SIGINT or
+            SIGTERM; None: never.
+        start: a checkpoint to resume from; the training ends with the same
+            weights and history as one that was never interrupted.
 
     Returns:
         One row an epoch: epoch (from 1), loss, metrics, val_loss, ...,
@@ -97,66 +109,76 @@ def fit(
 
     Raises:
         UserError: the loss was not finite, early stopping has no
-            validation split to watch, or `start` is of another model.
-        TrainingInterrupted: a signal asked for it, and the training is saved.
+            validation split, or `start` belongs to another model.
+        TrainingInterrupted: stopped by a signal, with a checkpoint saved.
     """
     step = start.step if start else 0
     ended = start is not None and start.facts["ended"]
-    first = schooling.epochs if ended else step // loop.steps_per_epoch
+    epochs, steps = fit_config.epochs, training_model.steps_per_epoch
     history = callbacks.History(folder)
-    remembering = {"history": history, **_early_stopping(schooling, splits)}
-    verbose, lines = callbacks.progress()
-    watching = [callbacks.StopOnNaN(), *lines, *remembering.values()]
+    stateful: dict[str, Stateful] = {"history": history}
+    stateful |= _early_stopping(fit_config, splits)
+    verbose, progress = callbacks.progress()
+    watchers = [callbacks.StopOnNaN(), *progress, *stateful.values()]
     with contextlib.ExitStack() as stack:
         if checkpoints is not None:
-            resuming = CheckpointCallback(checkpoints, start, remembering)
-            watching.append(resuming)
-            resuming.set_model(loop)
-            stack.enter_context(stop_on_signal(resuming.ask))
-        loop.fit(
-            _training(loop, splits["train"], schooling, step),
-            initial_epoch=first,
-            epochs=schooling.epochs,
-            steps_per_epoch=loop.steps_per_epoch,
-            validation_data=_validation(loop, splits, schooling),
+            saver = CheckpointCallback(checkpoints, start, stateful)
+            watchers.append(saver)
+            saver.set_model(training_model)
+            stack.enter_context(stop_on_signal(saver.request_stop))
+        training_model.fit(
+            _training(training_model, splits["train"], fit_config, step),
+            initial_epoch=epochs if ended else step // steps,
+            epochs=epochs,
+            steps_per_epoch=steps,
+            validation_data=_validation(training_model, splits, fit_config),
             shuffle=False,
             verbose=verbose,
-            callbacks=watching,
+            callbacks=watchers,
         )
         if checkpoints is not None:
-            resuming.check_stopped()
+            saver.check_stopped()
     return history.rows
 
 
 def _training(
-    loop: TrainingModel, source: Source, schooling: FitConfig, step: int
+    training_model: TrainingModel,
+    source: Source,
+    fit_config: FitConfig,
+    step: int,
 ) -> tf.data.Dataset:
     make = partial(
-        training_batches, source, loop.objective, schooling, start_step=step
+        training_batches,
+        source,
+        training_model.objective,
+        fit_config,
+        start_step=step,
     )
-    return distributed(loop.distribute_strategy, make)
+    return distributed(training_model.distribute_strategy, make)
 
 
 def _validation(
-    loop: TrainingModel, splits: Mapping[str, Source], schooling: FitConfig
+    training_model: TrainingModel,
+    splits: Mapping[str, Source],
+    fit_config: FitConfig,
 ) -> tf.data.Dataset | None:
     if "validation" not in splits:
         return None
-    size = len(splits["validation"])
-    loop.evaluation_steps = math.ceil(size / schooling.batch_size)
+    source, batch_size = splits["validation"], fit_config.batch_size
+    training_model.evaluation_steps = math.ceil(len(source) / batch_size)
     make = partial(
         batching.evaluation_batches,
-        splits["validation"],
-        loop.objective.transform,
-        batch_size=schooling.batch_size,
+        source,
+        training_model.objective.transform,
+        batch_size=batch_size,
     )
-    return distributed(loop.distribute_strategy, make)
+    return distributed(training_model.distribute_strategy, make)
 
 
 def _early_stopping(
-    schooling: FitConfig, splits: Mapping[str, Source]
-) -> dict[str, callbacks.EarlyStopping]:
-    patience = schooling.early_stopping_patience
+    fit_config: FitConfig, splits: Mapping[str, Source]
+) -> dict[str, Stateful]:
+    patience = fit_config.early_stopping_patience
     if not patience:
         return {}
     if "validation" not in splits:

@@ -22,7 +22,7 @@ from keras_ptft.training.distribution.strategies import (
 Observe = Callable[[Any, Any, tf.Tensor], Any]
 """(targets, outputs, weights) of a batch → tensors to keep of each example."""
 
-_BATCH = 256
+_BATCH_SIZE = 256
 
 
 def forward(
@@ -31,47 +31,47 @@ def forward(
     observe: Observe,
     *,
     transform: Transform = unweighted,
-    batch_size: int = _BATCH,
+    batch_size: int = _BATCH_SIZE,
 ) -> Iterator[Any]:
     """Runs a model in inference over every example once, in order.
 
     It runs on the strategy that the model was built under: every replica
-    computes its part of each batch, and what they observe is put together.
+    computes its part of each batch, and the observations are concatenated.
 
     Args:
-        model: takes what `transform` makes of the source's inputs.
+        model: takes the inputs that `transform` returns.
         source: the examples.
         observe: called in each replica with targets, outputs and weights
             of its part; returns a structure of tensors whose first axis is
-            the example and whose other axes are as long in every batch.
+            the example and whose other axes have a fixed length.
         transform: as in `data.pipeline.batching.training_batches`.
         batch_size: examples computed at a time, over all replicas.
 
     Yields:
-        What was observed of some examples, as NumPy arrays.
+        The observations of some examples, as NumPy arrays.
     """
     strategy = model.distribute_strategy
     size = min(batch_size, max(len(source), 1))
     size += -size % strategy.num_replicas_in_sync
     batches = partial(evaluation_batches, source, transform, batch_size=size)
 
-    def part(inputs, targets, weights):
+    def replica_step(inputs: Any, targets: Any, weights: tf.Tensor) -> Any:
         return observe(targets, model(inputs, training=False), weights)
 
     # AutoGraph has nothing to rewrite here, and would take half a second
     @partial(tf.function, autograph=False, reduce_retracing=True)
-    def step(batch):
-        return strategy.run(part, args=batch)
+    def step(batch: Any) -> Any:
+        return strategy.run(replica_step, args=batch)
 
     left = len(source)
     for batch in distributed(strategy, batches):
         found = gather_replicas(strategy, step(batch))
-        yield tf.nest.map_structure(lambda rows: rows.numpy()[:left], found)  # noqa: B023
+        yield tf.nest.map_structure(partial(_first, min(left, size)), found)
         left -= size
 
 
 def outputs_of(
-    model: keras.Model, source: Source, *, batch_size: int = _BATCH
+    model: keras.Model, source: Source, *, batch_size: int = _BATCH_SIZE
 ) -> np.ndarray:
     """Computes a model's outputs for every example, in order.
 
@@ -94,6 +94,10 @@ def outputs_of(
 
 
 def only_outputs(targets: Any, outputs: Any, weights: tf.Tensor) -> Any:
-    """Keeps the outputs of each example and nothing else."""
+    """Returns the outputs: an `observe` that keeps nothing else."""
     del targets, weights
     return outputs
+
+
+def _first(count: int, rows: tf.Tensor) -> np.ndarray:
+    return rows.numpy()[:count]

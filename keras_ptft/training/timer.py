@@ -1,4 +1,4 @@
-"""Where the seconds of a run went."""
+"""Measures where the seconds of a run go."""
 
 import contextlib
 import time
@@ -22,18 +22,15 @@ class Timer:
 
     @property
     def seconds(self) -> dict[str, float]:
-        """Name to seconds so far, in the order of first use."""
+        """Seconds so far by name, in the order of first use."""
         return {name: round(s, 3) for name, s in self._seconds.items()}
 
     @contextlib.contextmanager
     def __call__(self, name: str) -> Iterator[None]:
-        """Counts what its block takes under `name`."""
+        """Adds the seconds of the `with` block to `name`."""
         start = time.perf_counter()
         try:
             yield
         finally:
-            self.add(name, time.perf_counter() - start)
-
-    def add(self, name: str, seconds: float) -> None:
-        """Counts seconds that were measured elsewhere."""
-        self._seconds[name] = self._seconds.get(name, 0.0) + seconds
+            seconds = time.perf_counter() - start
+            self._seconds[name] = self._seconds.get(name, 0.0) + seconds

@@ -1,30 +1,65 @@
 """The model as it is trained, whatever the objective and the strategy."""
 
 import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
 
 import keras
 import tensorflow as tf
 
 from keras_ptft.models.rematerialize import forward_of
-from keras_ptft.objectives.objective import Objective
 from keras_ptft.training.execution.plan import Plan
 from keras_ptft.training.timer import Timer
 
+Tensors: TypeAlias = tf.Tensor | Mapping[str, tf.Tensor]
+"""One tensor, or several by name; the first axis is the example."""
+
+Batch: TypeAlias = tuple[Tensors, Tensors, tf.Tensor]
+"""Inputs, targets and weights; weights are float32 of shape (batch,)."""
+
+Gradients: TypeAlias = list[tf.Tensor | None]
+"""One gradient a variable; None where the loss does not depend on it."""
+
+
+class Trainable(Protocol):
+    """What training needs of an objective."""
+
+    def transform(
+        self, inputs: Tensors, labels: tf.Tensor, seeds: tf.Tensor, /
+    ) -> Batch:
+        """Makes a batch of examples, by TensorFlow operations.
+
+        Args:
+            inputs: of a batch, as the source gives them.
+            labels: of a batch; the first axis is the example.
+            seeds: int64 of shape (batch, 3): seed, epoch, example index.
+        """
+        ...
+
+    def loss(self, targets: Tensors, outputs: Tensors, /) -> tf.Tensor:
+        """Computes the loss of each example, float32 of shape (batch,)."""
+        ...
+
+    def metrics(self) -> Sequence[keras.metrics.Metric]:
+        """Makes metrics that are updated with (targets, outputs, weights)."""
+        ...
+
 
 class TrainingModel(keras.Model):
-    """Wraps a functional model for training; what is saved is the model.
+    """Wraps a functional model for training; only that model is saved.
 
-    Keras's own steps cannot run several at a time under several replicas,
-    nor compile there, and their losses are off by the replicas or by the
-    padding of a last batch. So the loop over steps and the sums over
-    examples stand here, where every strategy takes the same path.
+    Keras's own steps cannot run several steps a call under several replicas
+    nor compile there, and their losses are off by the number of replicas or
+    by the padding of the last batch. So this class has its own loop over
+    steps and its own sums over examples, the same for every strategy.
 
-    A frozen prefix runs in inference outside the gradient's tape: its
-    batch statistics and its dropout cannot move, whatever `fit` does.
+    A frozen prefix runs in inference, outside the gradient tape: `fit`
+    cannot change its batch statistics, and its dropout is off.
 
     Args:
-        model: from the prefix's output, or the raw input, to outputs.
-        objective: gives the loss and the metrics.
+        model: from the prefix's outputs, or the raw inputs, to outputs.
+        trainable: gives the loss and the metrics; kept as `objective`,
+            since `trainable` is a flag of every Keras model.
         optimizer: updates `model`'s trainable variables.
         plan: how steps are executed.
         steps_per_epoch: steps after which metrics are read.
@@ -33,10 +68,13 @@ class TrainingModel(keras.Model):
             other, whose gradients are added up to one update.
     """
 
+    train_function: Callable[[Any], dict[str, tf.Tensor]] | None
+    test_function: Callable[[Any], dict[str, tf.Tensor]] | None
+
     def __init__(
         self,
         model: keras.Model,
-        objective: Objective,
+        trainable: Trainable,
         *,
         optimizer: keras.optimizers.Optimizer,
         plan: Plan,
@@ -44,17 +82,17 @@ class TrainingModel(keras.Model):
         prefix: keras.Model | None = None,
         gradient_accumulation: int = 1,
     ) -> None:
-        super().__init__(name="training_loop")
+        super().__init__(name="training_model")
         self.model = model
         self.forward = forward_of(model)
         self.prefix = prefix
-        self.objective = objective
+        self.objective = trainable
         self.plan = plan
         self.steps_per_epoch = steps_per_epoch
         self.gradient_accumulation = gradient_accumulation
         self.evaluation_steps = 0
         self.mean_loss = keras.metrics.Mean("loss")
-        self.scores = list(objective.metrics())
+        self.scores = list(trainable.metrics())
         self.step = _counter("step")
         self.evaluated = _counter("evaluated")
         self.failed_step = _counter("failed_step", -1)
@@ -62,7 +100,11 @@ class TrainingModel(keras.Model):
         self.stopped = _counter("stopped")
         self.waited = _counter("waited", 0.0, tf.float64)
         self.clock = Timer()
-        self.calls_done = 0
+        self._measures_waiting = _may_read_clock()
+        self._calls_to_skip = 0
+        self._gradients = self.gradients
+        if plan.jit_compile:
+            self._gradients = tf.function(self.gradients, jit_compile=True)
         optimizer.build(model.trainable_variables)
         self.built = True
         self.compile(
@@ -70,8 +112,6 @@ class TrainingModel(keras.Model):
             jit_compile=False,
             steps_per_execution=plan.steps_per_execution,
         )
-        if plan.jit_compile:
-            self.gradients = tf.function(self.gradients, jit_compile=True)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -81,43 +121,64 @@ class TrainingModel(keras.Model):
         super().reset_metrics()
         self.evaluated.assign(0)
 
-    def call(self, inputs, training=False):
+    @property
+    def waited_seconds(self) -> float | None:
+        """Seconds that steps waited for data so far; None: not measured.
+
+        Nothing is measured where operations must be deterministic.
+        """
+        return float(self.waited.numpy()) if self._measures_waiting else None
+
+    def call(self, inputs: Tensors, training: bool = False) -> Tensors:
         if self.prefix is not None:
             inputs = self.prefix(inputs, training=False)
         return self.model(inputs, training=training)
 
-    def train_step(self, data: tuple) -> tf.Tensor:
-        """One step on one replica's share of a batch.
+    def train_step(self, data: Batch) -> tf.Tensor:
+        """Trains on one replica's part of a batch.
 
         Returns:
-            The share's part of the batch's loss, a scalar.
+            What the part adds to the loss of the batch, a scalar.
         """
         gradients, loss = self.backward(data)
         self.optimizer.apply(gradients, self.model.trainable_variables)
         return loss
 
-    def backward(self, data: tuple) -> tuple[list[tf.Tensor], tf.Tensor]:
-        """Gradients and loss of a replica's share, summed over its parts."""
-        total, loss = None, 0.0
-        for part in self._parts(data):
+    def backward(self, data: Batch) -> tuple[Gradients, tf.Tensor]:
+        """Computes gradients and loss, summed over the accumulated parts.
+
+        Args:
+            data: one replica's part of a batch.
+
+        Returns:
+            A gradient for each trainable variable, and a scalar.
+        """
+        total: Gradients = []
+        loss = tf.zeros(())
+        for part in self._accumulated_parts(data):
             # the activations of one part at a time
-            with tf.control_dependencies(present(total or [])):
+            with tf.control_dependencies(present(total)):
                 inputs, targets, weights = part
                 if self.prefix is not None:
                     inputs = self.prefix(inputs, training=False)
-                found = self.gradients(inputs, targets, weights)
+                found = self._gradients(inputs, targets, weights)
             gradients, outputs, losses = found
-            total = _added(total, gradients)
+            total = _added(total, gradients) if total else gradients
             loss += tf.reduce_sum(losses * weights)
-            self._observe(targets, outputs, losses, weights)
+            self._update_metrics(targets, outputs, losses, weights)
         return total, loss
 
-    def gradients(self, inputs, targets, weights) -> tuple:
-        """Gradients of a part's share of the loss; outputs and losses.
+    def gradients(
+        self, inputs: Tensors, targets: Tensors, weights: tf.Tensor
+    ) -> tuple[Gradients, Tensors, tf.Tensor]:
+        """Computes gradients of a part's contribution to the loss.
 
-        The loss of a batch is the sum of its weighted losses over the
-        number of its examples, so parts add up over accumulation and
-        replicas.
+        The loss of a batch is the sum of its weighted losses divided by its
+        number of examples, so contributions add up over accumulated parts
+        and replicas.
+
+        Returns:
+            Gradients, outputs, and unweighted losses of shape (batch,).
         """
         parts = self.plan.replicas * self.gradient_accumulation
         examples = tf.cast(tf.shape(weights)[0] * parts, tf.float32)
@@ -130,54 +191,35 @@ class TrainingModel(keras.Model):
         variables = [v.value for v in self.model.trainable_variables]
         gradients = tape.gradient(loss, variables)
         if self.plan.replicas > 1:
-            # slices are exchanged in one shape for ever, and fail where a
-            # batch of texts is longer than the one before it
-            gradients = [_whole(gradient) for gradient in gradients]
+            # replicas exchange slices in the shape of the first batch, which
+            # fails when a later batch of texts is longer
+            gradients = [
+                None if gradient is None else tf.convert_to_tensor(gradient)
+                for gradient in gradients
+            ]
         return gradients, outputs, losses
 
-    def test_step(self, data: tuple) -> None:
-        """Metrics of one replica's share of a batch."""
+    def test_step(self, data: Batch) -> None:
+        """Updates the metrics with one replica's part of a batch."""
         inputs, targets, weights = data
         outputs = self(inputs, training=False)
         losses = self.objective.loss(targets, outputs)
-        self._observe(targets, outputs, losses, weights)
+        self._update_metrics(targets, outputs, losses, weights)
 
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None) -> None:
-        """Nothing: all is built, and Keras's way fails on several workers."""
+    def _maybe_symbolic_build(
+        self, iterator: Any = None, data_batch: Any = None
+    ) -> None:
+        """Does nothing: all is built, and Keras's way fails with workers."""
 
     def make_train_function(self, force: bool = False) -> None:
         if self.train_function is not None and not force:
             return
+        # AutoGraph would take half a second to rewrite everything called
+        train_function = tf.function(self._train_steps, autograph=False)
 
-        # AutoGraph would take half a second to rewrite all that is called
-        @tf.function(autograph=False)
-        def train_function(iterator):
-            left = self.steps_per_epoch - self.step % self.steps_per_epoch
-            last = self.step + self._steps_a_call(left)
-
-            def going(stopped):
-                going_on = (self.failed_step < 0) & (stopped == 0)
-                return (self.step < last) & going_on
-
-            def body(_):
-                strategy, batch = self.distribute_strategy, self._next(iterator)
-                parts = strategy.run(self._watched_step, args=(batch,))
-                total = strategy.reduce("SUM", parts, axis=None)
-                loss, asked = tf.unstack(total)
-                passed = tf.constant(-1, tf.int64)
-                failed = tf.where(tf.math.is_finite(loss), passed, self.step)
-                self.failed_step.assign(failed)
-                self.step.assign_add(1)
-                return (asked,)
-
-            (asked,) = tf.while_loop(going, body, (0.0,))
-            self.stopped.assign(tf.cast(asked, tf.int64))
-            return self.get_metrics_result()
-
-        def call(iterator):
-            # what was done of an epoch before it was interrupted
-            if self.calls_done:
-                self.calls_done -= 1
+        def call(iterator: Iterator[Any]) -> dict[str, tf.Tensor]:
+            if self._calls_to_skip:
+                self._calls_to_skip -= 1
                 return self.get_metrics_result()
             if "trace" not in self.clock.seconds:
                 with self.clock("trace"):
@@ -187,15 +229,51 @@ class TrainingModel(keras.Model):
 
         self.train_function = call
 
-    def _next(self, iterator) -> tf.Tensor:
-        """The next batch; the seconds until it is there are added up."""
-        asked = tf.timestamp()
-        with tf.control_dependencies([asked]):
+    def _train_steps(self, iterator: Iterator[Any]) -> dict[str, tf.Tensor]:
+        """Trains until the call or the epoch ends, or the training stops."""
+        left = self.steps_per_epoch - self.step % self.steps_per_epoch
+        last = self.step + self._steps_per_call(left)
+
+        def unfinished(stopping: tf.Tensor) -> tf.Tensor:
+            healthy = (self.failed_step < 0) & (stopping == 0)
+            return (self.step < last) & healthy
+
+        def body(_: tf.Tensor) -> tuple[tf.Tensor]:
+            strategy, batch = self.distribute_strategy, self._next(iterator)
+            parts = strategy.run(self._replica_step, args=(batch,))
+            total = strategy.reduce("SUM", parts, axis=None)
+            loss, stopping = tf.unstack(total)
+            passed = tf.constant(-1, tf.int64)
+            failed = tf.where(tf.math.is_finite(loss), passed, self.step)
+            self.failed_step.assign(failed)
+            self.step.assign_add(1)
+            return (stopping,)
+
+        (stopping,) = tf.while_loop(unfinished, body, (0.0,))
+        self.stopped.assign(tf.cast(stopping, tf.int64))
+        return self.get_metrics_result()
+
+    def _replica_step(self, data: Batch) -> tf.Tensor:
+        """Trains one step on a replica.
+
+        Returns:
+            Shape (2,): the loss, and whether this worker is to stop. Both
+            are summed over replicas, so all stop after the same step.
+        """
+        loss = self.train_step(data)
+        return tf.stack([loss, tf.cast(self.stop_requested, tf.float32)])
+
+    def _next(self, iterator: Iterator[Any]) -> Any:
+        """Returns the next batch, and measures how long it takes to come."""
+        if not self._measures_waiting:
+            return next(iterator)
+        start = tf.timestamp()
+        with tf.control_dependencies([start]):
             batch = next(iterator)
         local = self.distribute_strategy.experimental_local_results
         parts = [part for x in tf.nest.flatten(batch) for part in local(x)]
         with tf.control_dependencies(parts):
-            self.waited.assign_add(tf.timestamp() - asked)
+            self.waited.assign_add(tf.timestamp() - start)
         return batch
 
     def request_stop(self) -> None:
@@ -204,41 +282,31 @@ class TrainingModel(keras.Model):
             self.stop_requested.assign(1)
 
     def skip_to(self, step: int) -> None:
-        """Makes the next epoch go on after a step that lies inside of it."""
+        """Makes the next epoch start after `step`, which lies within it."""
         size = self.plan.steps_per_execution
         left = self.steps_per_epoch - step % self.steps_per_epoch
         calls = math.ceil(self.steps_per_epoch / size)
-        self.calls_done = calls - math.ceil(left / size)
-
-    def _watched_step(self, data: tuple) -> tf.Tensor:
-        """A step's part of the loss, and whether this worker is to stop.
-
-        Both are summed over the replicas, so all stop after the same step.
-        """
-        loss = self.train_step(data)
-        return tf.stack([loss, tf.cast(self.stop_requested, tf.float32)])
+        self._calls_to_skip = calls - math.ceil(left / size)
 
     def make_test_function(self, force: bool = False) -> None:
-        if self.test_function is not None and not force:
-            return
+        if self.test_function is None or force:
+            self.test_function = tf.function(self._test_steps, autograph=False)
 
-        @tf.function(autograph=False)
-        def test_function(iterator):
-            left = self.evaluation_steps - self.evaluated
-            last = self.evaluated + self._steps_a_call(left)
+    def _test_steps(self, iterator: Iterator[Any]) -> dict[str, tf.Tensor]:
+        last = self.evaluated + self._steps_per_call(
+            self.evaluation_steps - self.evaluated
+        )
 
-            def body(number):
-                batch = next(iterator)
-                self.distribute_strategy.run(self.test_step, args=(batch,))
-                self.evaluated.assign_add(1)
-                return (number + 1,)
+        def body(number: tf.Tensor) -> tuple[tf.Tensor]:
+            batch = next(iterator)
+            self.distribute_strategy.run(self.test_step, args=(batch,))
+            self.evaluated.assign_add(1)
+            return (number + 1,)
 
-            tf.while_loop(lambda _: self.evaluated < last, body, (0,))
-            return self.get_metrics_result()
+        tf.while_loop(lambda _: self.evaluated < last, body, (0,))
+        return self.get_metrics_result()
 
-        self.test_function = test_function
-
-    def _parts(self, data: tuple) -> list[tuple]:
+    def _accumulated_parts(self, data: Batch) -> list[Batch]:
         count = self.gradient_accumulation
         if count == 1:
             return [data]
@@ -248,36 +316,47 @@ class TrainingModel(keras.Model):
             for tensors in zip(*split, strict=True)
         ]
 
-    def _steps_a_call(self, left: tf.Tensor) -> tf.Tensor:
-        return tf.minimum(
-            tf.cast(self.plan.steps_per_execution, left.dtype), left
-        )
+    def _steps_per_call(self, left: tf.Tensor) -> tf.Tensor:
+        most = tf.cast(self.plan.steps_per_execution, left.dtype)
+        return tf.minimum(most, left)
 
-    def _observe(self, targets, outputs, losses, weights) -> None:
+    def _update_metrics(
+        self,
+        targets: Tensors,
+        outputs: Tensors,
+        losses: tf.Tensor,
+        weights: tf.Tensor,
+    ) -> None:
         self.mean_loss.update_state(losses, sample_weight=weights)
         for score in self.scores:
             score.update_state(targets, outputs, sample_weight=weights)
 
 
-def present(gradients: list) -> list[tf.Tensor]:
-    """Those of some gradients that there are: unused variables have None."""
+def present(gradients: Gradients) -> list[tf.Tensor]:
+    """Returns the gradients that are not None."""
     return [gradient for gradient in gradients if gradient is not None]
 
 
-def _whole(gradient) -> tf.Tensor | None:
-    """A gradient in which slices became a tensor, None where there is none."""
-    return None if gradient is None else tf.convert_to_tensor(gradient)
-
-
-def _added(total: list | None, gradients: list) -> list:
-    """Sums of gradients, None for a variable that the loss does not use."""
-    if total is None:
-        return gradients
+def _added(total: Gradients, gradients: Gradients) -> Gradients:
     return [
         None if old is None else tf.add(old, new)
         for old, new in zip(total, gradients, strict=True)
     ]
 
 
-def _counter(name: str, value: float = 0, dtype=tf.int64) -> tf.Variable:
+def _counter(
+    name: str, value: float = 0, dtype: tf.DType = tf.int64
+) -> tf.Variable:
     return tf.Variable(value, trainable=False, dtype=dtype, name=name)
+
+
+def _may_read_clock() -> bool:
+    """Whether graphs may read the time: not under op determinism.
+
+    TensorFlow has no public function that says whether it is enabled.
+    """
+    try:
+        tf.timestamp()
+    except tf.errors.FailedPreconditionError:
+        return False
+    return True

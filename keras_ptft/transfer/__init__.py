@@ -1,0 +1,1 @@
+"""Pretrained weights in new models: loading, freezing, cached features."""

@@ -1,4 +1,4 @@
-"""Proof that what was frozen stayed frozen."""
+"""Proof that frozen variables did not change."""
 
 import collections
 import hashlib
@@ -8,11 +8,14 @@ import keras
 
 
 def fingerprints(model: keras.Model | None) -> dict[str, str]:
-    """Hex digest of each variable, batch statistics included, by path.
+    """Computes a hex digest of each variable, batch statistics included.
 
-    Where layers within layers give several variables one path, they are
-    told apart by their order, as in "dense/kernel (2)". No model has no
-    variables.
+    Args:
+        model: any model; None has no variables.
+
+    Returns:
+        Digests by path. Where nested layers give several variables one path,
+        a count tells them apart, as in "dense/kernel (2)".
 
     Example:
 
@@ -22,7 +25,7 @@ def fingerprints(model: keras.Model | None) -> dict[str, str]:
     ['dense/bias', 'dense/kernel']
     """
     digests = {}
-    paths = collections.Counter()
+    paths: collections.Counter[str] = collections.Counter()
     for variable in model.variables if model is not None else ():
         paths[variable.path] += 1
         count = paths[variable.path]
@@ -34,10 +37,10 @@ def fingerprints(model: keras.Model | None) -> dict[str, str]:
 
 
 def fingerprint(model: keras.Model) -> str:
-    """Hex digest of all of a model's weights together.
+    """Computes a hex digest of all of a model's weights together.
 
-    The random state of dropout is no weight: it is new whenever a model is
-    loaded.
+    The random state of dropout is not a weight: it is new whenever a model
+    is loaded.
     """
     digest = hashlib.blake2b(digest_size=16)
     for weight in model.weights:
@@ -51,15 +54,15 @@ def audit(before: dict[str, str], model: keras.Model | None) -> dict[str, Any]:
     """Compares a frozen model with its fingerprints from before training.
 
     Args:
-        before: what `fingerprints` gave.
+        before: result of `fingerprints`.
         model: the same model after training.
 
     Returns:
         `{"frozen_variables": count, "changed": []}`.
 
     Raises:
-        RuntimeError: a bit has changed, or a variable came or went; names
-            them.
+        RuntimeError: a bit has changed, or a variable was added or removed;
+            names them.
     """
     after = fingerprints(model)
     paths = sorted(before | after)

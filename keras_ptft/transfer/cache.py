@@ -1,6 +1,7 @@
-"""Features on disk: shared by runs, checked when read, bounded in size."""
+"""Features on disk: shared by runs, verified when read, of limited size."""
 
 import contextlib
+import dataclasses
 import hashlib
 import logging
 import math
@@ -10,7 +11,7 @@ import re
 import shutil
 import time
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 import keras
@@ -28,19 +29,26 @@ _LOG = logging.getLogger("keras_ptft")
 
 _ENTRY = re.compile(r"(\.partial-\d+-)?[0-9a-f]{32}\.features")
 _CHECKSUM = 4
-# a file that is being written is younger, one that a kill left is not
+# seconds; a file that is still being written is younger
 _ABANDONED = 3600.0
 _PROBES = 16
 
 
 def keys_of(prefix: keras.Model, sources: Iterable[Source]) -> list[str]:
-    """Hex digest, a source, of all that decides a frozen model's features.
+    """Computes, for each source, a key of all that decides its features.
 
-    These are its configuration, which holds the scaling of the input and
-    the precision of each layer, its weights, the versions of Keras and
+    It covers the model's configuration, which holds the scaling of the input
+    and the precision of each layer, its weights, the versions of Keras and
     TensorFlow, the examples with their order and labels, the augmentation,
-    the version of the preprocessing, and the pixels of some examples, since
-    hashes know files as they were stored.
+    the version of the preprocessing, and the inputs of some examples, since
+    hashes are of files as they were stored.
+
+    Args:
+        prefix: frozen model.
+        sources: examples, as they are or `Augmented`.
+
+    Returns:
+        32 hex digits for each source.
     """
     digest = hashlib.blake2b(digest_size=16)
     versions = keras.__version__, tf.__version__, PREPROCESSING_VERSION
@@ -50,45 +58,77 @@ def keys_of(prefix: keras.Model, sources: Iterable[Source]) -> list[str]:
 
 
 def _key(digest: Any, source: Source) -> str:
-    shown = ()
+    view: tuple[Any, ...] = ()
     if isinstance(source, Augmented):
-        shown = source.setting, source.seed, source.epoch
-    digest.update(f"{fingerprint(source)} {shown}\n".encode())
+        view = source.setting, source.seed, source.epoch
+    digest.update(f"{fingerprint(source)} {view}\n".encode())
     if len(source):
         some = np.linspace(0, len(source) - 1, _PROBES).astype(np.int64)
-        digest.update(source.gather(tf.constant(some)).numpy().tobytes())
+        for inputs in keras.tree.flatten(source.gather(tf.constant(some))):
+            digest.update(inputs.numpy().tobytes())
     return digest.hexdigest()
 
 
-def entry_bytes(shape: tuple[int, ...], dtype: np.dtype) -> int:
-    """Size of an entry on disk.
+def key_of_output(key: str, name: str) -> str:
+    """Computes the key of one of several outputs from that of its source.
+
+    Args:
+        key: as returned by `keys_of`.
+        name: of the output; an only output has none, and the key itself.
+
+    Returns:
+        32 hex digits.
+    """
+    if not name:
+        return key
+    return hashlib.blake2b(f"{key} {name}".encode(), digest_size=16).hexdigest()
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """Where the features of some examples are, and what they must look like.
+
+    Attributes:
+        key: 32 hex digits.
+        shape: (examples, ...).
+        dtype: any, bfloat16 too.
 
     Example:
 
-    >>> entry_bytes((10, 3), np.float32)
+    >>> Entry("0" * 32, (10, 3), np.dtype(np.float32)).size
     124
     """
-    return math.prod(shape) * np.dtype(dtype).itemsize + _CHECKSUM
+
+    key: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return math.prod(self.shape) * self.dtype.itemsize + _CHECKSUM
 
 
 class FeatureCache:
-    """A folder of entries, each there whole or not at all.
+    """A folder of entries, each complete or absent.
 
     An entry is the bytes of its rows in order, then a checksum of its key
-    and of these. Its shape and dtype follow from what the key stands for.
-    Several processes may share the folder: a mapped entry stays readable
-    when another process removes it.
+    and of these. Several processes may share the folder: a mapped entry
+    stays readable when another process removes it.
 
     Args:
-        folder: where entries are; made when the first is written.
+        folder: where entries are; created when the first is written.
         limit: most bytes that all entries together may take.
 
     Example:
 
     >>> import tempfile
     >>> cache = FeatureCache(tempfile.mkdtemp(), limit=1e6)
-    >>> cache.write("0" * 32, [np.eye(2), np.ones((1, 2))])
-    >>> cache.read("0" * 32, (3, 2), np.float64).tolist()
+    >>> with cache.writing("0" * 32) as append:
+    ...     append(np.eye(2))
+    ...     append(np.ones((1, 2)))
+    >>> entry = Entry("0" * 32, (3, 2), np.dtype(np.float64))
+    >>> cache.read(entry).tolist()
     [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
     """
 
@@ -99,56 +139,57 @@ class FeatureCache:
     def __str__(self) -> str:
         return str(self.folder)
 
-    def read(
-        self, key: str, shape: tuple[int, ...], dtype: np.dtype
-    ) -> np.memmap | None:
-        """Rows mapped from disk, or None; a damaged entry is removed.
+    def read(self, entry: Entry) -> np.ndarray | None:
+        """Maps an entry from disk; a damaged one is removed.
 
-        Args:
-            key: of the entry, 32 hex digits.
-            shape: (examples, ...) as it was written.
-            dtype: likewise, bfloat16 too.
+        Returns:
+            A `np.memmap` of the entry's shape and dtype, or None if there is
+            no such entry.
         """
-        path = self._path(key)
+        path = self._path(entry.key)
         try:
-            whole = path.stat().st_size == entry_bytes(shape, dtype)
-            content = np.memmap(path, np.uint8, "r") if whole else None
+            complete = path.stat().st_size == entry.size
+            content = np.memmap(path, np.uint8, "r") if complete else None
         except OSError:
             return None
-        if content is None or _checksum(key, content[:-_CHECKSUM]) != (
-            content[-_CHECKSUM:].tobytes()
-        ):
-            _LOG.warning("%s is damaged: it is computed anew.", path)
+        if content is None or not _is_intact(entry.key, content):
+            _LOG.warning("%s is damaged: it is recomputed.", path)
             _remove(path)
             return None
         with contextlib.suppress(OSError):
             os.utime(path)
-        return content[:-_CHECKSUM].view(dtype).reshape(shape)
+        return content[:-_CHECKSUM].view(entry.dtype).reshape(entry.shape)
 
-    def write(self, key: str, parts: Iterable[np.ndarray]) -> None:
-        """Writes an entry, whole or not at all.
+    @contextlib.contextmanager
+    def writing(self, key: str) -> Iterator[Callable[[np.ndarray], None]]:
+        """Writes an entry, which is there once the context ends well.
 
         Args:
             key: of the entry, 32 hex digits.
-            parts: its rows, some at a time.
+
+        Yields:
+            A function that appends rows.
 
         Raises:
             UserError: the folder or the file cannot be written.
         """
-        path = self._path(key)
+        path, checksum = self._path(key), zlib.crc32(key.encode())
         with files.replacing(path) as partial, open(partial, "wb") as file:
-            running = _seed(key)
-            for part in parts:
-                content = part.tobytes()
-                running = zlib.crc32(content, running)
+
+            def append(rows: np.ndarray) -> None:
+                nonlocal checksum
+                content = rows.tobytes()
+                checksum = zlib.crc32(content, checksum)
                 file.write(content)
-            file.write(running.to_bytes(_CHECKSUM, "little"))
+
+            yield append
+            file.write(checksum.to_bytes(_CHECKSUM, "little"))
 
     def make_room(self, needed: int, keep: Collection[str] = ()) -> None:
-        """Removes entries, the least recently used first, until bytes fit.
+        """Removes entries, the least recently used first, to fit the limit.
 
         Args:
-            needed: bytes that are to be written.
+            needed: bytes about to be written.
             keep: keys of entries that must stay.
 
         Raises:
@@ -175,7 +216,7 @@ class FeatureCache:
             )
 
     def _entries(self) -> Iterator[tuple[float, int, pathlib.Path]]:
-        """(last use, bytes, path) of each entry and abandoned part of one."""
+        """(last use, bytes, path) of entries and of abandoned partial ones."""
         for path in self.folder.iterdir():
             name = _ENTRY.fullmatch(path.name)
             with contextlib.suppress(FileNotFoundError):
@@ -188,12 +229,10 @@ class FeatureCache:
         return self.folder / f"{key}.features"
 
 
-def _seed(key: str) -> int:
-    return zlib.crc32(key.encode())
-
-
-def _checksum(key: str, content: np.ndarray) -> bytes:
-    return zlib.crc32(content, _seed(key)).to_bytes(_CHECKSUM, "little")
+def _is_intact(key: str, content: np.memmap) -> bool:
+    rows, stored = content[:-_CHECKSUM], content[-_CHECKSUM:].tobytes()
+    checksum = zlib.crc32(rows.data, zlib.crc32(key.encode()))
+    return checksum == int.from_bytes(stored, "little")
 
 
 def _remove(path: pathlib.Path) -> None:

@@ -1,17 +1,29 @@
-"""A model cut in two: what is frozen and what is trained."""
+"""A model cut in two: a frozen prefix and a trained suffix."""
 
 import math
+from collections.abc import Iterable
 
 import keras
 
 from keras_ptft.errors import UserError
+from keras_ptft.models.structure import (
+    input_tensors,
+    named_inputs,
+    output_tensors,
+)
 from keras_ptft.registry import nearest
+
+Named = dict[str, keras.KerasTensor]
 
 
 def cut_points(backbone: keras.Model) -> list[str]:
-    """Names of the layers at which a backbone can be cut in two.
+    """Lists the layers at which a backbone can be cut in two.
 
-    A layer that a residual branch bypasses is none.
+    All paths from its inputs to its outputs pass through such a layer; one
+    that a residual branch bypasses is none.
+
+    Returns:
+        Names, from input to output.
 
     Example:
 
@@ -20,13 +32,12 @@ def cut_points(backbone: keras.Model) -> list[str]:
     >>> cut_points(keras.Model(inputs, keras.layers.ReLU(name="relu")(x)))
     ['dense', 'relu']
     """
-    names = []
-    for layer in backbone.layers:
-        if not isinstance(layer, keras.layers.InputLayer) and _cuts(
-            backbone, layer.output
-        ):
-            names.append(layer.name)
-    return names
+    return [
+        layer.name
+        for layer in backbone.layers
+        if not isinstance(layer, keras.layers.InputLayer)
+        and _cuts(backbone, layer.output)
+    ]
 
 
 def split(
@@ -40,32 +51,53 @@ def split(
 
     Args:
         model: backbone and head, functional.
-        backbone: the part of `model` that may be frozen.
+        backbone: the part of `model` that may be frozen, on inputs of it.
         freeze: a cut point of the backbone, "all" or "none".
 
     Returns:
-        The prefix with `trainable=False`, or None, and the suffix.
+        The prefix with `trainable=False`, or None, and the suffix. The
+        prefix takes the model's inputs. It returns features at the cut; or,
+        where what follows needs inputs of the model too, a dict with these,
+        passed through, and the features by the name of their layer. The
+        suffix takes what the prefix returns.
 
     Raises:
-        UserError: no such cut point.
+        UserError: no such cut point, or layers before it are trained.
     """
     if freeze == "none":
         return None, model
-    if freeze == "all":
-        cut = backbone.outputs[0]
-    else:
-        cut = _advance(backbone, _tensor(backbone, freeze))
-    prefix = keras.Model(model.inputs[0], cut, name="prefix")
+    given = {id(tensor) for tensor in model.inputs}
+    if not given.issuperset(map(id, backbone.inputs)):
+        raise UserError(
+            "This model reads its backbone's inputs from layers of its own "
+            f"and trains the first layer too, got --freeze={freeze}: use "
+            "--freeze=none."
+        )
+    kept = _kept(model, _cut(model, backbone, freeze), freeze)
+    outputs = kept if len(kept) > 1 else next(iter(kept.values()))
+    prefix = keras.Model(input_tensors(model), outputs, name="prefix")
     prefix.trainable = False
-    return prefix, keras.Model(cut, model.outputs[0], name="suffix")
+    return prefix, _suffix(model, kept)
 
 
-def _tensor(backbone: keras.Model, freeze: str) -> keras.KerasTensor:
+def _cut(model: keras.Model, backbone: keras.Model, freeze: str) -> Named:
+    """The features that the prefix computes, by name."""
+    features = output_tensors(backbone)
+    if freeze != "all":
+        tensor = _tensor_of(backbone, freeze)
+        features = _advanced(model, tensor, backbone.outputs)
+    if isinstance(features, dict):
+        return features
+    return {_operation(features).name: features}
+
+
+def _tensor_of(backbone: keras.Model, freeze: str) -> keras.KerasTensor:
+    """The output of the layer `freeze`, where it is a cut point."""
     names = [layer.name for layer in backbone.layers]
     if freeze in names:
-        cut = backbone.get_layer(freeze).output
-        if _cuts(backbone, cut):
-            return cut
+        tensor = backbone.get_layer(freeze).output
+        if _cuts(backbone, tensor):
+            return tensor
     points = cut_points(backbone)
     raise UserError(
         f"Cannot freeze up to {freeze!r}{nearest(freeze, points)}; "
@@ -73,42 +105,108 @@ def _tensor(backbone: keras.Model, freeze: str) -> keras.KerasTensor:
     )
 
 
-def _cuts(backbone: keras.Model, tensor: keras.KerasTensor) -> bool:
-    """Whether every way from the input to the output passes a tensor."""
-    # between layers stand bare operations, as in masks
-    made_from = {
-        id(made): keras.tree.flatten(operation.input)
-        for operation in backbone.operations
-        if not isinstance(operation, keras.layers.InputLayer)
-        for made in keras.tree.flatten(operation.output)
-    }
-    waiting = [backbone.outputs[0]]
-    while waiting:
-        reached = waiting.pop()
-        if reached is tensor:
-            continue
-        if id(reached) not in made_from:
-            return False
-        waiting += made_from[id(reached)]
-    return True
-
-
-def _advance(
-    backbone: keras.Model, cut: keras.KerasTensor
+def _advanced(
+    model: keras.Model,
+    cut: keras.KerasTensor,
+    ends: Iterable[keras.KerasTensor],
 ) -> keras.KerasTensor:
-    while cut is not backbone.outputs[0]:
+    """Moves a cut past layers without variables that make it no larger."""
+    while all(cut is not end for end in ends):
         users = [
-            user
-            for user in backbone.operations
-            if any(tensor is cut for tensor in keras.tree.flatten(user.input))
+            tensor
+            for tensor in _ancestors(model.outputs, [cut])
+            if any(source is cut for source in _sources(tensor))
         ]
+        if len(users) != 1 or _size(users[0]) > _size(cut):
+            break
         # the seed of a dropout layer is a variable too
-        if len(users) != 1 or getattr(users[0], "variables", ()):
+        if _has_variables(users[0]):
             break
-        if _size(users[0].output) > _size(cut):
-            break
-        cut = users[0].output
+        cut = users[0]
     return cut
+
+
+def _kept(model: keras.Model, cut: Named, freeze: str) -> Named:
+    """The features that the suffix needs, and the inputs it needs too."""
+    needed = _ancestors(model.outputs, cut.values())
+    ids = {id(tensor) for tensor in needed}
+    kept = {name: tensor for name, tensor in cut.items() if id(tensor) in ids}
+    behind = _ancestors(t for x in kept.values() for t in _sources(x))
+    for tensor in behind:
+        if id(tensor) in ids and _has_variables(tensor):
+            raise UserError(
+                f"Cannot freeze up to {freeze!r}: the head reads the layer "
+                f"{_operation(tensor).name!r} before it too; choose an "
+                "earlier cut point, or --freeze=none."
+            )
+    inputs = named_inputs(model).items()
+    return kept | {name: tensor for name, tensor in inputs if id(tensor) in ids}
+
+
+def _suffix(model: keras.Model, kept: Named) -> keras.Model:
+    """The model from the kept tensors on, on the same layers."""
+    tensors, outputs = list(kept.values()), output_tensors(model)
+    if len(tensors) == 1:
+        return keras.Model(tensors[0], outputs, name="suffix")
+    # Keras names the inputs of a cut graph itself, but those of a dict must
+    # be called as their keys are
+    cut = keras.Model(tensors, outputs)
+    inputs = {
+        name: keras.Input(
+            batch_shape=tensor.shape, dtype=tensor.dtype, name=name
+        )
+        for name, tensor in kept.items()
+    }
+    renamed = keras.models.clone_model(
+        cut, list(inputs.values()), clone_function=lambda layer: layer
+    )
+    return keras.Model(inputs, output_tensors(renamed), name="suffix")
+
+
+def _cuts(backbone: keras.Model, tensor: keras.KerasTensor) -> bool:
+    """Whether all paths from the inputs to the outputs pass a tensor."""
+    reached = {id(x) for x in _ancestors(backbone.outputs, [tensor])}
+    return id(tensor) in reached and reached.isdisjoint(
+        map(id, backbone.inputs)
+    )
+
+
+def _ancestors(
+    ends: Iterable[keras.KerasTensor], stops: Iterable[keras.KerasTensor] = ()
+) -> list[keras.KerasTensor]:
+    """Tensors that `ends` are computed from, `ends` included.
+
+    The search does not go behind `stops`.
+    """
+    stopped = set(map(id, stops))
+    found: dict[int, keras.KerasTensor] = {}
+    waiting = list(ends)
+    while waiting:
+        tensor = waiting.pop()
+        if id(tensor) not in found:
+            found[id(tensor)] = tensor
+            if id(tensor) not in stopped:
+                waiting += _sources(tensor)
+    return list(found.values())
+
+
+def _sources(tensor: keras.KerasTensor) -> list[keras.KerasTensor]:
+    """The inputs of the call that computed a tensor; none of an input.
+
+    Keras has no public name for this: `operation.input` knows only the first
+    call of a layer that is used several times.
+    """
+    operation, node_index, _ = tensor._keras_history
+    return operation._inbound_nodes[node_index].input_tensors
+
+
+def _operation(tensor: keras.KerasTensor) -> keras.Operation:
+    return tensor._keras_history.operation
+
+
+def _has_variables(tensor: keras.KerasTensor) -> bool:
+    operation = _operation(tensor)
+    return isinstance(operation, keras.Layer) and bool(operation.variables)
 
 
 def _size(tensor: keras.KerasTensor) -> int:

@@ -1,7 +1,8 @@
-"""What a frozen prefix says of each example, as one more source."""
+"""Features computed by a frozen prefix once, as a source of examples."""
 
+import contextlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
@@ -9,36 +10,25 @@ import tensorflow as tf
 
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.dataset import Source
-from keras_ptft.data.pipeline.batching import evaluation_batches, unweighted
 from keras_ptft.data.pipeline.epoch_views import Views
 from keras_ptft.errors import UserError
-from keras_ptft.transfer.cache import FeatureCache, entry_bytes, keys_of
+from keras_ptft.models.structure import output_tensors
+from keras_ptft.training.forward import forward, only_outputs
+from keras_ptft.transfer.cache import (
+    Entry,
+    FeatureCache,
+    key_of_output,
+    keys_of,
+)
 
 _LOG = logging.getLogger("keras_ptft")
 
-# gathering from memory takes half the time of gathering from a map
-_IN_MEMORY = 1e9
+# gathering from memory takes half the time of gathering from a mapped file
+IN_MEMORY_BYTES = 1e9
 
-
-def outputs_of(
-    model: keras.Model, source: Source, *, batch_size: int = 256
-) -> np.ndarray:
-    """A model's outputs in inference, for every example once, in order.
-
-    Args:
-        model: one input as `source.spec` says, and one output.
-        source: the examples.
-        batch_size: examples computed at a time.
-
-    Returns:
-        Array of shape (examples, *output shape) in the output's dtype.
-    """
-    outputs = np.zeros(*_array(model, source))
-    start = 0
-    for part in _parts(model, source, batch_size):
-        outputs[start : start + len(part)] = part
-        start += len(part)
-    return outputs
+# of one source, by the name of the output; "" where it has no name
+_Entries = dict[str, Entry]
+_Rows = dict[str, np.ndarray]
 
 
 def cache_features(
@@ -46,8 +36,11 @@ def cache_features(
 ) -> dict[str, Source] | None:
     """Runs a frozen prefix over each source once, and never again.
 
+    It runs on the strategy that the prefix was built under.
+
     Args:
-        prefix: frozen model from raw input to features.
+        prefix: frozen model from raw input to features, or to a dict of
+            them, of fixed shapes.
         sources: splits by name; of `Views`, each view is computed.
         cache: keeps the features for later runs.
 
@@ -65,86 +58,97 @@ def cache_features(
     except UserError as error:
         _LOG.warning("%s The frozen part runs at every step instead.", error)
         return None
-    features = {
-        name: tuple(_source(next(rows), view) for view in several)
-        for name, several in views.items()
-    }
-    return {
-        name: Views(several) if isinstance(sources[name], Views) else several[0]
-        for name, several in features.items()
-    }
+    features: dict[str, Source] = {}
+    for name, several in views.items():
+        computed = tuple(_source(next(rows), view) for view in several)
+        whole = isinstance(sources[name], Views)
+        features[name] = Views(computed) if whole else computed[0]
+    return features
 
 
 def _rows(
     prefix: keras.Model, sources: Sequence[Source], cache: FeatureCache
-) -> list[np.ndarray]:
-    """Features of each source, computed where they are not known."""
-    sizes = [entry_bytes(*_array(prefix, source)) for source in sources]
-    if sum(sizes) > cache.limit:
+) -> list[_Rows]:
+    """Features of each source, computed where the cache does not have them."""
+    entries = [
+        _entries(prefix, key, len(source))
+        for key, source in zip(keys_of(prefix, sources), sources, strict=True)
+    ]
+    every = [entry for named in entries for entry in named.values()]
+    size = sum(entry.size for entry in every)
+    if size > cache.limit:
         raise UserError(
-            f"Features would take {sum(sizes) / 1e6:,.1f} MB, over "
+            f"Features would take {size / 1e6:,.1f} MB, over "
             f"--feature_cache_gb={cache.limit / 1e9:g}."
         )
-    keys = keys_of(prefix, sources)
-    rows = [
-        cache.read(key, *_array(prefix, source))
-        for key, source in zip(keys, sources, strict=True)
+    rows = [_read(cache, named) for named in entries]
+    missing = [
+        {name: entry for name, entry in named.items() if name not in found}
+        for named, found in zip(entries, rows, strict=True)
     ]
-    missing = [number for number, found in enumerate(rows) if found is None]
-    needed = sum(sizes[number] for number in missing)
+    keys = [entry.key for entry in every]
+    needed = sum(entry.size for named in missing for entry in named.values())
     cache.make_room(needed, keep=keys)
-    _announce(sources, missing, cache, needed)
-    for number in missing:
-        key, source = keys[number], sources[number]
-        cache.write(key, _parts(prefix, source))
-        rows[number] = cache.read(key, *_array(prefix, source))
-        if rows[number] is None:
-            raise UserError(f"Another process removed what {cache.folder} had.")
+    computed = [len(s) for s, m in zip(sources, missing, strict=True) if m]
+    _announce(sum(map(len, sources)), sum(computed), cache, needed)
+    for source, lacking, found in zip(sources, missing, rows, strict=True):
+        if lacking:
+            _compute(prefix, source, cache, lacking)
+            found |= _read(cache, lacking)
+        if not lacking.keys() <= found.keys():
+            raise UserError(f"Another process removed features in {cache}.")
     # another process may have written meanwhile
     cache.make_room(0, keep=keys)
-    in_memory = sum(sizes) <= _IN_MEMORY
-    return [np.asarray(mapped) if in_memory else mapped for mapped in rows]
+    if size <= IN_MEMORY_BYTES:
+        rows = [{n: np.asarray(x) for n, x in found.items()} for found in rows]
+    return rows
+
+
+def _entries(prefix: keras.Model, key: str, count: int) -> _Entries:
+    """Where the cache keeps each output of a prefix for one source."""
+    outputs = output_tensors(prefix)
+    if not isinstance(outputs, dict):
+        outputs = {"": outputs}
+    return {
+        name: Entry(
+            key_of_output(key, name),
+            (count, *tensor.shape[1:]),
+            np.dtype(tf.as_dtype(tensor.dtype).as_numpy_dtype),
+        )
+        for name, tensor in outputs.items()
+    }
+
+
+def _read(cache: FeatureCache, entries: _Entries) -> _Rows:
+    found = {name: cache.read(entry) for name, entry in entries.items()}
+    return {name: rows for name, rows in found.items() if rows is not None}
+
+
+def _compute(
+    prefix: keras.Model, source: Source, cache: FeatureCache, entries: _Entries
+) -> None:
+    """Writes the entries of a source, all in one pass over it."""
+    with contextlib.ExitStack() as stack:
+        append = {
+            name: stack.enter_context(cache.writing(entry.key))
+            for name, entry in entries.items()
+        }
+        for rows in forward(prefix, source, only_outputs):
+            for name in entries:
+                append[name](rows[name] if name else rows)
 
 
 def _announce(
-    sources: Sequence[Source],
-    missing: Sequence[int],
-    cache: FeatureCache,
-    needed: int,
+    total: int, computed: int, cache: FeatureCache, needed: int
 ) -> None:
-    computed = sum(len(sources[number]) for number in missing)
-    known = sum(map(len, sources)) - computed
-    if known:
-        _LOG.info("Features of %s examples are in %s.", f"{known:,}", cache)
+    if total > computed:
+        known = f"{total - computed:,}"
+        _LOG.info("Features of %s examples are in %s.", known, cache)
     if computed:
         what = f"{computed:,} examples, {needed / 1e6:,.1f} MB"
         _LOG.info("Computing features of %s, into %s.", what, cache)
 
 
-def _source(features: np.ndarray, source: Source) -> ArraySource:
-    return ArraySource(features, source.labels, source.hashes, name="features")
-
-
-def _array(
-    model: keras.Model, source: Source
-) -> tuple[tuple[int, ...], np.dtype]:
-    """Shape and dtype of a model's outputs for a source."""
-    dtype = tf.as_dtype(model.outputs[0].dtype).as_numpy_dtype
-    return (len(source), *model.output_shape[1:]), np.dtype(dtype)
-
-
-def _parts(
-    model: keras.Model, source: Source, batch_size: int = 256
-) -> Iterator[np.ndarray]:
-    """A model's outputs, some examples at a time."""
-    infer = tf.function(
-        lambda inputs: model(inputs, training=False), autograph=False
-    )
-    left = len(source)
-    batches = evaluation_batches(
-        source, unweighted, batch_size=min(batch_size, max(left, 1))
-    )
-    for inputs, _, _ in batches:
-        part = infer(inputs).numpy()[:left]
-        yield part
-        left -= len(part)
+def _source(rows: _Rows, source: Source) -> ArraySource:
+    inputs = rows.get("", rows)
+    return ArraySource(inputs, source.labels, source.hashes, name="features")

@@ -5,10 +5,12 @@ import os
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from keras_ptft.errors import UserError
 from keras_ptft.models.precision import rebuilt
 from keras_ptft.models.saved import load_model
+from keras_ptft.models.structure import InputSpec, input_spec, input_tensors
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,8 +21,9 @@ class TransferReport:
         matched: layers whose weights were copied.
         reshaped: layers of the same name but another shape, kept fresh.
         missing: layers the pretrained backbone does not have, kept fresh.
-        unused: pretrained layers that found no place.
-        share: transferred share of the fresh backbone's parameters, 0 to 1.
+        unused: pretrained layers that the fresh backbone does not have.
+        share: fraction of the fresh backbone's parameters that was copied,
+            0 to 1.
     """
 
     matched: tuple[str, ...]
@@ -30,7 +33,7 @@ class TransferReport:
     share: float
 
     def as_dict(self) -> dict[str, Any]:
-        """The report as JSON knows it, with lists."""
+        """Returns the report for JSON, with lists."""
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in dataclasses.asdict(self).items()
@@ -38,26 +41,35 @@ class TransferReport:
 
     def __str__(self) -> str:
         parts = [f"{self.share:.1%} of the backbone's parameters transferred"]
-        for kind in ("matched", "reshaped", "missing", "unused"):
-            layers = getattr(self, kind)
-            if layers:
-                parts.append(f"{len(layers)} {kind} ({', '.join(layers)})")
+        for name, value in dataclasses.asdict(self).items():
+            if isinstance(value, tuple) and value:
+                parts.append(f"{len(value)} {name} ({', '.join(value)})")
         return "; ".join(parts)
 
 
 def load_backbone(path: str | os.PathLike) -> keras.Model:
     """Reads a functional backbone from a `.keras` file.
 
-    A whole classifier, whose last layer is called "logits", is read as the
-    backbone under that layer.
+    A classifier may be given too: where the last layer is called "logits",
+    the model under that layer is the backbone. This is the documented
+    convention for users' own files.
+
+    Args:
+        path: a `.keras` file.
+
+    Returns:
+        Functional model that returns features of shape (batch, width), or a
+        dict of outputs by name.
 
     Raises:
-        UserError: see `load_model`; or it gives no features.
+        UserError: see `load_model`; or its only output is not of that shape.
     """
     model = load_model(path)
+    if isinstance(model.output, dict):
+        return model
     if model.layers[-1].name == "logits":
         features = model.layers[-1].input
-        return keras.Model(model.inputs[0], features, name="backbone")
+        return keras.Model(input_tensors(model), features, name="backbone")
     if len(model.output_shape) != 2:
         raise UserError(
             f"The model in {path} must give features of shape (batch, width), "
@@ -66,31 +78,52 @@ def load_backbone(path: str | os.PathLike) -> keras.Model:
     return model
 
 
-def check_input(backbone: keras.Model, spec) -> None:
+def check_input(backbone: keras.Model, spec: InputSpec) -> None:
     """Raises a UserError unless the backbone takes inputs of this spec.
 
     Args:
         backbone: pretrained model.
-        spec: `tf.TensorSpec` of one input, without the batch axis.
+        spec: of one example, without the batch axis; of several inputs, by
+            name.
     """
-    expected = backbone.inputs[0]
-    shape = tuple(expected.shape[1:])
-    theirs = tuple(spec.shape)
-    if shape != theirs or expected.dtype != spec.dtype.name:
-        remedy = "pretrain on such inputs"
-        if len(shape) == len(theirs) == 3 and shape[0] not in (None, theirs[0]):
-            remedy = f"set --image_size={shape[0]}, or {remedy}"
+    expected = input_spec(backbone)
+    theirs, ours = _by_name(expected), _by_name(spec)
+    if theirs.keys() != ours.keys():
         raise UserError(
-            f"The pretrained backbone takes {expected.dtype} inputs of shape "
-            f"{shape}, this data set has {spec.dtype.name} {theirs}: "
-            f"{remedy}."
+            f"The pretrained backbone takes {_described(theirs)}, this data "
+            f"set has {_described(ours)}: pretrain on such inputs."
         )
+    for name in theirs:
+        _check_one(theirs[name], ours[name], f" {name!r}" if name else "")
+
+
+def _by_name(spec: InputSpec) -> dict[str, tf.TensorSpec]:
+    return {"": spec} if isinstance(spec, tf.TensorSpec) else dict(spec)
+
+
+def _described(inputs: dict[str, tf.TensorSpec]) -> str:
+    if "" in inputs:
+        return "one input without a name"
+    return f"inputs named {', '.join(sorted(inputs))}"
+
+
+def _check_one(expected: tf.TensorSpec, spec: tf.TensorSpec, name: str) -> None:
+    shape, ours = tuple(expected.shape), tuple(spec.shape)
+    if shape == ours and expected.dtype == spec.dtype:
+        return
+    remedy = "pretrain on such inputs"
+    if len(shape) == len(ours) == 3 and shape[0] not in (None, ours[0]):
+        remedy = f"set --image_size={shape[0]}, or {remedy}"
+    raise UserError(
+        f"The pretrained backbone takes {expected.dtype.name} inputs{name} of "
+        f"shape {shape}, this data set has {spec.dtype.name} {ours}: {remedy}."
+    )
 
 
 def fresh_copy(backbone: keras.Model) -> keras.Model:
-    """The same architecture with new random weights.
+    """Builds the same architecture with new random weights.
 
-    It computes as this process does now, not as the backbone once did.
+    It has this process's precision, not the one the backbone was saved in.
     """
     return rebuilt(backbone, keras.config.dtype_policy().name)
 
@@ -98,31 +131,36 @@ def fresh_copy(backbone: keras.Model) -> keras.Model:
 def transfer_weights(
     pretrained: keras.Model, backbone: keras.Model, *, least: float
 ) -> TransferReport:
-    """Copies the weights of every layer of one name and the same shapes.
+    """Copies the weights of every layer of the same name and shapes.
 
     Args:
         pretrained: where the weights come from.
         backbone: gets them, in place.
-        least: least share of `backbone`'s parameters to be transferred.
+        least: lowest fraction of `backbone`'s parameters to be copied.
+
+    Returns:
+        What was copied and what was not.
 
     Raises:
-        UserError: less than that was transferred.
+        UserError: less than that was copied.
     """
     sources = {layer.name: layer for layer in pretrained.layers}
     targets = {layer.name: layer for layer in backbone.layers if layer.weights}
-    kinds = {"matched": [], "reshaped": [], "missing": []}
+    matched, reshaped, missing = [], [], []
     for name, layer in targets.items():
         if name not in sources or not sources[name].weights:
-            kinds["missing"].append(name)
+            missing.append(name)
         elif _shapes(sources[name]) != _shapes(layer):
-            kinds["reshaped"].append(name)
+            reshaped.append(name)
         else:
             layer.set_weights(sources[name].get_weights())
-            kinds["matched"].append(name)
-    copied = sum(targets[name].count_params() for name in kinds["matched"])
+            matched.append(name)
+    copied = sum(targets[name].count_params() for name in matched)
     unused = [n for n, s in sources.items() if s.weights and n not in targets]
     report = TransferReport(
-        **{kind: tuple(names) for kind, names in kinds.items()},
+        matched=tuple(matched),
+        reshaped=tuple(reshaped),
+        missing=tuple(missing),
         unused=tuple(unused),
         share=copied / max(backbone.count_params(), 1),
     )

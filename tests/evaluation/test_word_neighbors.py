@@ -7,10 +7,13 @@ import tensorflow as tf
 from keras_ptft.evaluation.word_neighbors import (
     nearest,
     probe_words,
-    token_vectors,
+    word_vectors,
 )
 from keras_ptft.models import BACKBONES
+from keras_ptft.models.backbone_input import BackboneInput
+from tests.infos import text_info
 
+IDS = tf.TensorSpec((None,), tf.int32, "tokens")
 WORDS = ["[PAD]", "[UNK]", "[MASK]", "[END]", "king", "queen", "tea", "中"]
 
 
@@ -44,20 +47,11 @@ def test_telling_words_of_every_script():
 
 
 def test_vectors_are_those_of_the_embedding():
-    spec = tf.TensorSpec((None,), tf.int32, "tokens")
-    backbone = BACKBONES["textcnn"](spec, 8, width=3)
+    info = text_info(WORDS, sequence_length=4)
+    given = BackboneInput(IDS, vocabulary_size=8)
+    backbone = BACKBONES["textcnn"](given, width=3)
     table = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)
     backbone.get_layer("embedding_table").set_weights([table])
-    vectors = token_vectors(backbone, np.arange(8, dtype=np.int32))
+    vectors = word_vectors(backbone, info.tokenizer)
     np.testing.assert_array_equal(vectors[1:], table[1:])
     assert not vectors[0].any()
-
-
-def test_a_word_of_several_ids_is_their_mean():
-    spec = tf.TensorSpec((None, 3), tf.int32, "tokens")
-    backbone = BACKBONES["embedding"](spec, 8, width=2)
-    table = np.arange(16, dtype=np.float32).reshape(8, 2)
-    backbone.get_layer("embedding_table").set_weights([table])
-    rows = np.array([[4, 6, 0], [5, 0, 0]], np.int32)
-    vectors = token_vectors(backbone, rows)
-    np.testing.assert_allclose(vectors, [[10, 11], [10, 11]])

@@ -8,10 +8,13 @@ from keras_ptft import files
 from keras_ptft.config import Config
 from keras_ptft.errors import DiskError, TrainingInterrupted, UserError
 from keras_ptft.experiment import run_dir
+from keras_ptft.experiment.results import RunResult
+from keras_ptft.experiment.run_dir import State
 from keras_ptft.training.checkpointing.store import Checkpoint, Checkpoints
 
 CONFIG = Config(name="x", epochs=3)
-ORIGIN = {"data": {"train": "a" * 32}, "parent": ""}
+PROVENANCE = {"data": {"train": "a" * 32}, "parent": ""}
+PARENT = {"parent": ""}
 DEAD = ".partial-999999999-"
 
 
@@ -20,9 +23,9 @@ def folder(tmp_path):
     return tmp_path / "runs" / "x"
 
 
-def die_in(folder, config=CONFIG, origin=ORIGIN, error=None):
+def die_in(folder, config=CONFIG, provenance=PROVENANCE, error=None):
     """A run that begins, writes some of its files, and ends there."""
-    with run_dir.exclusive_run(folder, config, origin):
+    with run_dir.exclusive_run(folder, config, provenance):
         Checkpoints(folder / "checkpoints").write(
             Checkpoint(7, {}, {"resumed": []})
         )
@@ -39,15 +42,15 @@ BEGUN = {"flags.flags", "environment.json", "checkpoints", "model.keras"}
 
 
 def test_what_was_begun_stays(folder):
-    assert run_dir.open_run(folder, CONFIG) == (folder, None)
+    assert run_dir.open_run(folder, CONFIG, PARENT) is State.NEW
     assert not folder.exists()
     die_in(folder)
     assert names(folder) == BEGUN
     known = files.read_json(folder / "environment.json")
-    assert known["data"] == ORIGIN["data"]
+    assert known["data"] == PROVENANCE["data"]
     (folder / "model.keras").write_text("more")
-    assert run_dir.open_run(folder, CONFIG) == (folder, None)
-    with run_dir.exclusive_run(folder, CONFIG, ORIGIN):
+    assert run_dir.open_run(folder, CONFIG, PARENT) is State.RESUME
+    with run_dir.exclusive_run(folder, CONFIG, PROVENANCE):
         assert (folder / "model.keras").read_text() == "more"
 
 
@@ -55,7 +58,7 @@ def test_circumstances_may_change(folder):
     die_in(folder)
     now = CONFIG.replace(checkpoint_every="60s", keep_checkpoints=9)
     now = now.replace(export_to="saved_models/x")
-    with run_dir.exclusive_run(folder, now, ORIGIN):
+    with run_dir.exclusive_run(folder, now, PROVENANCE):
         assert names(folder) == BEGUN
     assert run_dir.read_config(folder) == now
 
@@ -65,23 +68,25 @@ def test_other_settings_are_refused_and_overwritten(folder):
     other = CONFIG.replace(epochs=4)
     message = r"\(--epochs=3 there, 4 now\): choose another --name, or --over"
     with pytest.raises(UserError, match=message):
-        run_dir.open_run(folder, other)
-    with run_dir.exclusive_run(folder, other.replace(overwrite=True), ORIGIN):
+        run_dir.open_run(folder, other, PARENT)
+    with run_dir.exclusive_run(
+        folder, other.replace(overwrite=True), PROVENANCE
+    ):
         assert names(folder) == {"flags.flags", "environment.json"}
 
 
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"data": {"train": "b" * 32}}, "was run on data that have changed"),
-        ({"parent": "b" * 32}, "was fine-tuned from weights that have chang"),
+        ({"data": {"train": "b" * 32}}, "was run on data that changed"),
+        ({"parent": "b" * 32}, "was fine-tuned from weights that chang"),
     ],
 )
-def test_another_origin_is_refused_and_overwritten(folder, changed, told):
+def test_another_provenance_is_refused_and_overwritten(folder, changed, told):
     die_in(folder)
-    now = ORIGIN | changed
+    now = PROVENANCE | changed
     with pytest.raises(UserError, match=told) as caught:
-        die_in(folder, origin=now)
+        die_in(folder, provenance=now)
     assert "\n" not in str(caught.value)
     assert names(folder) == BEGUN
     with run_dir.exclusive_run(folder, CONFIG.replace(overwrite=True), now):
@@ -92,7 +97,7 @@ def test_overwriting_goes_on_with_what_it_began(folder):
     # or a job that is started again and again would never end
     config = CONFIG.replace(overwrite=True)
     die_in(folder, config)
-    with run_dir.exclusive_run(folder, config, ORIGIN):
+    with run_dir.exclusive_run(folder, config, PROVENANCE):
         assert names(folder) == BEGUN
 
 
@@ -101,13 +106,13 @@ def test_killed_between_its_first_two_files(folder):
     (folder / "environment.json").unlink()
     die_in(folder)
     known = files.read_json(folder / "environment.json")
-    assert known["data"] == ORIGIN["data"]
+    assert known["data"] == PROVENANCE["data"]
 
 
 def test_killed_in_the_write_of_its_first_file(folder):
     folder.mkdir(parents=True)
     (folder / f"{DEAD}flags.flags").write_text("--name")
-    assert run_dir.open_run(folder, CONFIG) == (folder, None)
+    assert run_dir.open_run(folder, CONFIG, PARENT) is State.NEW
     die_in(folder)
     assert names(folder) == BEGUN
 
@@ -118,7 +123,7 @@ def test_leftovers_of_a_kill_are_removed(folder, place):
     (folder / place).mkdir(parents=True, exist_ok=True)
     (folder / place / f"{DEAD}x.npz").write_text("half")
     (folder / place / "mine.npz").write_text("mine")
-    run_dir.open_run(folder, CONFIG)
+    run_dir.open_run(folder, CONFIG, PARENT)
     assert not list(folder.rglob(".partial-*"))
     assert (folder / place / "mine.npz").exists()
 
@@ -151,10 +156,11 @@ def test_a_mistake_later_on_takes_nothing_away(folder):
 def test_a_complete_run_says_so(folder, caplog):
     caplog.set_level("INFO", "keras_ptft")
     die_in(folder)
-    result = {"status": "complete", "metrics": {}}
-    files.write_json(folder / "result.json", result)
-    assert run_dir.open_run(folder, CONFIG) == (folder, result)
+    RunResult(run="x", stage="pretrain").write(folder)
+    assert run_dir.open_run(folder, CONFIG, PARENT) is State.COMPLETE
     assert caplog.messages == [f"{folder} is complete already."]
     shutil.rmtree(folder / "checkpoints")
-    with run_dir.exclusive_run(folder, CONFIG.replace(overwrite=True), ORIGIN):
+    with run_dir.exclusive_run(
+        folder, CONFIG.replace(overwrite=True), PROVENANCE
+    ):
         assert names(folder) == {"flags.flags", "environment.json"}

@@ -23,7 +23,7 @@ from keras_ptft.main import main
 from keras_ptft.models import BACKBONES
 from keras_ptft.models.saved import load_model
 from keras_ptft.registry import lookup
-from keras_ptft.serving.inputs.arrays import read_inputs
+from keras_ptft.serving.inputs.arrays import input_batches
 from keras_ptft.training.optimizers.optimizers import OPTIMIZERS
 from tests.fuzz import strategies
 
@@ -93,7 +93,7 @@ def image(content, folder):
         file.write_bytes(content)
         spec = tf.TensorSpec((8, 8, channels), tf.uint8, "image")
         with contextlib.suppress(UserError):
-            read_inputs([file], spec)
+            list(input_batches([file], spec))
 
 
 def class_folders(contents, folder):
@@ -111,19 +111,19 @@ def arrays(content, folder):
     (folder / "a.npz").write_bytes(content)
     with contextlib.suppress(UserError):
         load(f"npz:{folder}/a.npz", SMALL)
-    read_inputs([folder / "a.npz"], VECTOR)
+    list(input_batches([folder / "a.npz"], VECTOR))
 
 
 def array(content, folder):
     (folder / "a.npy").write_bytes(content)
-    read_inputs([folder / "a.npy"], VECTOR)
+    list(input_batches([folder / "a.npy"], VECTOR))
 
 
 def table(content, folder):
     (folder / "a.csv").write_bytes(content)
     with contextlib.suppress(UserError):
         load(f"csv:{folder}/a.csv", SMALL)
-    read_inputs([folder / "a.csv"], VECTOR)
+    list(input_batches([folder / "a.csv"], VECTOR))
 
 
 def texts(content, folder):

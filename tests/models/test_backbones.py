@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_ptft.errors import UserError
 from keras_ptft.models import BACKBONES, heads
+from keras_ptft.models.backbone_input import BackboneInput
 from keras_ptft.registry import lookup
 from keras_ptft.transfer.cut import cut_points
 
@@ -36,15 +37,13 @@ CASES = {
 }
 
 
-# those that read texts, or texts too
+# rows that read texts, or texts too
 TEXT = {"embedding", "rnn", "textcnn", "transformer"}
 
 
 def build(spec, shape, dtype=tf.uint8):
-    channels = shape[-1]
-    scaling = np.zeros(channels), np.ones(channels)
     row = lookup(BACKBONES, spec, "backbone")
-    return row(tf.TensorSpec(shape, dtype, "image"), scaling)
+    return row(BackboneInput(tf.TensorSpec(shape, dtype, "image")))
 
 
 def test_every_row_has_a_case():
@@ -81,7 +80,8 @@ def test_raw_pixels_go_in_and_features_come_out(name):
 def test_normalization_is_inside_the_model():
     spec = tf.TensorSpec((2,), tf.float32, "vector")
     row = lookup(BACKBONES, "mlp(hidden=[3])", "backbone")
-    backbone = row(spec, (np.array([1.0, 2.0]), np.array([4.0, 9.0])))
+    scaling = np.array([1.0, 2.0]), np.array([4.0, 9.0])
+    backbone = row(BackboneInput(spec, scaling))
     scaled = keras.Model(
         backbone.input, backbone.get_layer("normalization").output
     )
@@ -117,9 +117,9 @@ def test_l2_is_the_sum_of_squares():
     ("spec", "shape", "message"),
     [
         ("cnn", (8, 8, 1), "8×8 pixels shrink below 1 pixel at conv2"),
-        ("cnn", (10,), r"needs images .* got \(10,\): use --backbone=mlp"),
+        ("cnn", (10,), r"needs images .* got \(10,\): use another --backbone"),
         ("cnn(filters=[], pool=[])", (28, 28, 1), "'filters'"),
-        ("cnn(pool=[2])", (28, 28, 1), "as long, got 3 and 1"),
+        ("cnn(pool=[2])", (28, 28, 1), "the same length, got 3 and 1"),
         ("cnn(kernel=0)", (28, 28, 1), "'kernel' must be at least 1"),
         ("cnn(filters=[8, 0, 8])", (28, 28, 1), "'filters' must be at least"),
         ("cnn(dropout=1.5)", (28, 28, 1), "'dropout' must be from 0 to"),

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from keras_ptft.models import BACKBONES, heads
+from keras_ptft.models.backbone_input import BackboneInput
 from keras_ptft.models.rematerialize import forward_of
 from keras_ptft.registry import lookup
 from keras_ptft.transfer.cut import cut_points, split
@@ -20,9 +21,9 @@ ROW = "transformer(width=8, heads=2, depth=2, dropout=0.3, rematerialize="
 def build(rematerialize):
     keras.utils.set_random_seed(5)
     row = lookup(BACKBONES, f"{ROW}{rematerialize})", "backbone")
-    backbone = row(TEXT, 20)
-    model = heads.on(backbone, "features", lambda x: heads.classify(x, 3))
-    return model, backbone
+    backbone = row(BackboneInput(TEXT, vocabulary_size=20))
+    head = partial(heads.classify, classes=3)
+    return heads.attach_head(backbone, "features", head), backbone
 
 
 def step(model, forward, graph=True):
@@ -95,6 +96,20 @@ def test_a_head_may_read_the_input_too():
         plain = partial(both, training=True)
         forward = forward_of(both) if rematerialize else plain
         found.append(step(both, forward, False))
+    same(*found)
+
+
+def test_several_named_inputs():
+    found = []
+    for rematerialize in (False, True):
+        _, backbone = build(rematerialize)
+        more = keras.Input((8,), name="more")
+        added = keras.layers.Add(name="added")([backbone.output, more])
+        inputs = {"tokens": backbone.input, "more": more}
+        model = keras.Model(inputs, heads.classify(added, 3))
+        forward = forward_of(model)
+        values = {"tokens": tf.constant(IDS), "more": tf.ones((2, 8))}
+        found.append(step(model, lambda _, f=forward, v=values: f(v)))
     same(*found)
 
 

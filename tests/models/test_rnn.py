@@ -6,12 +6,17 @@ import pytest
 import tensorflow as tf
 
 from keras_ptft.errors import UserError
+from keras_ptft.models.backbone_input import BackboneInput
 from keras_ptft.models.rnn import rnn
 from keras_ptft.transfer.cut import cut_points
 
-TEXT = tf.TensorSpec((None,), tf.int32, "tokens")
-IMAGE = tf.TensorSpec((28, 28, 1), tf.uint8, "image")
-UNIT = np.zeros(1), np.full(1, 255.0**2)
+TEXT = BackboneInput(
+    tf.TensorSpec((None,), tf.int32, "tokens"), vocabulary_size=10
+)
+IMAGE = BackboneInput(
+    tf.TensorSpec((28, 28, 1), tf.uint8, "image"),
+    scaling=(np.zeros(1), np.full(1, 255.0**2)),
+)
 IDS = np.array([[5, 6, 7, 8, 0, 0]], np.int32)
 
 
@@ -28,7 +33,6 @@ def seed():
 def test_a_simple_cell_in_numpy(bidirectional):
     model = rnn(
         TEXT,
-        10,
         cell="simple",
         units=3,
         width=2,
@@ -62,9 +66,7 @@ def states(inputs, layer):
 @pytest.mark.parametrize("cell", ["simple", "lstm", "gru"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_only_both_directions_look_ahead(cell, bidirectional):
-    model = rnn(
-        TEXT, 10, cell=cell, units=4, depth=2, bidirectional=bidirectional
-    )
+    model = rnn(TEXT, cell=cell, units=4, depth=2, bidirectional=bidirectional)
     other = IDS.copy()
     other[0, 3] = 9
     first, second = (sequence_of(model)(ids)[0, :3] for ids in (IDS, other))
@@ -72,7 +74,7 @@ def test_only_both_directions_look_ahead(cell, bidirectional):
 
 
 def test_an_image_is_read_row_by_row():
-    model = rnn(IMAGE, UNIT, units=16)
+    model = rnn(IMAGE, units=16)
     # 4 gates of 28·16 + 16·16 + 16
     assert model.count_params() == 4 * (448 + 256 + 16)
     expected = ["normalization", "rows", "rnn1", "sequence", "features"]
@@ -88,7 +90,7 @@ def test_an_image_is_read_row_by_row():
 
 
 def test_black_rows_of_an_image_are_steps_too():
-    model = rnn(IMAGE, UNIT, units=4, bidirectional=True, pool="mean")
+    model = rnn(IMAGE, units=4, bidirectional=True, pool="mean")
     layer = model.get_layer("rnn1_forward")
     kernel, recurrent, bias = layer.get_weights()
     layer.set_weights([kernel, recurrent, bias + 1.0])
@@ -101,4 +103,4 @@ def test_black_rows_of_an_image_are_steps_too():
 def test_a_table_has_no_rows_to_read():
     table = tf.TensorSpec((13,), tf.float32, "vector")
     with pytest.raises(UserError, match=r"texts or images .* got \(13,\)"):
-        rnn(table, (np.zeros(13), np.ones(13)))
+        rnn(BackboneInput(table))

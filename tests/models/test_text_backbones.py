@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 
 import keras
 import numpy as np
@@ -10,6 +11,8 @@ import tensorflow as tf
 
 from keras_ptft.errors import UserError
 from keras_ptft.models import BACKBONES, heads
+from keras_ptft.models.backbone_input import BackboneInput
+from keras_ptft.models.feature_model import FEATURE_LAYERS, feature_model
 from keras_ptft.models.precision import rebuilt
 from keras_ptft.models.saved import load_model
 from keras_ptft.registry import lookup
@@ -62,13 +65,19 @@ every_case = pytest.mark.parametrize("row", CASES)
 
 def build(row, spec=TEXT, seed=1):
     keras.utils.set_random_seed(seed)
-    return lookup(BACKBONES, row, "backbone")(spec, SIZE)
+    given = BackboneInput(spec, vocabulary_size=SIZE)
+    return lookup(BACKBONES, row, "backbone")(given)
 
 
 def both(backbone):
     """The backbone with the features of its tokens beside its own."""
     sequence = backbone.get_layer("sequence").output
     return keras.Model(backbone.input, [sequence, backbone.output])
+
+
+def with_head(backbone, feature_layer):
+    head = partial(heads.classify, classes=3)
+    return heads.attach_head(backbone, feature_layer, head)
 
 
 def padded(ids, columns):
@@ -110,6 +119,15 @@ def test_padding_changes_nothing(row):
 
 
 @every_case
+@pytest.mark.parametrize("feature_layer", FEATURE_LAYERS)
+def test_every_feature_layer_can_be_read(row, feature_layer):
+    model = feature_model(build(row), feature_layer)
+    assert (model.name, model.input.name) == ("backbone", "tokens")
+    per_token = feature_layer != "features"
+    assert len(model.output_shape) == (3 if per_token else 2)
+
+
+@every_case
 def test_rows_are_zero_just_where_padded(row):
     sequence, features = both(build(row))(IDS)
     np.testing.assert_array_equal(np.any(sequence, axis=-1), IDS > 0)
@@ -119,7 +137,7 @@ def test_rows_are_zero_just_where_padded(row):
 @every_case
 def test_prefix_and_suffix_are_the_model(row):
     backbone = build(row)
-    model = keras.Model(backbone.input, heads.classify(backbone.output, 3))
+    model = with_head(backbone, "features")
     whole = model(IDS)
     for freeze in ["all", *CASES[row][1].split()]:
         prefix, suffix = split(model, backbone, freeze)
@@ -128,7 +146,7 @@ def test_prefix_and_suffix_are_the_model(row):
 
 @every_case
 def test_a_step_reaches_every_variable(row):
-    model = heads.on(build(row), "features", lambda x: heads.classify(x, 3))
+    model = with_head(build(row), "features")
     found = gradients(model)
     assert all(np.isfinite(gradient).all() for gradient in found)
     # a bias that all keys share moves no softmax
@@ -143,7 +161,7 @@ def test_compiled_gradients_are_the_same(row):
     row = row.replace("dropout=0.2", "dropout=0.0")
     row = row.replace("textcnn(", "textcnn(dropout=0.0, ")
     row = row.replace("transformer(", "transformer(dropout=0.0, ")
-    model = heads.on(build(row), "sequence", lambda x: heads.per_token(x, 3))
+    model = with_head(build(row), "sequence")
     compiled = tf.function(lambda: gradients(model), jit_compile=True)()
     for found, expected in zip(compiled, gradients(model), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
@@ -215,8 +233,8 @@ def test_files_load_without_this_program(tmp_path):
         ("transformer(heads=3)", "multiple of the 3 heads, got 128: use 126"),
         ("transformer(positions='none')", "must be sinusoidal or learned"),
         ("transformer(dropout=1.0)", "'dropout' must be from 0 to"),
-        ("cnn", "a backbone for texts, .* --backbone=embedding, rnn, textcnn"),
-        ("mlp", "a backbone for texts, .* --backbone=embedding, rnn, textcnn"),
+        ("cnn", "needs numbers, got a text: use another --backbone"),
+        ("mlp", "needs numbers, got a text: use another --backbone"),
     ],
 )
 def test_impossible_settings(row, message):
@@ -230,4 +248,11 @@ def test_a_picture_is_no_text(row):
     with pytest.raises(
         UserError, match=r"needs texts, got image .*\(8, 8, 1\)"
     ):
-        build(row, image)
+        BACKBONES[row](BackboneInput(image))
+
+
+@pytest.mark.parametrize("row", ["embedding", "mlp"])
+def test_several_inputs_are_refused(row):
+    given = BackboneInput({"a": TEXT, "b": TEXT}, vocabulary_size=SIZE)
+    with pytest.raises(UserError, match=r"takes one input, got .* \(a, b\)"):
+        BACKBONES[row](given)

@@ -5,14 +5,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_ptft.data.core.info import DataInfo
 from keras_ptft.errors import UserError
 from keras_ptft.models import BACKBONES
-from keras_ptft.objectives.masked_tokens import masked_tokens
-from keras_ptft.objectives.objective import Task
+from keras_ptft.models.backbone_input import BackboneInput
+from keras_ptft.models.saved import load_model
+from keras_ptft.objectives.masked_tokens import MaskedTokens
+from tests.infos import text_info
 
 VOCABULARY = ("[PAD]", "[UNK]", "[MASK]", "[END]", *"abcdefghij")
-TASK = Task(vocabulary=VOCABULARY, size=14, sequence_length=12)
-SPACING = 6
+INFO = text_info(VOCABULARY, sequence_length=12)
 
 
 def seeds(count, epoch=0, first=0):
@@ -25,17 +27,17 @@ def texts(count, length=12):
     return random.integers(4, 14, (count, length)).astype(np.int32)
 
 
-def masked(ids, epoch=0, first=0, task=TASK, **settings):
+def masked(ids, epoch=0, first=0, info=INFO, **settings):
     """Changed ids, {position: target} of each text, and weights."""
-    objective = masked_tokens(task, **settings)
+    objective = MaskedTokens(info, **settings)
     given = tf.constant(ids), None, seeds(len(ids), epoch, first)
-    packed, targets, weights = objective.transform(*given)
-    places = packed.numpy()[:, ::SPACING, -1]
+    inputs, targets, weights = objective.transform(*given)
+    positions = inputs["masked_positions"].numpy()
     found = [
         {int(p): int(t) for p, t in zip(*row, strict=True) if t >= 0}
-        for row in zip(places, targets.numpy(), strict=True)
+        for row in zip(positions, targets.numpy(), strict=True)
     ]
-    return packed.numpy()[..., :-1], found, weights.numpy()
+    return inputs["tokens"].numpy(), found, weights.numpy()
 
 
 def test_15_percent_are_chosen_and_one_at_least():
@@ -49,7 +51,7 @@ def test_15_percent_are_chosen_and_one_at_least():
     for row, chosen in enumerate(found):
         assert all(ids[row, p] == word for p, word in chosen.items())
         rest = [p for p in range(12) if p not in chosen]
-        assert (changed[row, rest, 0] == ids[row, rest]).all()
+        assert (changed[row, rest] == ids[row, rest]).all()
 
 
 def test_what_the_vocabulary_does_not_hold_is_never_chosen():
@@ -64,7 +66,7 @@ def test_8_of_10_are_masked_1_is_another_1_stays():
     ids = texts(4_000)
     changed, found, _ = masked(ids)
     now = [
-        (changed[r, p, 0], w)
+        (changed[r, p], w)
         for r, row in enumerate(found)
         for p, w in row.items()
     ]
@@ -97,8 +99,8 @@ def test_masks_depend_on_seed_epoch_and_example_alone():
 
 def test_a_word_is_replaced_with_its_ngrams():
     ids = np.stack([texts(200), texts(200) + 20], -1)
-    task = Task(vocabulary=VOCABULARY, size=40, width=2, sequence_length=12)
-    changed, found, _ = masked(ids, task=task)
+    info = text_info(VOCABULARY, sequence_length=12, width=2)
+    changed, found, _ = masked(ids, info=info)
     for row, chosen in enumerate(found):
         for place, word in chosen.items():
             kept = (changed[row, place] == ids[row, place]).all()
@@ -110,7 +112,7 @@ def test_a_word_is_replaced_with_its_ngrams():
 @pytest.mark.parametrize("length", [1, 2, 5, 7, 12])
 def test_there_is_a_slot_for_every_chosen_word(rate, length):
     ids = tf.constant(texts(3, length))
-    objective = masked_tokens(TASK, rate=rate)
+    objective = MaskedTokens(INFO, rate=rate)
     _, targets, _ = objective.transform(ids, None, seeds(3))
     chosen = np.sum(targets.numpy() >= 0, axis=1)
     assert set(chosen) == {max(1, round(length * rate))}
@@ -119,32 +121,33 @@ def test_there_is_a_slot_for_every_chosen_word(rate, length):
 def test_logits_are_those_of_the_chosen_places(tmp_path):
     keras.utils.set_random_seed(0)
     spec = tf.TensorSpec((None,), tf.int32, "tokens")
-    backbone = BACKBONES["rnn"](spec, TASK.size, width=6)
-    objective = masked_tokens(TASK)
+    given = BackboneInput(spec, vocabulary_size=len(VOCABULARY))
+    backbone = BACKBONES["rnn"](given, width=6)
+    objective = MaskedTokens(INFO)
     model = objective.assemble(backbone)
-    packed, targets, _ = objective.transform(
+    inputs, targets, _ = objective.transform(
         tf.constant(texts(3)), None, seeds(3)
     )
     sequence = backbone.get_layer("sequence").output
-    features = keras.Model(backbone.inputs[0], sequence)(packed[..., 0])
+    features = keras.Model(backbone.inputs[0], sequence)(inputs["tokens"])
     everywhere = model.get_layer("logits")(features).numpy()
-    places = packed.numpy()[:, ::SPACING, 1]
-    expected = np.take_along_axis(everywhere, places[..., None], 1)
-    np.testing.assert_allclose(model(packed), expected, atol=1e-6)
-    assert model(packed).shape == (3, 2, 14) and targets.shape == (3, 2)
+    positions = inputs["masked_positions"].numpy()
+    expected = np.take_along_axis(everywhere, positions[..., None], 1)
+    np.testing.assert_allclose(model(inputs), expected, atol=1e-6)
+    assert model(inputs).shape == (3, 2, 14) and targets.shape == (3, 2)
     model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(again(packed), model(packed))
+    again = load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again(inputs), model(inputs))
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, -0.1])
 def test_rate_out_of_its_range(rate):
     with pytest.raises(UserError, match=f"between 0 and 1, got {rate}"):
-        masked_tokens(TASK, rate=rate)
+        MaskedTokens(INFO, rate=rate)
 
 
 def test_needs_texts():
     with pytest.raises(UserError, match="'masked_tokens' learns from texts"):
-        masked_tokens(Task(("cat", "dog")))
+        MaskedTokens(DataInfo(label_names=("cat", "dog")))
     with pytest.raises(UserError, match="at least 1 word in the vocabulary"):
-        masked_tokens(Task(vocabulary=VOCABULARY[:4]))
+        MaskedTokens(text_info(VOCABULARY[:4], sequence_length=12))

@@ -1,20 +1,21 @@
-"""Running text is foretold token by token."""
+"""Contiguous text is predicted token by token."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_ptft.data.core.info import DataInfo
 from keras_ptft.errors import UserError
-from keras_ptft.objectives.next_token import next_token
-from keras_ptft.objectives.objective import Task
+from keras_ptft.objectives.next_token import NextToken
+from tests.infos import text_info
 
 VOCABULARY = ("[PAD]", "[UNK]", "[MASK]", "[END]", *"abcd")
-TASK = Task(vocabulary=VOCABULARY, size=8, sequence_length=3)
+INFO = text_info(VOCABULARY, sequence_length=3)
 
 
 def test_targets_are_what_comes_next():
     ids = tf.constant([[4, 5, 6, 7], [6, 1, 3, 0], [0, 0, 0, 0]])
-    inputs, targets, weights = next_token(TASK).transform(ids, None, None)
+    inputs, targets, weights = NextToken(INFO).transform(ids, None, None)
     assert inputs.numpy().tolist() == [[4, 5, 6], [6, 1, 3], [0, 0, 0]]
     expected = [[5, 6, 7], [1, 3, -1], [-1, -1, -1]]
     assert targets.numpy().tolist() == expected
@@ -23,13 +24,13 @@ def test_targets_are_what_comes_next():
 
 def test_targets_are_words_without_their_ngrams():
     ids = tf.constant([[[4, 9], [5, 8], [6, 0], [0, 0]]])
-    inputs, targets, _ = next_token(TASK).transform(ids, None, None)
+    inputs, targets, _ = NextToken(INFO).transform(ids, None, None)
     assert inputs.numpy().tolist() == [[[4, 9], [5, 8], [6, 0]]]
     assert targets.numpy().tolist() == [[5, 6, -1]]
 
 
 def test_chance_costs_the_logarithm_of_the_vocabulary():
-    objective = next_token(TASK)
+    objective = NextToken(INFO)
     ids = tf.constant([[4, 5, 6, 7], [6, 4, 0, 0]])
     _, targets, weights = objective.transform(ids, None, None)
     losses = objective.loss(targets, tf.zeros((2, 3, 8)))
@@ -44,4 +45,4 @@ def test_chance_costs_the_logarithm_of_the_vocabulary():
 
 def test_needs_texts():
     with pytest.raises(UserError, match="'next_token' learns from texts"):
-        next_token(Task(("cat", "dog")))
+        NextToken(DataInfo(label_names=("cat", "dog")))

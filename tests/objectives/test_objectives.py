@@ -6,13 +6,13 @@ import pytest
 import tensorflow as tf
 
 from keras_ptft.data import Loading, load
+from keras_ptft.data.core.info import DataInfo
 from keras_ptft.errors import UserError
 from keras_ptft.objectives import OBJECTIVES
 from keras_ptft.objectives.classification import (
+    Classification,
     balanced_weights,
-    classification,
 )
-from keras_ptft.objectives.objective import Task
 from keras_ptft.registry import lookup
 from keras_ptft.training.distribution.strategies import get_strategy
 from keras_ptft.training.execution.plan import make_plan
@@ -21,8 +21,8 @@ from keras_ptft.training.optimizers.optimizers import make_optimizer
 from keras_ptft.training.training_model import TrainingModel
 from tests.objectives import test_text_steps
 
-DIGITS = Task(tuple("0123456789"))
-THREE = Task(("a", "b", "c"))
+DIGITS = DataInfo(label_names=tuple("0123456789"))
+THREE = DataInfo(label_names=("a", "b", "c"))
 CASES = {"classification": "classification(label_smoothing=0.1)"}
 
 
@@ -67,13 +67,13 @@ def test_one_step_on_one_and_on_two_replicas(name):
 def test_cross_entropy_by_hand():
     # probabilities 1/2, 1/4, 1/4
     logits = tf.math.log(tf.constant([[2.0, 1.0, 1.0], [2.0, 1.0, 1.0]]))
-    loss = classification(THREE).loss(tf.constant([0, 2]), logits)
+    loss = Classification(THREE).loss(tf.constant([0, 2]), logits)
     np.testing.assert_allclose(loss, [np.log(2), np.log(4)], rtol=1e-6)
 
 
 def test_label_smoothing_by_hand():
     logits = tf.math.log(tf.constant([[2.0, 1.0, 1.0]]))
-    objective = classification(THREE, label_smoothing=0.3)
+    objective = Classification(THREE, label_smoothing=0.3)
     # targets 0.8, 0.1, 0.1
     expected = 0.8 * np.log(2) + 0.2 * np.log(4)
     loss = objective.loss(tf.constant([0]), logits)
@@ -82,14 +82,14 @@ def test_label_smoothing_by_hand():
 
 def test_extreme_logits_stay_finite():
     logits = tf.constant([[1e4, -1e4, 0.0]])
-    loss = classification(THREE).loss(tf.constant([1]), logits)
+    loss = Classification(THREE).loss(tf.constant([1]), logits)
     np.testing.assert_allclose(loss, [2e4], rtol=1e-6)
 
 
 @pytest.mark.parametrize("smoothing", [-0.1, 1.0, 7.0])
 def test_label_smoothing_out_of_range(smoothing):
     with pytest.raises(UserError, match="from 0 to less than 1, got"):
-        classification(THREE, label_smoothing=smoothing)
+        Classification(THREE, label_smoothing=smoothing)
 
 
 def test_balanced_weights_by_hand():
@@ -102,13 +102,13 @@ def test_balanced_weights_by_hand():
 @pytest.mark.parametrize(
     ("task", "message"),
     [
-        (Task(), "needs a label an example, this data set has none: use "),
+        (DataInfo(), "needs a label an example, this data set has none: use "),
         (
-            Task(("O", "B-x"), tagged=True),
+            DataInfo(label_names=("O", "B-x"), tagged=True),
             "this data set has a tag a word: use --objective=tagging",
         ),
     ],
 )
 def test_classification_needs_a_label_an_example(task, message):
     with pytest.raises(UserError, match=message):
-        classification(task)
+        Classification(task)

@@ -5,22 +5,19 @@ import pytest
 import tensorflow as tf
 
 from keras_ptft.errors import UserError
-from keras_ptft.objectives.objective import Task
-from keras_ptft.objectives.tagging import tagging
+from keras_ptft.objectives.tagging import Tagging
+from tests.infos import text_info
 
-TASK = Task(
-    label_names=("O", "B-PER"),
-    tagged=True,
-    vocabulary=("[PAD]", "[UNK]", "[MASK]", "[END]", "a"),
-    size=5,
-    sequence_length=4,
+VOCABULARY = ("[PAD]", "[UNK]", "[MASK]", "[END]", "a")
+INFO = text_info(
+    VOCABULARY, sequence_length=4, label_names=("O", "B-PER"), tagged=True
 )
 
 
 def test_padding_has_no_tag_and_unknown_words_have():
     ids = tf.constant([[4, 1, 4, 0], [4, 0, 0, 0]])
     tags = tf.constant([[0, 1, -1, -1], [1, 0, 0, 0]], tf.int64)
-    objective = tagging(TASK)
+    objective = Tagging(INFO)
     inputs, targets, weights = objective.transform(ids, tags, None)
     assert inputs is ids
     assert targets.numpy().tolist() == [[0, 1, -1, -1], [1, -1, -1, -1]]
@@ -33,6 +30,6 @@ def test_padding_has_no_tag_and_unknown_words_have():
 
 
 def test_needs_tags():
-    task = Task(("a", "b"), vocabulary=TASK.vocabulary, sequence_length=4)
+    info = text_info(VOCABULARY, sequence_length=4, label_names=("a", "b"))
     with pytest.raises(UserError, match="needs a tag a token, but the data"):
-        tagging(task)
+        Tagging(info)

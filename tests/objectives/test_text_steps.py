@@ -7,14 +7,15 @@ import pytest
 from keras_ptft.data.text.token_source import TokenSource
 from keras_ptft.data.text.window_source import TokenWindowSource
 from keras_ptft.models import BACKBONES
+from keras_ptft.models.backbone_input import BackboneInput
 from keras_ptft.objectives import OBJECTIVES
-from keras_ptft.objectives.objective import Task
 from keras_ptft.registry import lookup
 from keras_ptft.training.distribution.strategies import get_strategy
 from keras_ptft.training.execution.plan import make_plan
 from keras_ptft.training.fit import FitConfig, fit
 from keras_ptft.training.optimizers.optimizers import make_optimizer
 from keras_ptft.training.training_model import TrainingModel
+from tests.infos import text_info
 
 SPECIALS = ("[PAD]", "[UNK]", "[MASK]", "[END]")
 CASES = {
@@ -29,15 +30,13 @@ CASES = {
 }
 
 
-def task(width=1):
-    counts = np.array([0] * 4 + list(range(1, 21)))
-    return Task(
+def info(width=1):
+    return text_info(
+        (*SPECIALS, *map(str, range(20))),
         label_names=("O", "B-a", "I-a"),
         tagged=True,
-        vocabulary=(*SPECIALS, *map(str, range(20))),
-        size=24 if width == 1 else 40,
         width=width,
-        counts=counts,
+        counts=np.array([0] * 4 + list(range(1, 21))),
         sequence_length=12,
     )
 
@@ -46,12 +45,12 @@ def source(objective, width=1):
     """128 texts of 0 to 12 words, or 128 windows of 12."""
     random = np.random.default_rng(0)
     lengths = random.integers(0, 13, 128)
-    size = 128 * 12 if objective.running else lengths.sum()
+    size = 128 * 12 if objective.windows else lengths.sum()
     ids = random.integers(4, 24, size).astype(np.int32)
     tags = ids % 3
     if width > 1:
         ids = np.stack([ids, 24 + ids % 16, 0 * ids], -1)[:, :width]
-    if objective.running:
+    if objective.windows:
         return TokenWindowSource(ids, 12)
     hashes = np.arange(128, dtype=np.uint64)
     ends = np.cumsum(lengths)
@@ -61,12 +60,13 @@ def source(objective, width=1):
 def make_loop(name, replicas="one_device", width=1, accumulate=1, jit="false"):
     keras.utils.set_random_seed(0)
     spec, body = CASES[name]
-    objective = lookup(OBJECTIVES, spec, "objective")(task(width))
+    objective = lookup(OBJECTIVES, spec, "objective")(info(width))
     data = source(objective, width)
     chosen = get_strategy(replicas)
     with chosen.scope():
         row = lookup(BACKBONES, body, "backbone")
-        backbone = row(data.spec, task(width).size)
+        size = 24 if width == 1 else 40
+        backbone = row(BackboneInput(data.spec, vocabulary_size=size))
         model = objective.assemble(backbone)
         optimizer = make_optimizer(
             "sgd", "constant", learning_rate=1.0, total_steps=2

@@ -1,26 +1,62 @@
-"""Small models, of the bundled digits and of texts, and their exports."""
+"""Small models of the bundled digits and of texts, and their exports."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import layers
 from sklearn.datasets import load_digits
 
-from keras_ptft import files
-from keras_ptft.data.text.source import TextSource
-from keras_ptft.data.text.storage import held
+from keras_ptft.data.text.source import TagSource, TextSource
+from keras_ptft.data.text.storage import in_memory
 from keras_ptft.data.text.token_source import texts_of, token_source
 from keras_ptft.data.text.tokenizers import learn
-from keras_ptft.models import heads
-from keras_ptft.models.embedding import embedding
-from keras_ptft.models.rnn import rnn
-from keras_ptft.objectives.next_token import next_token
-from keras_ptft.objectives.objective import Task
 from keras_ptft.serving.export import export
-from keras_ptft.serving.verification.expected import examples_of
+from keras_ptft.serving.signatures.arrays import array_signatures, class_scores
+from keras_ptft.serving.signatures.text import text_signatures
 
-NAMES = tuple("零一二三四五六七八九")
 KINDS = ("card", "天气")
+TAGS = ("O", "卡")
+TEXTS = (
+    "How do I freeze my card?",
+    "please freeze the card now",
+    "freeze it",
+    "我想冻结我的卡",
+    "What is the weather today?",
+    "will it rain today",
+    "is rain coming",
+    "今天天气怎么样",
+)
+ALL = np.arange(len(TEXTS))
+
+
+def fit(model, inputs, labels, *, rate=0.03, epochs=20):
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(rate), loss, jit_compile=False)
+    model.fit(inputs, labels, epochs=epochs, verbose=0)
+    return model
+
+
+def _token_model(tokenizer, outputs, *, bidirectional=False, per_token=True):
+    """ids → logits of each text or token; masked where padded."""
+    keras.utils.set_random_seed(0)
+    width = () if tokenizer.width == 1 else (tokenizer.width,)
+    ids = keras.Input((None, *width), dtype="int32", name="tokens")
+    first = ids if not width else ids[..., 0]
+    vectors = layers.Embedding(tokenizer.size, 8)(ids)
+    if width:
+        vectors = keras.ops.mean(vectors, 2)
+    rnn = layers.GRU(16, return_sequences=per_token)
+    if bidirectional:
+        rnn = layers.Bidirectional(rnn)
+    features = rnn(vectors, mask=keras.ops.not_equal(first, 0))
+    return keras.Model(ids, layers.Dense(outputs)(features))
+
+
+@pytest.fixture(scope="session")
+def token_model():
+    """(tokenizer, outputs, ...) → a model of ids, not trained."""
+    return _token_model
 
 
 @pytest.fixture(scope="session")
@@ -33,24 +69,16 @@ def digits():
 
 @pytest.fixture(scope="session")
 def model(digits):
-    """A classifier of digits, trained as part of a compiled model."""
-    images, labels = digits
+    """A trained classifier of digits, with dropout and BatchNorm."""
     keras.utils.set_random_seed(0)
     inputs = keras.Input((8, 8, 1), dtype="uint8", name="image")
-    features = keras.layers.Rescaling(1 / 255)(inputs)
-    features = keras.layers.Conv2D(16, 3, activation="relu")(features)
-    features = keras.layers.BatchNormalization()(features)
-    features = keras.layers.Flatten()(features)
-    features = keras.layers.Dropout(0.2)(features)
-    outputs = keras.layers.Dense(10)(features)
-    training = keras.Model(inputs, outputs)
-    training.compile(
-        "adam",
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        jit_compile=True,
-    )
-    training.fit(images, labels, epochs=5, verbose=0)
-    return keras.Model(inputs, outputs)
+    features = layers.Rescaling(1 / 255)(inputs)
+    features = layers.Conv2D(16, 3, activation="relu")(features)
+    features = layers.BatchNormalization()(features)
+    features = layers.Flatten()(features)
+    features = layers.Dropout(0.2)(features)
+    model = keras.Model(inputs, layers.Dense(10)(features))
+    return fit(model, *digits, rate=0.001, epochs=5)
 
 
 @pytest.fixture(scope="session")
@@ -59,27 +87,49 @@ def logits(model, digits):
 
 
 @pytest.fixture(scope="session")
-def exported(model, digits, tmp_path_factory):
-    base = tmp_path_factory.mktemp("saved_models") / "digits"
-    return export(model, base, label_names=NAMES, examples=digits[0][:50])
+def digit_signatures(model, digits):
+    examples = {"image": digits[0][:50]}
+    return array_signatures(model, class_scores(model), examples)
 
 
-TEXTS = (
-    "How do I freeze my card?",
-    "please freeze the card now",
-    "freeze it",
-    "我想冻结我的卡",
-    "What is the weather today?",
-    "will it rain today",
-    "is rain coming",
-    "今天天气怎么样",
-)
+@pytest.fixture(scope="session")
+def publish(tmp_path_factory):
+    """(model, signatures, write_extra) → an export in a new folder."""
+
+    def publish(model, signatures, write_extra=str):
+        base = tmp_path_factory.mktemp("saved_models") / "base"
+        return export(model, base, signatures, write_extra=write_extra)
+
+    return publish
+
+
+@pytest.fixture(scope="session")
+def exported(model, digit_signatures, publish):
+    return publish(model, digit_signatures)
+
+
+@pytest.fixture(scope="session")
+def in_session():
+    """(path, name, feeds) → outputs, loaded as TensorFlow Serving loads."""
+
+    def in_session(path, name, **feeds):
+        with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+            loaded = tf.compat.v1.saved_model.loader.load(
+                session, ["serve"], str(path)
+            )
+            signature = loaded.signature_def[name]
+            return session.run(
+                {key: info.name for key, info in signature.outputs.items()},
+                {signature.inputs[key].name: feeds[key] for key in feeds},
+            )
+
+    return in_session
 
 
 @pytest.fixture(scope="session")
 def text_source():
-    """A few requests in English and Chinese, the second half on weather."""
-    texts = held(text.encode() for text in TEXTS)
+    """Requests in English and Chinese, the second half on the weather."""
+    texts = in_memory(text.encode() for text in TEXTS)
     return TextSource(texts, np.repeat([0, 1], 4))
 
 
@@ -89,80 +139,52 @@ def tokenizer(text_source):
 
 
 @pytest.fixture(scope="session")
-def text_model(text_source, tokenizer):
-    """A classifier of `text_source`, trained."""
-    keras.utils.set_random_seed(0)
-    source = token_source(text_source, tokenizer)
-    backbone = embedding(source.spec, tokenizer.size, width=8)
-    model = heads.on(
-        backbone, "features", lambda x: heads.classify(x, len(KINDS))
+def text_examples(text_source, tokenizer):
+    """Ids of the training pipeline, and the texts they were made of."""
+    ids = token_source(text_source, tokenizer).gather(ALL)
+    return ids.numpy(), text_source.gather(ALL).numpy()
+
+
+@pytest.fixture(scope="session")
+def text_model(text_examples, tokenizer):
+    """A trained classifier of `text_source`."""
+    model = _token_model(tokenizer, 2, per_token=False)
+    return fit(model, text_examples[0], np.repeat([0, 1], 4), epochs=40)
+
+
+@pytest.fixture(scope="session")
+def text_export(text_model, tokenizer, text_examples, publish):
+    signatures = text_signatures(
+        text_model, tokenizer, KINDS, *text_examples, tagging=False
     )
-    model.compile(
-        keras.optimizers.Adam(0.1),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    )
-    ids = source.gather(tf.range(8, dtype=tf.int64))
-    model.fit(ids, text_source.labels, epochs=20, verbose=0)
-    return model
+    return publish(text_model, signatures, tokenizer.save)
 
 
 @pytest.fixture(scope="session")
 def tagger(tokenizer):
-    """Says something of each token; not trained."""
-    keras.utils.set_random_seed(0)
-    spec = tf.TensorSpec((None,), tf.int32, "tokens")
-    backbone = rnn(spec, tokenizer.size, units=8, bidirectional=True)
-    return heads.on(backbone, "sequence", lambda x: heads.per_token(x, 2))
+    """Logits of two tags for each token; not trained."""
+    return _token_model(tokenizer, 2, bidirectional=True)
+
+
+@pytest.fixture(scope="session")
+def tagged_examples(tokenizer):
+    """Ids and texts of three tagged texts, one longer than is read."""
+    texts = ["freeze my card", "a b c d e f g h", "卡"]
+    tags = [np.zeros(len(text.split()), np.int32) for text in texts]
+    source = TagSource(in_memory(text.encode() for text in texts), tags)
+    ids = token_source(source, tokenizer).gather(ALL[:3])
+    return ids.numpy(), source.gather(ALL[:3]).numpy()
 
 
 @pytest.fixture(scope="session")
 def make_run():
-    """(folder, model, tokenizer, label names) → a complete run folder."""
+    """(folder, model, tokenizer) → the folder, with the files of a run."""
 
-    def make(folder, model, tokenizer, names):
-        folder.mkdir()
+    def make_run(folder, model, tokenizer=None):
+        folder.mkdir(parents=True)
         model.save(folder / "model.keras")
-        tokenizer.save(folder)
-        files.write_json(folder / "labels.json", list(names))
-        (folder / "flags.flags").write_text("")
-        files.write_json(folder / "result.json", {"status": "complete"})
+        if tokenizer is not None:
+            tokenizer.save(folder)
         return folder
 
-    return make
-
-
-@pytest.fixture(scope="session")
-def text_run(text_model, tokenizer, make_run, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "cards"
-    return make_run(folder, text_model, tokenizer, KINDS)
-
-
-@pytest.fixture(scope="session")
-def writer(make_run, tmp_path_factory):
-    """A run folder of a language model that has learned `abcd abcd`."""
-    keras.utils.set_random_seed(0)
-    text = tf.constant(["abcd " * 40])
-    tokenizer = learn("characters(all=True)", lambda: [text], 6)
-    task = Task(vocabulary=tokenizer.vocabulary, sequence_length=6)
-    spec = tf.TensorSpec((None,), tf.int32, "tokens")
-    backbone = rnn(spec, tokenizer.size, cell="gru", units=16, width=8)
-    model = next_token(task).assemble(backbone)
-    model.compile(
-        keras.optimizers.Adam(0.03),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    )
-    ids = tokenizer(text).to_tensor()[0]
-    windows = tf.signal.frame(ids, 7, 1)
-    model.fit(windows[:, :-1], windows[:, 1:], epochs=20, verbose=0)
-    folder = tmp_path_factory.mktemp("runs") / "writer"
-    return make_run(folder, model, tokenizer, ())
-
-
-@pytest.fixture(scope="session")
-def text_export(text_model, text_source, tokenizer, tmp_path_factory):
-    base = tmp_path_factory.mktemp("saved_models") / "cards"
-    source = token_source(text_source, tokenizer)
-    examples, texts = examples_of(source, tokenizer)
-    return export(
-        text_model, base, label_names=KINDS, examples=examples, texts=texts
-    )
+    return make_run

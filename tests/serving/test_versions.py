@@ -27,7 +27,7 @@ def test_exports_at_the_same_time_get_numbers_of_their_own(tmp_path):
         partial.mkdir()
         (partial / "saved_model.pb").write_text(partial.name)
     with ThreadPoolExecutor(8) as pool:
-        paths = list(pool.map(lambda place: publish(place, tmp_path), partials))
+        paths = list(pool.map(lambda path: publish(path, tmp_path), partials))
     assert sorted(int(path.name) for path in paths) == list(range(1, 17))
     for partial, path in zip(partials, paths, strict=True):
         assert (path / "saved_model.pb").read_text() == partial.name

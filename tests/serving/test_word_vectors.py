@@ -42,8 +42,8 @@ def test_projector_files(vectors, tmp_path):
     write_projector(tmp_path, WORDS, vectors)
     read = np.loadtxt(tmp_path / "tensors.tsv", np.float32, delimiter="\t")
     np.testing.assert_array_equal(read, vectors)
-    told = (tmp_path / "metadata.tsv").read_text("utf-8")
-    assert told == "".join(f"{word}\n" for word in PLAIN)
+    written = (tmp_path / "metadata.tsv").read_text("utf-8")
+    assert written == "".join(f"{word}\n" for word in PLAIN)
     config = projector_config_pb2.ProjectorConfig()
     text = (tmp_path / "projector_config.pbtxt").read_text("utf-8")
     text_format.Parse(text, config)
@@ -52,8 +52,8 @@ def test_projector_files(vectors, tmp_path):
     assert (tmp_path / embedding.metadata_path).is_file()
 
 
-def test_a_word_a_row(vectors, tmp_path):
-    with pytest.raises(ValueError, match=r"shape \(5, width\), a row a word"):
+def test_a_row_per_word(vectors, tmp_path):
+    with pytest.raises(ValueError, match=r"shape \(5, width\), a row per word"):
         write_word2vec(tmp_path / "vectors.txt", WORDS[:5], vectors)
     with pytest.raises(ValueError, match=r"got \(6,\)"):
         write_projector(tmp_path, WORDS, vectors[:, 0])

@@ -6,17 +6,17 @@ import pytest
 
 import keras_ptft
 from keras_ptft import Config
-from keras_ptft.experiment import builders, trainer
+from keras_ptft.experiment import builders, stages, training
 from keras_ptft.models import BACKBONES
 from keras_ptft.transfer import audit
 from keras_ptft.transfer.cut import cut_points, split
 
 SETTINGS = {"image_size": 8, "epochs": 1, "train_examples": 128}
-# with all that could move, statistics and dropout, and every row as it is
+# one with statistics and dropout that could change, and every row by default
 SPECS = ["cnn(filters=[4, 4], batch_norm=True, dropout=0.3)"]
 SPECS += ["mlp(hidden=[5, 4, 3], dropout=0.3)"]
 SPECS += ["mlp", "mlp_small", "cnn", "cnn_single", "cnn_5x5", "rnn(units=8)"]
-# these read texts alone; tests/models cuts them at every point
+# these read only texts; tests/models cuts them at every point
 TEXT = {"embedding", "textcnn", "transformer"}
 
 
@@ -83,7 +83,7 @@ def test_layers_within_layers_may_share_a_path():
         audit.audit(before, model)
 
 
-def test_a_variable_that_went_is_missed(make_backbone):
+def test_a_removed_variable_is_missed(make_backbone):
     before = audit.fingerprints(make_backbone())
     with pytest.raises(RuntimeError, match="changed: conv2_conv/bias, conv2_"):
         audit.audit(before, make_backbone("cnn(filters=[4], pool=1, dense=5)"))
@@ -110,13 +110,12 @@ def test_a_bit_that_changes_fails_the_run(tmp_path, monkeypatch):
     settings = SETTINGS | {"runs_dir": str(tmp_path)}
     backbone = "cnn(filters=[2, 3], dense=4, batch_norm=True)"
     keras_ptft.pretrain(Config(name="first", backbone=backbone, **settings))
-    frozen_inputs = trainer.frozen_inputs
 
-    def meddle(config, prefix, sources):
+    def meddle(config, prefix, *given):
         flip(prefix.get_layer("conv1_bn").moving_mean)
-        return frozen_inputs(config, prefix, sources)
+        return training.frozen_inputs(config, prefix, *given)
 
-    monkeypatch.setattr(trainer, "frozen_inputs", meddle)
+    monkeypatch.setattr(stages, "frozen_inputs", meddle)
     with pytest.raises(RuntimeError, match=r"changed: conv1_bn/moving_mean\.$"):
         keras_ptft.finetune(
             Config(name="f", init_from="first", freeze="conv1_bn", **settings)
@@ -135,7 +134,7 @@ def check_cuts(spec, folder, *, streamed, points=()):
         feature_cache_gb=0.0 if streamed else 1.0,
     )
     dataset, _ = builders.load_dataset(config)
-    objective = builders.make_objective(config, dataset)
+    objective = builders.build_objective(config, dataset.info)
     every = cut_points(builders.build_backbone(config, dataset, objective))
     for freeze in points or ["all", *every]:
         builders.prepare(config)
@@ -143,9 +142,11 @@ def check_cuts(spec, folder, *, streamed, points=()):
         model = builders.assemble(backbone, objective)
         prefix, suffix = split(model, backbone, freeze)
         before, whole = audit.fingerprints(prefix), audit.fingerprint(model)
-        given, inputs = trainer.frozen_inputs(config, prefix, dataset.splits)
+        given, inputs = training.frozen_inputs(
+            config, prefix, objective, dataset.splits
+        )
         assert (given is not None) == streamed
-        trainer.train(config, suffix, objective, inputs, prefix=given)
+        training.train(config, suffix, objective, inputs, prefix=given)
         found = audit.audit(before, prefix)
         expected = {"frozen_variables": len(prefix.variables), "changed": []}
         assert found == expected

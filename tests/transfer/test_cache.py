@@ -1,4 +1,4 @@
-"""Entries on disk: whole, the right ones, and no more than allowed."""
+"""Entries on disk: complete, the right ones, and no more than allowed."""
 
 import os
 import time
@@ -16,7 +16,8 @@ from keras_ptft.data.pipeline.epoch_views import Augmented
 from keras_ptft.data.sources.arrays import sized_source
 from keras_ptft.errors import UserError
 from keras_ptft.registry import lookup
-from keras_ptft.transfer.cache import FeatureCache, keys_of
+from keras_ptft.transfer import cache as caches
+from keras_ptft.transfer.cache import Entry, FeatureCache, keys_of
 from keras_ptft.transfer.cut import split
 
 ROWS = np.arange(12, dtype=np.float32).reshape(4, 3)
@@ -34,8 +35,14 @@ def key_of(prefix, source):
     return keys_of(prefix, [source])[0]
 
 
+def write(cache, key, rows):
+    with cache.writing(key) as append:
+        append(rows[:3])
+        append(rows[3:])
+
+
 def put(cache, key, age=0):
-    cache.write(key, [ROWS[:3], ROWS[3:]])
+    write(cache, key, ROWS)
     path = cache.folder / f"{key}.features"
     when = time.time() - age
     os.utime(path, (when, when))
@@ -43,7 +50,7 @@ def put(cache, key, age=0):
 
 
 def get(cache, key):
-    return cache.read(key, ROWS.shape, ROWS.dtype)
+    return cache.read(Entry(key, ROWS.shape, ROWS.dtype))
 
 
 def names(cache):
@@ -55,8 +62,8 @@ def names(cache):
 )
 def test_rows_come_back(cache, dtype):
     rows = (ROWS / 7).astype(dtype)
-    cache.write(A, [rows[:3], rows[3:]])
-    found = cache.read(A, rows.shape, rows.dtype)
+    write(cache, A, rows)
+    found = cache.read(Entry(A, rows.shape, rows.dtype))
     assert isinstance(found, np.memmap) and found.dtype == rows.dtype
     assert found.tobytes() == rows.tobytes()
     some = ArraySource(found, np.zeros(4), np.zeros(4, np.uint64))
@@ -68,8 +75,8 @@ def test_nothing_there(cache):
 
 
 def test_no_rows(cache):
-    cache.write(A, [])
-    assert cache.read(A, (0, 3), np.float32).shape == (0, 3)
+    write(cache, A, ROWS[:0])
+    assert cache.read(Entry(A, (0, 3), ROWS.dtype)).shape == (0, 3)
 
 
 def truncated(path):
@@ -97,7 +104,7 @@ def test_a_damaged_entry_is_none(cache, damage, caplog):
     path = put(cache, A)
     damage(path)
     assert get(cache, A) is None
-    assert "is damaged: it is computed anew." in caplog.text
+    assert "is damaged: it is recomputed." in caplog.text
     assert not path.exists()
 
 
@@ -107,12 +114,9 @@ def test_an_entry_under_another_name_is_damaged(cache):
 
 
 def test_an_interrupted_write_leaves_nothing(cache):
-    def parts():
-        yield ROWS
+    with pytest.raises(KeyboardInterrupt), cache.writing(A) as append:
+        append(ROWS)
         raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        cache.write(A, parts())
     assert names(cache) == []
 
 
@@ -150,7 +154,7 @@ def test_foreign_files_stay_and_abandoned_parts_go(cache):
     assert left == {*foreign, f".partial-2-{A}.features"}
 
 
-def test_a_removed_entry_stays_readable_to_whom_has_it(cache):
+def test_a_removed_entry_stays_readable_where_it_is_mapped(cache):
     put(cache, A)
     rows = get(cache, A)
     cache.limit = 0
@@ -165,7 +169,7 @@ def test_a_full_disk(cache):
         cache.make_room(10**24)
 
 
-def test_a_place_that_is_no_folder(cache):
+def test_a_file_is_not_a_folder(cache):
     cache.folder.write_text("")
     assert get(cache, A) is None
     with pytest.raises(UserError, match="Cannot keep features in"):
@@ -249,6 +253,19 @@ def test_image_size_and_scaling_count():
     assert len(keys) == 3
 
 
+def test_every_output_has_a_key_of_its_own():
+    assert caches.key_of_output(A, "") == A
+    keys = {caches.key_of_output(k, name) for k in (A, B) for name in "xy"}
+    assert len(keys) == 4
+
+
+def test_named_inputs_count(prefix):
+    facts = np.zeros(4, int), np.zeros(4, np.uint64)
+    pairs = ({"a": ROWS, "b": ROWS + value} for value in (0, 1))
+    keys = {key_of(prefix, ArraySource(pair, *facts)) for pair in pairs}
+    assert len(keys) == 2
+
+
 def test_precision_counts(make_model, some):
     keys = set()
     for policy in ("float32", "mixed_bfloat16", "mixed_float16"):
@@ -274,10 +291,9 @@ def test_augmentation_counts(prefix, some):
 
 
 def test_versions_count(prefix, some, monkeypatch):
-    module = keys_of.__module__
     keys = {key_of(prefix, some)}
     monkeypatch.setattr("keras.__version__", "3.0")
     keys.add(key_of(prefix, some))
-    monkeypatch.setattr(f"{module}.PREPROCESSING_VERSION", 2)
+    monkeypatch.setattr(caches, "PREPROCESSING_VERSION", 2)
     keys.add(key_of(prefix, some))
     assert len(keys) == 3

@@ -75,6 +75,101 @@ def test_a_bypassed_layer_is_no_cut_point():
         split(keras.Model(inputs, logits), backbone, "branch")
 
 
+class Words:
+    """A model whose head needs more than features: positions, or tokens."""
+
+    def __init__(self, reads):
+        tokens = keras.Input((4,), dtype="int32", name="tokens")
+        positions = keras.Input((2,), dtype="int32", name="positions")
+        table = keras.layers.Embedding(9, 3, name="table")(tokens)
+        first = keras.layers.Dense(3, name="first")(table)
+        dropped = keras.layers.Dropout(0.2, name="dropped")(first)
+        second = keras.layers.Dense(3, name="second")(dropped)
+        self.backbone = keras.Model(tokens, second, name="backbone")
+        x = keras.ops.take_along_axis(second, positions[..., None], axis=1)
+        if reads == "tokens":
+            real = keras.ops.cast(tokens[:, :2] > 0, "float32")
+            x = x * real[..., None]
+        if reads == "first":
+            x = x + first[:, :2]
+        logits = keras.layers.Dense(2, name="logits")(x)
+        inputs = {"tokens": tokens, "positions": positions}
+        self.model = keras.Model(inputs, {"logits": logits, "features": x})
+
+
+BATCH = {
+    "tokens": np.array([[1, 2, 3, 0], [4, 5, 6, 7]], np.int32),
+    "positions": np.array([[0, 2], [3, 1]], np.int32),
+}
+
+
+@pytest.mark.parametrize("freeze", ["table", "first", "second", "all"])
+@pytest.mark.parametrize("reads", ["positions", "tokens"])
+def test_inputs_of_the_head_bypass_the_cut(freeze, reads):
+    words = Words(reads)
+    prefix, suffix = split(words.model, words.backbone, freeze)
+    kept = prefix(BATCH)
+    layer = "second" if freeze == "all" else freeze
+    assert kept.keys() == {layer, "positions", reads}
+    np.testing.assert_array_equal(kept["positions"], BATCH["positions"])
+    assert suffix.input.keys() == kept.keys()
+    assert [x.name for x in suffix.inputs] == sorted(kept)
+    whole, found = words.model(BATCH), suffix(kept)
+    assert found.keys() == whole.keys()
+    for name, values in whole.items():
+        np.testing.assert_array_equal(found[name], values)
+    copy = keras.Model.from_config(suffix.get_config())
+    copy.set_weights(suffix.get_weights())
+    np.testing.assert_array_equal(copy(kept)["logits"], found["logits"])
+    assert not prefix.trainable_variables
+    paths = [v.path for v in suffix.trainable_variables]
+    assert paths == [v.path for v in words.model.trainable_variables]
+
+
+def test_a_head_may_not_read_a_frozen_layer_before_the_cut():
+    words = Words("first")
+    prefix, _ = split(words.model, words.backbone, "first")
+    assert prefix(BATCH).keys() == {"first", "positions"}
+    for freeze in ("second", "all"):
+        words = Words("first")
+        with pytest.raises(UserError, match="head reads the layer 'first' bef"):
+            split(words.model, words.backbone, freeze)
+
+
+def test_a_backbone_of_several_inputs():
+    ends = {name: keras.Input((3,), name=name) for name in ("left", "right")}
+    tower = keras.layers.Dense(4, name="tower")
+    both = [tower(x) for x in ends.values()]
+    joined = keras.layers.Concatenate(name="joined")(both)
+    features = keras.layers.Dense(5, name="features")(joined)
+    backbone = keras.Model(ends, features, name="backbone")
+    assert cut_points(backbone) == ["joined", "features"]
+    model = keras.Model(ends, keras.layers.Dense(2, name="logits")(features))
+    prefix, suffix = split(model, backbone, "joined")
+    inputs = {name: np.ones((2, 3), np.float32) for name in ends}
+    np.testing.assert_array_equal(suffix(prefix(inputs)), model(inputs))
+
+
+def test_a_layer_that_is_used_twice_may_follow_the_cut():
+    inputs = keras.Input((3,))
+    first = keras.layers.Dense(3, name="first")(inputs)
+    again = keras.layers.Dense(3, name="again")
+    backbone = keras.Model(inputs, again(keras.ops.relu(again(first))))
+    assert cut_points(backbone) == ["first", "again"]
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_a_backbone_on_tensors_of_its_own_is_refused(nested):
+    inputs = keras.Input((4,))
+    inner = keras.Input((4,) if nested else (3,))
+    backbone = keras.Model(inner, keras.layers.Dense(2, name="dense")(inner))
+    features = backbone(inputs if nested else inputs[:, 1:])
+    model = keras.Model(inputs, keras.layers.Dense(2)(features))
+    assert split(model, backbone, "none") == (None, model)
+    with pytest.raises(UserError, match="trains the first layer too, got --fr"):
+        split(model, backbone, "dense")
+
+
 def test_an_unknown_cut_point_suggests_the_nearest(make_model):
     with pytest.raises(UserError, match='did you mean "conv1"'):
         split(*make_model(), "conv_1")

@@ -1,5 +1,7 @@
 """Features of the frozen part are what the model would compute."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -7,10 +9,12 @@ import pytest
 from keras_ptft.data.core.dataset import take
 from keras_ptft.data.pipeline.augment import flip
 from keras_ptft.data.pipeline.epoch_views import Augmented, Views
+from keras_ptft.training.distribution.strategies import get_strategy
+from keras_ptft.training.forward import outputs_of
 from keras_ptft.transfer import features
-from keras_ptft.transfer.cache import FeatureCache, entry_bytes
+from keras_ptft.transfer.cache import FeatureCache
 from keras_ptft.transfer.cut import split
-from keras_ptft.transfer.features import cache_features, outputs_of
+from keras_ptft.transfer.features import cache_features
 
 
 @pytest.fixture
@@ -25,18 +29,21 @@ def prefix(make_model):
 
 @pytest.fixture
 def computed(monkeypatch):
-    """The number of examples that each pass has computed."""
+    """The number of examples of each pass over a source."""
     sizes = []
-    parts = features._parts
+    forward = features.forward
 
-    def counted(model, source, *batch_size):
-        sizes.append(0)
-        for part in parts(model, source, *batch_size):
-            sizes[-1] += len(part)
-            yield part
+    def counted(model, source, observe):
+        sizes.append(len(source))
+        return forward(model, source, observe)
 
-    monkeypatch.setattr(features, "_parts", counted)
+    monkeypatch.setattr(features, "forward", counted)
     return sizes
+
+
+def bytes_of(prefix, count):
+    """Of float32 features on disk, with their checksum."""
+    return 4 * count * math.prod(prefix.output_shape[1:]) + 4
 
 
 def few(digits, count=20):
@@ -45,21 +52,6 @@ def few(digits, count=20):
 
 def files_of(cache):
     return sorted(cache.folder.iterdir())
-
-
-@pytest.mark.parametrize("batch_size", [1, 7, 100, 256])
-def test_each_example_once_in_order(digits, make_model, batch_size):
-    model, _ = make_model("cnn(filters=[4], dense=5, dropout=0.5)")
-    some = take(digits.splits["test"], np.arange(100)[::-1])
-    outputs = outputs_of(model, some, batch_size=batch_size)
-    expected = model(some.gather(np.arange(100)), training=False)
-    assert outputs.dtype == np.float32
-    np.testing.assert_allclose(outputs, expected, atol=1e-6)
-
-
-def test_nothing_gives_no_outputs(digits, make_model):
-    nothing = take(digits.splits["test"], np.array([], np.int64))
-    assert outputs_of(make_model()[0], nothing).shape == (0, 10)
 
 
 def test_half_precision_stays_half(digits, make_backbone, cache):
@@ -79,10 +71,10 @@ def test_half_precision_stays_half(digits, make_backbone, cache):
 
 
 @pytest.mark.parametrize("in_memory", [1e9, 0])
-def test_features_stand_for_the_images(
+def test_features_replace_the_images(
     digits, make_model, cache, monkeypatch, in_memory
 ):
-    monkeypatch.setattr(features, "_IN_MEMORY", in_memory)
+    monkeypatch.setattr(features, "IN_MEMORY_BYTES", in_memory)
     model, backbone = make_model()
     prefix, suffix = split(model, backbone, "conv2")
     cached = cache_features(prefix, digits.splits, cache)
@@ -113,7 +105,7 @@ def test_what_is_known_is_not_computed(digits, prefix, cache, computed, caplog):
     )
 
 
-def test_what_is_damaged_is_computed_anew(digits, prefix, cache, computed):
+def test_what_is_damaged_is_recomputed(digits, prefix, cache, computed):
     sources = few(digits)
     cache_features(prefix, sources, cache)
     (path,) = files_of(cache)
@@ -143,7 +135,7 @@ def test_each_view_is_computed_once(digits, prefix, cache, computed):
 
 def test_too_many_features_are_not_kept(digits, prefix, cache, caplog):
     sources = few(digits)
-    cache.limit = entry_bytes((20, *prefix.output_shape[1:]), np.float32)
+    cache.limit = bytes_of(prefix, 20)
     assert cache_features(prefix, sources, cache)
     cache.limit -= 1
     assert cache_features(prefix, sources, cache) is None
@@ -153,7 +145,7 @@ def test_too_many_features_are_not_kept(digits, prefix, cache, caplog):
 
 
 def test_older_features_make_room(digits, prefix, cache, computed):
-    cache.limit = entry_bytes((30, *prefix.output_shape[1:]), np.float32)
+    cache.limit = bytes_of(prefix, 30)
     cache_features(prefix, few(digits, 20), cache)
     (older,) = files_of(cache)
     cache_features(prefix, few(digits, 21), cache)
@@ -163,7 +155,39 @@ def test_older_features_make_room(digits, prefix, cache, computed):
     assert computed == [20, 21]
 
 
-def test_an_unwritable_place_is_said(digits, prefix, cache, caplog):
+def test_an_unusable_folder_is_reported(digits, prefix, cache, caplog):
     cache.folder.write_text("")
     assert cache_features(prefix, few(digits), cache) is None
     assert f"Cannot keep features in {cache}: " in caplog.text
+
+
+def test_several_outputs_are_kept_by_name(digits, make_model, cache, computed):
+    model, backbone = make_model()
+    pool = backbone.get_layer("pool1").output
+    outputs = {"features": backbone.output, "image": model.input, "pool": pool}
+    prefix = keras.Model(model.input, outputs)
+    source = few(digits)["train"]
+    found = cache_features(prefix, {"train": source}, cache)["train"]
+    assert found.spec.keys() == outputs.keys()
+    expected = prefix(source.gather(np.arange(20)))
+    rows = found.gather(np.arange(20))
+    for name, value in expected.items():
+        np.testing.assert_allclose(rows[name], value, atol=1e-5)
+    assert rows["image"].dtype == "uint8"
+    np.testing.assert_array_equal(found.labels, source.labels)
+    # one pass over the examples, and another for a lost entry
+    files_of(cache)[0].unlink()
+    cache_features(prefix, {"train": source}, cache)
+    assert computed == [20, 20]
+    assert len(files_of(cache)) == 3
+
+
+def test_features_are_computed_by_the_replicas(digits, make_model, cache):
+    with get_strategy("mirrored").scope():
+        model, backbone = make_model()
+        prefix, _ = split(model, backbone, "conv2")
+    assert prefix.distribute_strategy.num_replicas_in_sync == 2
+    sources = few(digits, 25)
+    found = cache_features(prefix, sources, cache)["train"]
+    expected = prefix(sources["train"].gather(np.arange(25)))
+    np.testing.assert_allclose(found.gather(np.arange(25)), expected, atol=1e-5)

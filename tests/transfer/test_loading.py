@@ -23,7 +23,7 @@ def test_everything_matches_in_the_same_architecture(make_backbone):
         np.testing.assert_array_equal(value, weights(new)[path])
 
 
-def test_each_kind_of_layer_is_told(make_backbone):
+def test_each_kind_of_layer_is_reported(make_backbone):
     old = make_backbone("cnn(filters=[4, 6], dense=5)", seed=1)
     new = make_backbone("cnn(filters=[4, 6], dense=7, batch_norm=True)", seed=2)
     before = weights(new)
@@ -89,10 +89,10 @@ def test_files_that_cannot_be_loaded(make_backbone, tmp_path):
         assert str(path) in str(caught.value)
 
 
-def test_a_model_with_two_outputs_is_no_backbone(tmp_path):
+def test_two_outputs_must_be_named(tmp_path):
     inputs = keras.Input((2,))
     keras.Model(inputs, [inputs * 2.0, inputs * 3.0]).save(tmp_path / "m.keras")
-    with pytest.raises(UserError, match="functional, with one output"):
+    with pytest.raises(UserError, match="several must be named: rebuild"):
         loading.load_backbone(tmp_path / "m.keras")
 
 
@@ -102,6 +102,7 @@ def test_a_model_with_two_outputs_is_no_backbone(tmp_path):
         (tf.TensorSpec((9, 9, 1), tf.uint8), "uint8 .9, 9, 1.: set --image"),
         (tf.TensorSpec((8, 8, 1), tf.float32), "this data set has float32"),
         (tf.TensorSpec((8, 8, 3), tf.uint8), r"inputs of shape \(8, 8, 1\)"),
+        ({"a": tf.TensorSpec((8, 8, 1), tf.uint8)}, "has inputs named a: pre"),
     ],
 )
 def test_other_inputs_are_refused(make_backbone, spec, message):
@@ -109,6 +110,32 @@ def test_other_inputs_are_refused(make_backbone, spec, message):
     loading.check_input(backbone, tf.TensorSpec((8, 8, 1), tf.uint8))
     with pytest.raises(UserError, match=message):
         loading.check_input(backbone, spec)
+
+
+def test_named_inputs_are_compared_by_name():
+    inputs = {name: keras.Input((2,), name=name) for name in ("b", "a")}
+    backbone = keras.Model(inputs, keras.layers.Add()([*inputs.values()]))
+    right = {name: tf.TensorSpec((2,), tf.float32) for name in ("a", "b")}
+    loading.check_input(backbone, right)
+    with pytest.raises(UserError, match=r"float32 inputs 'b' of shape \(2,\)"):
+        loading.check_input(backbone, right | {"b": tf.TensorSpec((3,))})
+    with pytest.raises(UserError, match="takes inputs named a, b, this data"):
+        loading.check_input(backbone, right["a"])
+
+
+def test_several_named_outputs_are_features(tmp_path):
+    inputs = keras.Input((2,))
+    outputs = {"features": inputs * 2.0, "sequence": inputs[:, None]}
+    keras.Model(inputs, outputs).save(tmp_path / "m.keras")
+    loaded = loading.load_backbone(tmp_path / "m.keras")
+    assert loaded.output.keys() == outputs.keys()
+
+
+def test_one_output_must_be_a_vector(tmp_path):
+    inputs = keras.Input((2,))
+    keras.Model(inputs, inputs[:, None]).save(tmp_path / "m.keras")
+    with pytest.raises(UserError, match=r"give features of shape .*, got"):
+        loading.load_backbone(tmp_path / "m.keras")
 
 
 def test_a_fresh_copy_has_the_architecture_and_other_weights(make_backbone):
@@ -121,7 +148,7 @@ def test_a_fresh_copy_has_the_architecture_and_other_weights(make_backbone):
     assert np.abs(first - second).max() > 0
 
 
-def test_a_fresh_copy_computes_in_the_precision_of_now(make_backbone):
+def test_a_fresh_copy_has_the_precision_of_this_process(make_backbone):
     backbone = make_backbone()
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:

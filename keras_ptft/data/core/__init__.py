@@ -1,1 +1,1 @@
-"""What every data set is made of."""
+"""Sources, data sets, splits, and the order of examples."""

@@ -1,22 +1,32 @@
-"""Examples held as one array."""
+"""Examples held in arrays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
+from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.core.hashing import content_hashes
+from keras_ptft.errors import UserError
 
 
-class ArraySource:
-    """Examples that stand in one array, in memory or mapped from disk.
+class ArraySource(Source):
+    """Examples in arrays, in memory or mapped from disk.
 
     Args:
-        inputs: array of shape (examples, ...); a `np.memmap` is read as
-            rows are asked for, any other is held as a tensor.
-        labels: integers of shape (examples,).
+        inputs: array of shape (examples, ...), or a dict of such by the
+            name of the model's input; a `np.memmap` is read from disk row
+            by row, any other is held as a tensor.
+        labels: whole numbers of shape (examples,).
         hashes: uint64 of shape (examples,); default: of `inputs`.
-        name: of the model's input: "image", "vector" or "array".
+        name: of the model's input, "image", "vector" or "array", where
+            there is one.
+
+    Raises:
+        UserError: labels that are no whole numbers, or not as many as there
+            are examples.
 
     Example:
 
@@ -27,33 +37,42 @@ class ArraySource:
 
     def __init__(
         self,
-        inputs: np.ndarray,
-        labels: np.ndarray,
+        inputs: np.ndarray | Mapping[str, np.ndarray],
+        labels: npt.ArrayLike,
         hashes: np.ndarray | None = None,
         name: str = "image",
     ) -> None:
-        self.labels = np.asarray(labels, np.int64)
-        self.hashes = content_hashes(inputs) if hashes is None else hashes
-        self.spec = tf.TensorSpec(inputs.shape[1:], inputs.dtype, name)
-        self._rows = row_reader(inputs)
+        self._single = not isinstance(inputs, Mapping)
+        arrays = dict(inputs) if isinstance(inputs, Mapping) else {name: inputs}
+        specs = {
+            key: tf.TensorSpec(array.shape[1:], array.dtype, key)
+            for key, array in arrays.items()
+        }
+        self.spec = specs[name] if self._single else specs
+        self.labels = _whole(np.asarray(labels))
+        for key, array in arrays.items():
+            if len(array) != len(self.labels):
+                raise UserError(
+                    f"Expected one label for each example, got {len(array)} "
+                    f"examples of {key!r} and {len(self.labels)} labels."
+                )
+        self.hashes = _hashes(arrays) if hashes is None else hashes
+        self._rows = {k: row_reader(array) for k, array in arrays.items()}
 
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def gather(self, indices: tf.Tensor) -> tf.Tensor:
-        """Inputs of shape (batch, *spec.shape)."""
-        return self._rows(indices)
+    def gather(self, indices: tf.Tensor) -> Any:
+        found = {key: rows(indices) for key, rows in self._rows.items()}
+        return next(iter(found.values())) if self._single else found
 
 
 def row_reader(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Numbers → rows of an array, by TensorFlow operations.
+    """Returns a function that reads rows of an array by their indices.
 
     Args:
-        array: a `np.memmap` is read as rows are asked for, any other is
+        array: a `np.memmap` is read from disk at each call, any other is
             held as a tensor.
     """
     if not isinstance(array, np.memmap):
-        # rows are all_gather by the host, also where there is a GPU
+        # the host gathers rows, also where there is a GPU
         with tf.device("CPU:0"):
             held = tf.constant(array)
         return lambda indices: tf.gather(held, indices)
@@ -66,3 +85,22 @@ def row_reader(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
         return tf.ensure_shape(found, [*indices.shape, *array.shape[1:]])
 
     return rows
+
+
+def _whole(labels: np.ndarray) -> np.ndarray:
+    is_number = labels.dtype.kind in "biuf"
+    with np.errstate(invalid="ignore"):
+        wrong = labels[labels % 1 != 0] if is_number else labels
+    if wrong.size:
+        raise UserError(
+            f"Labels must be whole numbers, got {wrong.flat[0]}: number the "
+            "classes from 0."
+        )
+    return labels.astype(np.int64)
+
+
+def _hashes(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    hashes = [content_hashes(arrays[key]) for key in sorted(arrays)]
+    return (
+        hashes[0] if len(hashes) == 1 else content_hashes(np.stack(hashes, 1))
+    )

@@ -1,22 +1,27 @@
-"""What every data set is to the rest of the program."""
+"""The interface between data sets and the rest of the program."""
 
+import abc
 import dataclasses
 import hashlib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
+from keras_ptft.data.core.info import DataInfo, InputSpec
 from keras_ptft.errors import UserError
 
 if TYPE_CHECKING:
     from keras_ptft.data.text.tokenizers import Tokenizer
 
+OUT_OF_SCOPE = "out_of_scope"
+"""The split of test examples that are of no class, with label -1."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Loading:
-    """What a run tells any data set about how to load it.
+    """The settings of a run that every data set is given.
 
     Attributes:
         image_size: side of the square images in pixels; 0: as stored.
@@ -37,81 +42,179 @@ class Loading:
     label_column: str = "label"
 
 
-class Source(Protocol):
-    """Examples that are reached by their number, in any order.
+class Source(abc.ABC):
+    """Examples that are read by index, in any order.
 
-    A source may also have `targets(indices)`, which gives more than a label
-    an example, as a tag for each word, by TensorFlow operations; and
-    `name_of(number)`, what a user knows an example by.
+    A subclass sets `spec`, `labels` and `hashes` and implements `gather`;
+    the other members have defaults.
 
     Attributes:
         spec: one example's input without the batch axis: shape, dtype, and
             the name of the model's input ("image", "vector", "array",
-            "text").
+            "text", "tokens"); a dict of these for several inputs.
         labels: int64 array of shape (examples,), each the index of a label
-            name; 0 where there are no names, -1 in the split "outside".
-        hashes: uint64 array of shape (examples,), a hash of the content of
-            each input as it was stored, the same wherever it stands.
+            name; 0 where there are no names, -1 in "out_of_scope".
+        hashes: uint64 array of shape (examples,), a hash of the stored
+            content of each input, wherever it is stored.
+        lengths: int64 array of shape (examples,), tokens of each example,
+            which batches are bucketed by; None: not bucketed.
+        texts: the texts that tokens were made of, or None.
+        tags: the integer tags of each text's words, or None.
+        has_targets: whether `targets` returns a tag for each token instead
+            of a label.
+        contiguous: whether texts follow each other as parts of one.
+        encoding: digest of how texts were encoded as tokens.
+        cut_off: fraction of the texts that were cut off, or None.
+        unknown: fraction of unknown tokens.
     """
 
-    spec: tf.TensorSpec
+    spec: InputSpec
     labels: np.ndarray
     hashes: np.ndarray
+    lengths: np.ndarray | None = None
+    texts: "Source | None" = None
+    tags: Sequence[np.ndarray] | None = None
+    has_targets: bool = False
+    contiguous: bool = False
+    encoding: bytes = b""
+    cut_off: float | None = None
+    unknown: float = 0.0
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        return len(self.labels)
 
-    def gather(self, indices: tf.Tensor) -> tf.Tensor:
-        """Inputs of shape (batch, *spec.shape), by TensorFlow operations.
+    @abc.abstractmethod
+    def gather(self, indices: tf.Tensor) -> Any:
+        """Reads inputs by TensorFlow operations.
 
         Args:
             indices: int64 tensor of shape (batch,).
+
+        Returns:
+            Tensor of shape (batch, *spec.shape); a dict of these by name
+            where `spec` is one.
         """
-        ...
+
+    def gather_at_epoch(self, epoch: tf.Tensor, indices: tf.Tensor) -> Any:
+        """Reads inputs for training, which may differ between epochs.
+
+        Args:
+            epoch: int64 scalar.
+            indices: int64 tensor of shape (batch,).
+
+        Returns:
+            As `gather`.
+        """
+        del epoch
+        return self.gather(indices)
+
+    def targets(self, indices: tf.Tensor) -> tf.Tensor:
+        """Reads what is to be predicted, by TensorFlow operations.
+
+        Args:
+            indices: int64 tensor of shape (batch,).
+
+        Returns:
+            int64 labels of shape (batch,), or integers of shape
+            (batch, tokens) where `has_targets`.
+        """
+        # a constant inside the graph would be copied into each trace
+        with tf.init_scope(), tf.device("CPU:0"):
+            labels = tf.constant(self.labels)
+        return tf.gather(labels, indices)
+
+    def name_of(self, index: int) -> str:
+        """Returns what a user knows an example by, such as its file."""
+        return f"example {index}"
 
 
-@dataclasses.dataclass(frozen=True)
-class Subset:
-    """Some examples of a source, in an order of their own.
+class DerivedSource(Source):
+    """The examples of another source, with all of its members.
 
-    Attributes:
-        source: where the inputs come from.
-        indices: int64 array, the number in `source` of each example.
-        labels: int64 array, which may differ from the source's.
+    Subclasses replace some of them.
+
+    Args:
+        source: the other source.
     """
 
-    source: Source
-    indices: np.ndarray
-    labels: np.ndarray
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.spec = source.spec
+        self.labels, self.hashes = source.labels, source.hashes
+        self.lengths = source.lengths
+        self.texts, self.tags = source.texts, source.tags
+        self.has_targets, self.contiguous = (
+            source.has_targets,
+            source.contiguous,
+        )
+        self.encoding = source.encoding
+        self.cut_off, self.unknown = source.cut_off, source.unknown
 
-    @property
-    def spec(self) -> tf.TensorSpec:
-        return self.source.spec
+    def gather(self, indices: tf.Tensor) -> Any:
+        return self.source.gather(indices)
 
-    @property
-    def hashes(self) -> np.ndarray:
-        return self.source.hashes[self.indices]
+    def gather_at_epoch(self, epoch: tf.Tensor, indices: tf.Tensor) -> Any:
+        return self.source.gather_at_epoch(epoch, indices)
 
-    @property
-    def tags(self) -> list[np.ndarray]:
-        """Of tagged texts, the tags of each; others have none."""
-        return [self.source.tags[number] for number in self.indices]
+    def targets(self, indices: tf.Tensor) -> tf.Tensor:
+        return self.source.targets(indices)
 
-    @property
-    def running(self) -> bool:
-        """Whether the texts follow each other, as parts of one."""
-        return getattr(self.source, "running", False)
+    def name_of(self, index: int) -> str:
+        return self.source.name_of(index)
 
-    def __len__(self) -> int:
-        return len(self.indices)
 
-    def gather(self, indices: tf.Tensor) -> tf.Tensor:
-        return self.source.gather(tf.gather(self.indices, indices))
+class Subset(DerivedSource):
+    """Some examples of a source, in a given order.
+
+    Args:
+        source: the examples.
+        indices: int64 array, the index in `source` of each example.
+        labels: int64 array, which may differ from the source's.
+
+    Example:
+
+    >>> from keras_ptft.data.core.array_source import ArraySource
+    >>> some = take(ArraySource(np.eye(4), [0, 1, 0, 1]), np.array([3, 1]))
+    >>> some.labels.tolist(), some.name_of(0)
+    ([1, 1], 'example 3')
+    """
+
+    def __init__(
+        self, source: Source, indices: np.ndarray, labels: np.ndarray
+    ) -> None:
+        super().__init__(source)
+        self.indices, self.labels = indices, labels
+        self.hashes = source.hashes[indices]
+        if source.lengths is not None:
+            self.lengths = source.lengths[indices]
+        # windows are not cut where texts end: all texts are theirs
+        if source.texts is not None and len(source.texts) == len(source):
+            self.texts = take(source.texts, indices)
+        if source.tags is not None:
+            self.tags = [source.tags[index] for index in indices]
+        with tf.device("CPU:0"):
+            self._indices = tf.constant(indices, tf.int64)
+
+    def gather(self, indices: tf.Tensor) -> Any:
+        return super().gather(tf.gather(self._indices, indices))
+
+    def gather_at_epoch(self, epoch: tf.Tensor, indices: tf.Tensor) -> Any:
+        chosen = tf.gather(self._indices, indices)
+        return super().gather_at_epoch(epoch, chosen)
+
+    def targets(self, indices: tf.Tensor) -> tf.Tensor:
+        if self.has_targets:
+            return super().targets(tf.gather(self._indices, indices))
+        return Source.targets(self, indices)
+
+    def name_of(self, index: int) -> str:
+        return super().name_of(int(self.indices[index]))
 
 
 def take(source: Source, indices: np.ndarray) -> Subset:
-    """The examples of `source` with these numbers, in this order.
+    """Returns the examples with these indices, in this order.
 
-    A subset of a subset reaches straight through to the first source.
+    A subset of a subset reads from the first source directly.
     """
     indices = np.asarray(indices, np.int64)
     labels = source.labels[indices]
@@ -120,32 +223,15 @@ def take(source: Source, indices: np.ndarray) -> Subset:
     return Subset(source, indices, labels)
 
 
-def name_of(source: Source, number: int) -> str:
-    """What a user knows an example by: its file, or its number in the data.
-
-    Example:
-
-    >>> from keras_ptft.data.arrays import ArraySource
-    >>> name_of(take(ArraySource(np.eye(4), [0, 1, 0, 1]), [3, 1]), 0)
-    'number 3'
-    """
-    if isinstance(source, Subset):
-        source, number = source.source, source.indices[number]
-    if hasattr(source, "name_of"):
-        return source.name_of(number)
-    paths = getattr(source, "paths", None)
-    return f"number {number}" if paths is None else str(paths[number])
-
-
 @dataclasses.dataclass(frozen=True)
 class Dataset:
     """Splits of labelled examples that share one input spec.
 
     Attributes:
         splits: "train", "test" and, once it was split off, "validation";
-            and perhaps "outside", test examples of no class.
-        label_names: the name of each label index; none: unlabelled.
-        tokenizer: what made the tokens, where the inputs are such.
+            optionally "out_of_scope", test examples of no class.
+        label_names: the name of each label index; empty: unlabelled.
+        tokenizer: what made the tokens, where inputs are tokens.
     """
 
     splits: Mapping[str, Source]
@@ -154,28 +240,39 @@ class Dataset:
 
     @property
     def tagged(self) -> bool:
-        """Whether the labels are tags, one a word of a text."""
+        """Whether labels are tags, one for each word of a text."""
         train = self.splits["train"]
-        return hasattr(train, "tags") or hasattr(train, "targets")
+        return train.has_targets or train.tags is not None
 
     @property
-    def spec(self) -> tf.TensorSpec:
+    def spec(self) -> InputSpec:
         """The input of one example."""
         return self.splits["train"].spec
 
+    @property
+    def info(self) -> DataInfo:
+        """What an objective has to know of the data."""
+        return DataInfo(
+            self.spec, self.label_names, self.tagged, self.tokenizer
+        )
+
     def with_splits(self, **splits: Source) -> "Dataset":
-        """The same data set with these splits replaced or added."""
+        """Returns the data set with these splits replaced or added."""
         return dataclasses.replace(self, splits={**self.splits, **splits})
 
 
 def fingerprint(source: Source) -> str:
-    """Hex digest of a source: its inputs' hashes, labels, order and spec.
+    """Returns a hex digest of inputs (by hash), labels, order and spec.
 
     Of texts as tokens, the tokens count too.
     """
-    digest = hashlib.blake2b(digest_size=16)
-    digest.update(repr((source.spec.shape, source.spec.dtype)).encode())
-    digest.update(getattr(source, "encoding", b""))
+    spec, digest = source.spec, hashlib.blake2b(digest_size=16)
+    if isinstance(spec, Mapping):
+        shapes: Any = [(k, s.shape, s.dtype) for k, s in sorted(spec.items())]
+    else:
+        shapes = spec.shape, spec.dtype
+    digest.update(repr(shapes).encode())
+    digest.update(source.encoding)
     digest.update(np.ascontiguousarray(source.hashes).tobytes())
     digest.update(np.ascontiguousarray(source.labels).tobytes())
     return digest.hexdigest()
@@ -183,10 +280,10 @@ def fingerprint(source: Source) -> str:
 
 def check_labels(labels: np.ndarray, label_names: tuple[str, ...]) -> None:
     """Raises a UserError unless every label is the index of a name."""
-    outside = (labels < 0) | (labels >= len(label_names))
-    if outside.any():
-        where = int(np.argmax(outside))
+    wrong = (labels < 0) | (labels >= len(label_names))
+    if wrong.any():
+        index = int(np.argmax(wrong))
         raise UserError(
             f"Labels must be from 0 to {len(label_names) - 1}, got "
-            f"{labels[where]} at example {where}: correct the data."
+            f"{labels[index]} at example {index}: correct the data."
         )

@@ -1,26 +1,26 @@
-"""Stateless random order and numbers, by one keyed permutation."""
+"""Stateless random order and numbers, from one keyed permutation."""
 
 import tensorflow as tf
 
-# The 4 rounds of `tf.random.experimental.index_shuffle` leave neighbours
-# together: batches of 64 out of 400 sorted examples were less even than
-# chance by 2.6 to 1. From 8 rounds on nothing is seen of it.
+# With the 4 rounds of `tf.random.experimental.index_shuffle`, neighbours stay
+# together: batches of 64 out of 400 sorted examples were less balanced than
+# chance by 2.6 to 1. From 8 rounds on nothing of this can be measured.
 _ROUNDS = 16
 _RANGE = 2**48
 
 
 def permuted(
-    places: tf.Tensor, key: tf.Tensor, size: int | tf.Tensor
+    indices: tf.Tensor, key: tf.Tensor, size: int | tf.Tensor
 ) -> tf.Tensor:
-    """Where a random permutation of range(size) sends some places.
+    """Maps indices by a random permutation of range(size).
 
     Args:
-        places: int64 of shape (n,), each from 0 to size - 1.
-        key: int64 of shape (2,), chooses the permutation.
-        size: how many places there are.
+        indices: int64 of shape (n,), each from 0 to size - 1.
+        key: int64 of shape (2,), selects the permutation.
+        size: length of the permuted range.
 
     Returns:
-        int64 of shape (n,).
+        int64 of shape (n,), each from 0 to size - 1.
 
     Example:
 
@@ -29,7 +29,7 @@ def permuted(
     [0, 1, 2, 3, 4]
     """
     return tf.raw_ops.RandomIndexShuffle(
-        index=places,
+        index=indices,
         seed=tf.concat([key, key[:1]], 0),
         max_index=tf.cast(size, tf.int64) - 1,
         rounds=_ROUNDS,
@@ -39,21 +39,21 @@ def permuted(
 def draw(
     seeds: tf.Tensor, count: int | tf.Tensor, stride: int = 0
 ) -> tf.Tensor:
-    """Uniform numbers that depend on (seed, epoch, example) alone.
+    """Draws uniform numbers that depend on (seed, epoch, example) alone.
 
     Args:
-        seeds: int64 of shape (batch, 3): seed, epoch, example; the first
-            two are the same throughout.
-        count: numbers an example.
-        stride: numbers that are set aside for an example; with the same
-            one, a smaller count gives the first of a larger; 0: count.
+        seeds: int64 of shape (batch, 3): seed, epoch, example; seed and
+            epoch are the same in every row.
+        count: numbers for each example.
+        stride: numbers reserved for each example; 0: `count`. Draws with
+            the same stride and different counts start alike.
 
     Returns:
         float32 in [0, 1), of shape (batch, count).
     """
     numbers = tf.range(tf.cast(count, tf.int64))
-    places = seeds[:, 2:] * (stride or count) + numbers
-    values = permuted(tf.reshape(places, [-1]), seeds[0, :2], _RANGE)
-    # 24 bits are what a float32 below 1 can hold
-    numbers = tf.cast(values // (_RANGE // 2**24), tf.float32) / 2.0**24
-    return tf.reshape(numbers, tf.shape(places))
+    indices = seeds[:, 2:] * (stride or count) + numbers
+    values = permuted(tf.reshape(indices, [-1]), seeds[0, :2], _RANGE)
+    # a float32 below 1 holds 24 bits
+    drawn = tf.cast(values // (_RANGE // 2**24), tf.float32) / 2.0**24
+    return tf.reshape(drawn, tf.shape(indices))

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -10,13 +10,13 @@ import tensorflow as tf
 if TYPE_CHECKING:
     from keras_ptft.data.text.tokenizers import Tokenizer
 
-InputSpec = tf.TensorSpec | Mapping[str, tf.TensorSpec]
+InputSpec: TypeAlias = tf.TensorSpec | Mapping[str, tf.TensorSpec]
 """One example's input without the batch axis; of several inputs, by name."""
 
 
 @dataclasses.dataclass(frozen=True)
 class DataInfo:
-    """What an objective is told of the data, made once by `Dataset.info`.
+    """What an objective is given of the data, made once by `Dataset.info`.
 
     Attributes:
         spec: one example's input; of texts, the ids of one.
@@ -42,16 +42,18 @@ class DataInfo:
 
     @property
     def vocabulary(self) -> tuple[str, ...]:
-        """The token of each id; the first four are padding, unknown, mask
-        and end. Empty where inputs are no texts."""
+        """The token of each id; empty where inputs are no texts.
+
+        The first four are padding, unknown, mask and end.
+        """
         return self.tokenizer.vocabulary if self.tokenizer else ()
 
     @property
     def counts(self) -> np.ndarray:
-        """How often each token stands in the training split, int64."""
+        """How often each token occurs in the training split, int64."""
         return self.tokenizer.counts if self.tokenizer else np.zeros(0, int)
 
     @property
     def sequence_length(self) -> int:
-        """Most tokens of one text; 0 where inputs are no texts."""
+        """Maximum number of tokens of a text; 0 where inputs are no texts."""
         return self.tokenizer.sequence_length if self.tokenizer else 0

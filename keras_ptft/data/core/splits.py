@@ -1,14 +1,20 @@
-"""Which example stands in which split, decided by content.
+"""Splits, classes and subsets of a data set.
 
-An example's split depends on nothing but its own content, so it stays
-there when others are added, and equal examples never stand on both sides.
+An example's split depends on its content alone: it does not change when
+other examples are added, and equal examples are never in two splits.
 """
 
 import re
 
 import numpy as np
 
-from keras_ptft.data.core.dataset import Dataset, Source, Subset, take
+from keras_ptft.data.core.dataset import (
+    OUT_OF_SCOPE,
+    Dataset,
+    Source,
+    Subset,
+    take,
+)
 from keras_ptft.errors import UserError
 from keras_ptft.registry import nearest
 
@@ -20,10 +26,10 @@ def hash_split(
 
     Args:
         source: the examples.
-        fraction: share to hold out, strictly between 0 and 1.
+        fraction: to hold out, strictly between 0 and 1.
 
     Returns:
-        (rest, held out), both int64 arrays of numbers in `source`.
+        (rest, held out), int64 arrays of indices in `source`.
 
     Raises:
         UserError: a fraction outside of (0, 1).
@@ -38,7 +44,7 @@ def hash_split(
 def split_test(
     source: Source, label_names: tuple[str, ...], fraction: float
 ) -> Dataset:
-    """A data set whose test split is cut from `source` by `hash_split`."""
+    """Returns a data set, with a test split held out by `hash_split`."""
     rest, test = hash_split(source, fraction)
     splits = {"train": take(source, rest), "test": take(source, test)}
     return Dataset(splits, label_names)
@@ -47,10 +53,16 @@ def split_test(
 def hold_out_validation(dataset: Dataset, fraction: float) -> Dataset:
     """Splits validation off train, never off test.
 
-    It goes by the low 32 bits of the content hash, which say nothing about
-    the high ones that may have chosen the test split. Of running text it
-    is the end, which leaves the rest in one piece. A data set that came
-    with a validation split keeps it, and `fraction` 0 holds out none.
+    It goes by the low 32 bits of the content hash, which are independent
+    of the high ones that may have chosen the test split. Of contiguous
+    texts it is the end, which leaves the rest in one piece.
+
+    Args:
+        dataset: which keeps the validation split it may have.
+        fraction: of train to hold out; 0: none.
+
+    Returns:
+        The data set with "validation", or the same one.
 
     Raises:
         UserError: nothing would be held out, or nothing left to train on.
@@ -58,7 +70,7 @@ def hold_out_validation(dataset: Dataset, fraction: float) -> Dataset:
     if not fraction or "validation" in dataset.splits:
         return dataset
     train = dataset.splits["train"]
-    if getattr(train, "running", False):
+    if train.contiguous:
         last = round(len(train) * (1 - fraction))
         rest, held_out = np.split(np.arange(len(train)), [last])
     else:
@@ -81,7 +93,10 @@ def select_classes(dataset: Dataset, classes: str) -> Dataset:
     Args:
         dataset: with all its classes.
         classes: names and ranges of label indices, as in "cat,dog", "1,3"
-            or "0-4"; what is a name is taken as one; empty keeps all.
+            or "0-4", of which names take precedence; empty keeps all.
+
+    Returns:
+        The data set of these classes; "out_of_scope" stays whole.
 
     Raises:
         UserError: no labels, an unknown class, fewer than two, or one
@@ -96,8 +111,7 @@ def select_classes(dataset: Dataset, classes: str) -> Dataset:
         )
     chosen = _chosen(classes, dataset.label_names)
     splits = {
-        # what is of no class is of none of the chosen ones
-        split: source if split == "outside" else _relabelled(source, chosen)
+        split: source if split == OUT_OF_SCOPE else _relabelled(source, chosen)
         for split, source in dataset.splits.items()
     }
     names = tuple(dataset.label_names[index] for index in chosen)
@@ -119,13 +133,16 @@ def select_classes(dataset: Dataset, classes: str) -> Dataset:
 def subset_train(dataset: Dataset, examples: int, seed: int) -> Dataset:
     """Keeps a seeded training subset with classes as equal as possible.
 
-    A class that has too few gives all it has. With the same seed, a
-    smaller subset lies within every larger one.
+    A class with too few examples is kept whole. With the same seed, a
+    smaller subset is part of every larger one.
 
     Args:
-        dataset: whose other splits stay as they are.
-        examples: how many to keep; 0 keeps all.
+        dataset: whose other splits are unchanged.
+        examples: number to keep; 0 keeps all.
         seed: of the choice.
+
+    Returns:
+        The data set with a smaller "train", or the same one.
 
     Raises:
         UserError: more examples than there are, or fewer than classes.
@@ -140,8 +157,8 @@ def subset_train(dataset: Dataset, examples: int, seed: int) -> Dataset:
             f"{len(train)}, all there are, got {examples}."
         )
     order = np.random.default_rng(seed).permutation(len(train))
-    turns = _occurrences(train.labels[order])
-    chosen = order[np.argsort(turns, kind="stable")[:examples]]
+    ranks = _ranks_within_class(train.labels[order])
+    chosen = order[np.argsort(ranks, kind="stable")[:examples]]
     return dataset.with_splits(train=take(train, np.sort(chosen)))
 
 
@@ -191,12 +208,12 @@ def _relabelled(source: Source, chosen: np.ndarray) -> Subset:
     return Subset(kept.source, kept.indices, labels)
 
 
-def _occurrences(labels: np.ndarray) -> np.ndarray:
-    """How many equal labels stand before each."""
+def _ranks_within_class(labels: np.ndarray) -> np.ndarray:
+    """The number of equal labels before each label."""
     grouped = np.argsort(labels, kind="stable")
     _, first, sizes = np.unique(
         labels[grouped], return_index=True, return_counts=True
     )
-    occurrences = np.empty_like(grouped)
-    occurrences[grouped] = np.arange(len(labels)) - np.repeat(first, sizes)
-    return occurrences
+    ranks = np.empty_like(grouped)
+    ranks[grouped] = np.arange(len(labels)) - np.repeat(first, sizes)
+    return ranks

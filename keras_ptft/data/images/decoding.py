@@ -1,20 +1,25 @@
-"""Image files: what their headers declare, and their pixels."""
+"""Image files: the size in their headers, and their pixels.
 
-import contextlib
+Decoding is our own because no library does it by graph operations: the
+same ones run in training and inside a SavedModel, without Python.
+"""
+
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from keras_ptft.streams import silenced_stderr
+
 # of all that turns a stored image into a model's input: raise it when a pixel
-# may come out different, or cached features of the old pixels are read
+# may change, or cached features of the old pixels are read
 PREPROCESSING_VERSION = 1
-# the files that `decode_pixels` reads, by the end of their names
+# suffixes of the files that `decode_pixels` reads
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
-# 300 MB as colours, 1.2 GB while they are resized
+# 300 MB in colour, 1.2 GB while they are resized
 MOST_PIXELS = 100_000_000
-# a BMP of as many pixels, with opacity
+# of a BMP with as many pixels and an alpha channel
 MOST_BYTES = 4 * MOST_PIXELS + 2**20
 
 _STARTS = (b"\xff\xd8", b"\x89P", b"BM", b"GI")
@@ -27,16 +32,16 @@ _EXIF = (
     r"MM\x00\*\x00\x00\x00\x08\C\C(?:\C{12})*?"
     r"\x01\x12\x00\x03\x00\x00\x00\x01\x00([\x01-\x08]))\C*$"
 )
-# EXIF stands at the start
+# bytes at the start of a file that hold its EXIF
 _HEAD = 4096
 
 
 def decode_pixels(encoded: tf.Tensor, channels: int) -> tf.Tensor:
     """Decodes a JPEG, PNG, BMP or GIF (its first frame) at its own size.
 
-    A JPEG is turned upright as its EXIF orientation says. 16-bit PNGs keep
-    the upper 8 bits, CMYK becomes colour, and opacity is left out. It runs
-    inside `tf.map_fn` and SavedModels.
+    JPEGs are rotated upright by their EXIF orientation. 16-bit PNGs keep
+    the upper 8 bits, CMYK becomes RGB, and alpha is dropped. It runs inside
+    `tf.map_fn` and SavedModels.
 
     Args:
         encoded: scalar string tensor, the bytes of the file.
@@ -46,18 +51,18 @@ def decode_pixels(encoded: tf.Tensor, channels: int) -> tf.Tensor:
         uint8 tensor of shape (height, width, channels).
 
     Raises:
-        tf.errors.InvalidArgumentError: no such image, a damaged one, or one
-            that declares more than MOST_PIXELS.
+        tf.errors.InvalidArgumentError: another kind of file, a damaged one,
+            or one that declares more than MOST_PIXELS.
     """
     pixels = declared_pixels(encoded)
-    right = (pixels > 0) & (pixels <= MOST_PIXELS)
-    # nothing is refused as a damaged file would be, before memory is taken
-    encoded = tf.where(right, encoded, b"")
-    decoded = _of_kind(
+    allowed = (pixels > 0) & (pixels <= MOST_PIXELS)
+    # no bytes are refused like a damaged file, before memory is allocated
+    encoded = tf.where(allowed, encoded, b"")
+    decoded = _by_kind(
         encoded,
         lambda: _upright(_jpeg(encoded, channels), _orientation(encoded)),
         lambda: _decoded(encoded, channels),
-        # TensorFlow converts the colours of JPEG and PNG, not of these
+        # TensorFlow converts the colours of JPEG and PNG only
         lambda: _converted(_bmp(encoded), channels),
         lambda: _converted(_decoded(encoded, 0), channels),
         lambda: _decoded(encoded, channels),
@@ -66,13 +71,13 @@ def decode_pixels(encoded: tf.Tensor, channels: int) -> tf.Tensor:
 
 
 def declared_pixels(encoded: tf.Tensor) -> tf.Tensor:
-    """Width times height, as the file's header has them.
+    """Reads width times height from a file's header.
 
     Args:
         encoded: scalar string tensor, the bytes of the file.
 
     Returns:
-        int64 scalar; 0 for what is no JPEG, PNG, BMP or GIF.
+        int64 scalar; 0 for other files than JPEG, PNG, BMP and GIF.
 
     Example:
 
@@ -81,12 +86,14 @@ def declared_pixels(encoded: tf.Tensor) -> tf.Tensor:
     8
     """
 
-    def product(start, dtype, little_endian=True):
+    def product(
+        start: int, dtype: tf.DType, little_endian: bool = True
+    ) -> tf.Tensor:
         sides = tf.strings.substr(encoded, start, 2 * dtype.size)
         sides = tf.io.decode_raw(sides, dtype, little_endian=little_endian)
         return tf.reduce_prod(tf.abs(tf.cast(sides, tf.int64)))
 
-    return _of_kind(
+    return _by_kind(
         encoded,
         lambda: tf.reduce_prod(tf.io.extract_jpeg_shape(encoded, tf.int64)[:2]),
         lambda: product(16, tf.int32, little_endian=False),
@@ -97,28 +104,27 @@ def declared_pixels(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def gif_pixels(encoded: bytes) -> int:
-    """Pixels of all frames of a GIF, which are decoded with its first.
+    """Counts the pixels of all frames of a GIF.
+
+    TensorFlow decodes all of them, also where only the first is used.
 
     Raises:
         ValueError: the file ends before its last frame does.
     """
-    place, pixels = 13 + _table_size(encoded, 10), 0
-    while place < len(encoded) and encoded[place] in b"!,":
-        if encoded[place] == ord("!"):
-            place = _after_blocks(encoded, place + 2)
+    at, pixels = 13 + _table_size(encoded, 10), 0
+    while encoded[at : at + 1] in (b"!", b","):
+        if encoded[at] == ord("!"):
+            at = _after_blocks(encoded, at + 2)
             continue
-        sides = encoded[place + 5 : place + 9]
-        width, height = (
-            int.from_bytes(sides[n : n + 2], "little") for n in (0, 2)
-        )
+        width = int.from_bytes(encoded[at + 5 : at + 7], "little")
+        height = int.from_bytes(encoded[at + 7 : at + 9], "little")
         pixels += width * height
-        place += 10 + _table_size(encoded, place + 9)
-        place = _after_blocks(encoded, place + 1)
+        at = _after_blocks(encoded, at + 11 + _table_size(encoded, at + 9))
     return pixels
 
 
 def check_gif(encoded: bytes) -> bytes:
-    """Gives back the bytes of a file whose frames may all be decoded.
+    """Returns the bytes of a file unchanged, if all its frames may be decoded.
 
     Raises:
         ValueError: a GIF that is cut short or has more than MOST_PIXELS.
@@ -128,26 +134,8 @@ def check_gif(encoded: bytes) -> bytes:
     return encoded
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keeps what libjpeg writes of a damaged file from the terminal.
-
-    It writes to the process's own standard error, whatever the program asks
-    for; what is wrong is told by an error of ours.
-    """
-    stream = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(stream, 2)
-        os.close(stream)
-        os.close(nowhere)
-
-
 def fault(path: str | os.PathLike) -> str:
-    """Why an image file cannot be decoded, for a message."""
+    """Returns why an image file cannot be decoded, for an error message."""
     path = pathlib.Path(path)
     try:
         if path.stat().st_size > MOST_BYTES:
@@ -156,7 +144,8 @@ def fault(path: str | os.PathLike) -> str:
         if encoded[:2] == b"GI":
             pixels = gif_pixels(encoded)
         else:
-            with quiet():
+            # libjpeg writes about damaged files to standard error
+            with silenced_stderr():
                 pixels = int(declared_pixels(tf.constant(encoded)))
     except OSError as error:
         return error.strerror or str(error)
@@ -171,8 +160,10 @@ def fault(path: str | os.PathLike) -> str:
     return "it is damaged"
 
 
-def _of_kind(encoded: tf.Tensor, *branches) -> tf.Tensor:
-    """What the branch of the file's kind gives; the last is for no kind."""
+def _by_kind(
+    encoded: tf.Tensor, *branches: Callable[[], tf.Tensor]
+) -> tf.Tensor:
+    """Runs the branch of the file's kind, or the last for other kinds."""
     found = tf.strings.substr(encoded, 0, 2) == tf.constant(_STARTS)
     known = tf.argmax(tf.cast(found, tf.int32), output_type=tf.int32)
     index = tf.where(tf.reduce_any(found), known, len(_STARTS))
@@ -187,7 +178,7 @@ def _decoded(encoded: tf.Tensor, channels: int) -> tf.Tensor:
 def _jpeg(encoded: tf.Tensor, channels: int) -> tf.Tensor:
     if channels != 1:
         return _decoded(encoded, channels)
-    # libjpeg has no way from CMYK to grey
+    # libjpeg does not convert CMYK to grey
     return tf.cond(
         tf.io.extract_jpeg_shape(encoded)[2] == 4,
         lambda: tf.image.rgb_to_grayscale(_decoded(encoded, 3)),
@@ -196,18 +187,18 @@ def _jpeg(encoded: tf.Tensor, channels: int) -> tf.Tensor:
 
 
 def _bmp(encoded: tf.Tensor) -> tf.Tensor:
-    """With the colours of its palette, which TensorFlow leaves out."""
+    """Decodes with the colours of the palette, which TensorFlow ignores."""
     pixels = _decoded(encoded, 0)
 
-    def coloured():
+    def from_palette() -> tf.Tensor:
         start = 14 + _integer(encoded, 14)
         size = _integer(encoded, 10) - start
         palette = tf.strings.substr(encoded, start, size)
         palette = tf.reshape(tf.io.decode_raw(palette, tf.uint8), (-1, 4))
-        # blue, green, red, nothing
+        # blue, green, red, unused
         return tf.gather(palette[:, 2::-1], tf.cast(pixels[..., 0], tf.int32))
 
-    return tf.cond(tf.shape(pixels)[2] == 1, coloured, lambda: pixels)
+    return tf.cond(tf.shape(pixels)[2] == 1, from_palette, lambda: pixels)
 
 
 def _integer(encoded: tf.Tensor, start: int) -> tf.Tensor:
@@ -216,13 +207,13 @@ def _integer(encoded: tf.Tensor, start: int) -> tf.Tensor:
 
 
 def _converted(pixels: tf.Tensor, channels: int) -> tf.Tensor:
-    """Grey, colour or colour with opacity, as grey or colour."""
+    """Converts grey, RGB or RGBA to grey or RGB."""
     colour = pixels[..., :3] + tf.zeros((1, 1, 3), tf.uint8)
     return colour if channels == 3 else tf.image.rgb_to_grayscale(colour)
 
 
 def _orientation(encoded: tf.Tensor) -> tf.Tensor:
-    """1, as it is, to 8: how EXIF says that a JPEG is to be shown."""
+    """Reads a JPEG's EXIF orientation, from 1 (as stored) to 8."""
     head = tf.strings.substr(encoded, 0, _HEAD)
     found = tf.strings.regex_replace(head, _EXIF, r"\1\2")
     number = tf.cast(tf.io.decode_raw(found, tf.uint8)[0], tf.int32)
@@ -230,28 +221,30 @@ def _orientation(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def _upright(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
-    def where(numbers, change):
+    def change_if(
+        orientations: Sequence[int], change: Callable[[tf.Tensor], tf.Tensor]
+    ) -> tf.Tensor:
         return tf.cond(
-            tf.reduce_any(orientation == tf.constant(numbers)),
+            tf.reduce_any(orientation == tf.constant(orientations)),
             lambda: change(pixels),
             lambda: pixels,
         )
 
-    pixels = where((5, 6, 7, 8), lambda image: tf.transpose(image, (1, 0, 2)))
-    pixels = where((2, 3, 6, 7), lambda image: image[:, ::-1])
-    return where((3, 4, 7, 8), lambda image: image[::-1])
+    pixels = change_if((5, 6, 7, 8), lambda x: tf.transpose(x, (1, 0, 2)))
+    pixels = change_if((2, 3, 6, 7), lambda x: x[:, ::-1])
+    return change_if((3, 4, 7, 8), lambda x: x[::-1])
 
 
-def _table_size(encoded: bytes, place: int) -> int:
-    """Bytes of a GIF's colour table, by the flags at `place`."""
-    flags = encoded[place] if place < len(encoded) else 0
+def _table_size(encoded: bytes, at: int) -> int:
+    """Bytes of a GIF's colour table, by the flags at an offset."""
+    flags = encoded[at] if at < len(encoded) else 0
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
-def _after_blocks(encoded: bytes, place: int) -> int:
-    """Where a GIF's chain of blocks ends, each led by its length."""
-    while place < len(encoded) and encoded[place]:
-        place += 1 + encoded[place]
-    if place >= len(encoded):
+def _after_blocks(encoded: bytes, at: int) -> int:
+    """The offset after a GIF's chain of blocks, each led by its length."""
+    while at < len(encoded) and encoded[at]:
+        at += 1 + encoded[at]
+    if at >= len(encoded):
         raise ValueError("a GIF that is cut short")
-    return place + 1
+    return at + 1

@@ -1,4 +1,4 @@
-"""Small pure functions from image to image, for training and serving."""
+"""From image files to squares, alike in training and serving."""
 
 import tensorflow as tf
 
@@ -8,7 +8,7 @@ from keras_ptft.data.images.decoding import decode_pixels
 def decode_image(encoded: tf.Tensor, size: int, channels: int) -> tf.Tensor:
     """Decodes an image and resizes it to a square.
 
-    Training, serving and prediction share it, so that a model sees the
+    Training, serving and prediction share it, so that a model gets the
     same pixels everywhere. It runs inside `tf.map_fn` and SavedModels.
 
     Args:
@@ -29,7 +29,7 @@ def decode_image(encoded: tf.Tensor, size: int, channels: int) -> tf.Tensor:
 
 
 def resize_images(images: tf.Tensor, size: int) -> tf.Tensor:
-    """Resizes images to squares, bilinear, smoothed where they shrink.
+    """Resizes images to squares, bilinearly, with antialiasing.
 
     Args:
         images: uint8 or float32 of shape (..., height, width, channels),
@@ -37,7 +37,7 @@ def resize_images(images: tf.Tensor, size: int) -> tf.Tensor:
         size: side of the square in pixels.
 
     Returns:
-        Tensor of the same dtype; uint8 is rounded, not cut.
+        Tensor of the same dtype; uint8 is rounded, not truncated.
 
     Example:
 

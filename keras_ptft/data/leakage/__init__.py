@@ -1,1 +1,1 @@
-"""Copies of examples in two splits."""
+"""Examples that are in two splits, exactly or nearly."""

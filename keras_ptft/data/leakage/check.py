@@ -1,4 +1,4 @@
-"""Examples that stand in two splits: found, told, dropped or refused."""
+"""Examples that are in two splits: reported, dropped or refused."""
 
 import dataclasses
 import logging
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_ptft.data.core.dataset import Dataset, Source, name_of, take
+from keras_ptft.data.core.dataset import Dataset, Source, take
 from keras_ptft.data.leakage.overlap import (
     PRETRAINING,
     Overlap,
@@ -17,13 +17,12 @@ from keras_ptft.data.leakage.overlap import (
     shown_pairs,
 )
 from keras_ptft.data.leakage.training_fingerprints import (
-    NOTHING,
+    EMPTY,
     TrainingFingerprints,
 )
 from keras_ptft.errors import UserError
 
-_LOG = logging.getLogger("keras_ptft")
-_WORDS = {"train": "training"}
+logger = logging.getLogger("keras_ptft")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,13 +31,14 @@ class Leaks:
 
     Attributes:
         overlaps: of each two splits, and of splits with "pretraining".
-        duplicates: examples of train that repeat another.
+        duplicates: number of train's examples that repeat another.
         action: what was done about it.
-        shown: the worst pairs of images.
-        contents: hashes of train's contents.
-        looks: perceptual hashes of train, uint8 of shape (images, 32), or
-            None where near copies were not looked for.
-        pretrained_on: what the weights had seen, or None if not known.
+        shown: the most similar pairs.
+        contents: content hashes of train.
+        image_hashes: perceptual hashes of train, uint8 of shape
+            (images, 32), or None where near duplicates were not searched.
+        pretrained_on: what the weights were trained on, or None if not
+            known.
     """
 
     overlaps: tuple[Overlap, ...]
@@ -46,32 +46,32 @@ class Leaks:
     action: str
     shown: tuple[ShownPair, ...]
     contents: np.ndarray
-    looks: np.ndarray | None
+    image_hashes: np.ndarray | None
     pretrained_on: TrainingFingerprints | None
 
     def as_dict(self) -> dict[str, Any]:
-        """Counts as `result.json` has them: exact ones, and "near"."""
+        """Returns the counts for `result.json`: exact ones, and "near"."""
         near = {found.name: len(found.near) for found in self.overlaps}
         return {
             **{found.name: len(found.exact) for found in self.overlaps},
             "duplicates_in_train": self.duplicates,
-            "near": None if self.looks is None else near,
+            "near": None if self.image_hashes is None else near,
             "action": self.action,
         }
 
     def seen_after(self, train: Source) -> TrainingFingerprints:
-        """What weights have seen once they are trained on `train`.
+        """Returns what weights were trained on after this training.
 
         Args:
-            train: examples of the train split that was looked at.
+            train: the examples trained on, all of the checked train split
+                or some; as tokens, the texts of these count.
         """
-        before = self.pretrained_on or NOTHING
-        # windows of running text are known by the texts they were cut from
-        train = getattr(train, "texts", None) or train
-        looks = NOTHING.hashes
-        if self.looks is not None:
-            looks = self.looks[np.isin(self.contents, train.hashes)]
-        return before.union(train.hashes, looks)
+        before = self.pretrained_on or EMPTY
+        contents = (train if train.texts is None else train.texts).hashes
+        hashes = EMPTY.hashes
+        if self.image_hashes is not None:
+            hashes = self.image_hashes[np.isin(self.contents, contents)]
+        return before.union(contents, hashes)
 
 
 def handle_leaks(
@@ -81,110 +81,111 @@ def handle_leaks(
     near: bool = True,
     pretrained_on: TrainingFingerprints | None = None,
 ) -> tuple[Dataset, Leaks]:
-    """Looks for examples that stand in two splits, and does what is asked.
+    """Finds examples that are in two splits, and drops or reports them.
 
-    Near copies are judged by their looks, so they never stop a run: where
-    exact ones would, they are told. The test split stays whole, so that it
-    measures the same whatever is trained: what pretraining has seen of it
-    stops the run, or is told.
+    Near duplicates never stop a run, since similarity is no proof: where
+    exact duplicates would, they are reported. The test split stays whole,
+    so that scores are comparable: test examples that the weights were
+    pretrained on stop the run or are reported.
 
     Args:
-        dataset: with splits "train" and "test", and "validation" or not.
-        action: "fail", "drop" (from train what stands in the test or the
-            validation split, from validation what stands in the test split)
-            or "warn".
-        near: also look for near copies of images.
+        dataset: with splits "train", "test" and perhaps "validation".
+        action: "fail", "drop" (from train what is in the test or the
+            validation split, from validation what is in the test split) or
+            "warn".
+        near: also find near duplicates of images.
         pretrained_on: what the weights were trained on, where it is known.
 
     Returns:
         The data set, and what was found.
 
     Raises:
-        UserError: exact copies and `action` is "fail", test examples that
-            pretraining has seen and it is not "warn", or dropping leaves
-            nothing.
+        UserError: exact duplicates and `action` is "fail", test examples
+            that the weights were pretrained on and it is not "warn", or
+            nothing is left after dropping.
     """
     splits = dataset.splits
-    looks = hash_splits(splits) if near else {}
-    overlaps = find_overlaps(splits, looks, pretrained_on)
+    hashes = hash_splits(splits) if near else {}
+    overlaps = find_overlaps(splits, hashes, pretrained_on)
     for overlap in overlaps:
-        _judge(overlap, len(splits[overlap.left]), action)
-        _tell_near(overlap, splits, action)
+        _check_exact(overlap, len(splits[overlap.left]), action)
+        _report_near(overlap, splits, action)
     contents = splits["train"].hashes
-    report = Leaks(
+    leaks = Leaks(
         overlaps=tuple(overlaps),
         duplicates=len(contents) - len(np.unique(contents)),
         action=action,
         shown=shown_pairs(overlaps, splits),
         contents=contents,
-        looks=looks["train"].hashes if looks else None,
+        image_hashes=hashes["train"].hashes if hashes else None,
         pretrained_on=pretrained_on,
     )
-    return _without(dataset, overlaps) if action == "drop" else dataset, report
+    return _without(dataset, overlaps) if action == "drop" else dataset, leaks
 
 
-def _judge(overlap: Overlap, total: int, action: str) -> None:
-    """Stops the run at exact copies, or tells of them."""
+def _check_exact(overlap: Overlap, total: int, action: str) -> None:
+    """Refuses or reports exact duplicates."""
     count, right = len(overlap.exact), overlap.right
     if not count:
         return
-    text = f"{count} of {total} {_word(overlap.left)} examples stand in "
+    text = f"{count} of {total} {_adjective(overlap.left)} examples are "
     if right == PRETRAINING:
-        text += "what the weights were pretrained on"
+        text += "among those that the weights were pretrained on"
         remedy = "pretrain with --on_leak=drop, or set --on_leak=warn"
         refused = overlap.left == "test" and action != "warn"
     else:
-        text += f"the {right} split too"
+        text += f"also in the {right} split"
         remedy = "use --on_leak=drop" if count < total else "use other data"
         refused = action == "fail"
     if refused:
         raise UserError(f"{text}, expected none: {remedy}.")
-    _LOG.warning("%s: %s.", text, _done(overlap, action))
+    logger.warning("%s: %s.", text, _outcome(overlap, action))
 
 
-def _tell_near(
+def _report_near(
     overlap: Overlap, splits: Mapping[str, Source], action: str
 ) -> None:
     if not len(overlap.near):
         return
-    left, right = _word(overlap.left), _word(overlap.right)
     count = f"{len(overlap.near)} of {len(splits[overlap.left])}"
-    text = f"{count} {left} images are near copies of {right} images"
+    left, right = _adjective(overlap.left), _adjective(overlap.right)
+    text = f"{count} {left} images are near duplicates of {right} images"
     near = overlap.pairs[np.isin(overlap.pairs[:, 0], overlap.near)]
     if len(near):
-        one = name_of(splits[overlap.left], near[0, 0])
-        other = name_of(splits[overlap.right], near[0, 1])
-        text += f", as {one} of {other}"
-    _LOG.warning("%s: %s.", text, _done(overlap, action))
+        first, second, _ = near[0].tolist()
+        one = splits[overlap.left].name_of(first)
+        text += f", as {one} of {splits[overlap.right].name_of(second)}"
+    logger.warning("%s: %s.", text, _outcome(overlap, action))
 
 
-def _done(overlap: Overlap, action: str) -> str:
+def _outcome(overlap: Overlap, action: str) -> str:
     if action == "drop" and overlap.right != PRETRAINING:
-        return f"dropped from {_word(overlap.left)}"
+        return f"dropped from {_adjective(overlap.left)}"
     return "left in"
 
 
 def _without(dataset: Dataset, overlaps: Sequence[Overlap]) -> Dataset:
-    changed = {}
+    """The data set without the examples that are in a later split."""
+    changed: dict[str, Source] = {}
     for split in ("train", "validation"):
         found = [
             np.union1d(overlap.exact, overlap.near)
             for overlap in overlaps
             if overlap.left == split and overlap.right != PRETRAINING
         ]
-        numbers = np.unique(np.concatenate(found)) if found else np.empty(0)
-        if not len(numbers):
+        indices = np.unique(np.concatenate([np.empty(0, np.int64), *found]))
+        if not len(indices):
             continue
         source = dataset.splits[split]
-        rest = np.setdiff1d(np.arange(len(source)), numbers)
+        rest = np.setdiff1d(np.arange(len(source)), indices)
         if not len(rest):
             raise UserError(
-                f"All {len(source)} {_word(split)} examples stand in another "
-                "split too, expected others: use other data."
+                f"All {len(source)} {_adjective(split)} examples are also in "
+                "another split, expected others: use other data."
             )
         changed[split] = take(source, rest)
     return dataset.with_splits(**changed) if changed else dataset
 
 
-def _word(split: str) -> str:
-    return _WORDS.get(split, split)
+def _adjective(split: str) -> str:
+    return "training" if split == "train" else split

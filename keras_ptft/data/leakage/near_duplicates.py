@@ -1,169 +1,160 @@
-"""Images that show one picture without being one file.
+"""Images that show the same picture in different files.
 
-A perceptual hash finds the candidates, for it changes little when a picture
-is encoded, sized or lit anew; a look at small pictures of both confirms
-them, for simple drawings have look-alikes by any hash.
+A perceptual hash finds candidates: it changes little when a picture is
+encoded again, resized or brightened. Comparing thumbnails confirms them,
+since simple drawings have similar hashes.
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
 from scipy.fft import dctn
 
 from keras_ptft.data.core.dataset import Source
+from keras_ptft.data.core.info import InputSpec
 from keras_ptft.data.images.resize import resize_images
 
-# below this a picture shows too little to be told from its like
-_LEAST_SIDE = 16
-_MOST_SIDE = 32
+# smaller images show too little to be told apart
+_MIN_SIDE = 16
+_MAX_SIDE = 32
 _LOW = 16
 _BITS = _LOW * _LOW
 HASH_BYTES = _BITS // 8
-# measured on 500 photographs: 99 % of copies moved by 2 of 320 pixels
-_MOST_BITS = 40
-# measured: 2 of MNIST's 10,000 test images reach it and no digit of
-# scikit-learn's, but all of those photographs moved by 1 pixel, 84 % by 2
-_LEAST_LIKENESS = 0.99
+# measured on 500 photographs: includes 99 % of those moved by 2 of 320 pixels
+_MAX_BITS = 40
+# measured: reached by 2 of MNIST's 10,000 test images and by no digit of
+# scikit-learn's, but by all of those photographs moved by 1 pixel, 84 % by 2
+_MIN_SIMILARITY = 0.99
 _BATCH = 256
-_ROWS, _COLUMNS = 512, 4096
-_MOST_A_ROW = 8
+_MAX_PER_ROW = 8
 
 
 @dataclasses.dataclass(frozen=True)
 class ImageHashes:
-    """What is kept of each image to know it again.
+    """What images are compared by.
 
     Attributes:
-        hashes: uint8 of shape (images, 32), 256 bits each.
-        pictures: small and grey, uint8 of shape (images, side, side).
+        hashes: uint8 of shape (images, 32), perceptual hashes of 256 bits.
+        thumbnails: grey, uint8 of shape (images, side, side).
     """
 
     hashes: np.ndarray
-    pictures: np.ndarray
+    thumbnails: np.ndarray
 
 
-@dataclasses.dataclass(frozen=True)
-class Copies:
-    """Pairs of images that show one picture, the most alike first.
-
-    Attributes:
-        left: int64, numbers of images on one side.
-        right: int64, on the other.
-        bits: int64, how many of the 256 bits of their hashes differ.
-        likeness: float32 from 0 to 1, see `likeness`.
-    """
-
-    left: np.ndarray
-    right: np.ndarray
-    bits: np.ndarray
-    likeness: np.ndarray
-
-
-_NUMBERS = np.empty(0, np.int64)
-NONE = Copies(_NUMBERS, _NUMBERS, _NUMBERS, np.empty(0, np.float32))
-
-
-def supports_hashing(spec: tf.TensorSpec) -> bool:
-    """Whether inputs are images large enough to be compared."""
-    shape = spec.shape
+def supports_hashing(spec: InputSpec) -> bool:
+    """Returns whether inputs are images large enough to be compared."""
     return (
-        spec.name == "image"
+        not isinstance(spec, Mapping)
+        and spec.name == "image"
         and spec.dtype == tf.uint8
-        and shape.rank == 3
-        and min(shape[:2]) >= _LEAST_SIDE
+        and spec.shape.rank == 3
+        and min(spec.shape[:2]) >= _MIN_SIDE
     )
 
 
-def prints(source: Source) -> ImageHashes:
-    """Perceptual hash and small picture of every image of a source."""
-    side = min(*source.spec.shape[:2], _MOST_SIDE)
+def compute_hashes(source: Source) -> ImageHashes:
+    """Computes perceptual hash and thumbnail of every image of a source."""
+    count, batches = len(source), tf.data.Dataset.range(len(source))
 
-    def small(numbers):
-        return resize_images(_grey(source.gather(numbers)), side)[..., 0]
+    def thumbnails_of(indices: tf.Tensor) -> tf.Tensor:
+        grey = _grey(source.gather(indices))
+        side = min(*grey.shape[1:3], _MAX_SIDE)
+        return resize_images(grey, side)[..., 0]
 
-    batches = tf.data.Dataset.range(len(source)).batch(_BATCH)
-    batches = batches.map(small, num_parallel_calls=tf.data.AUTOTUNE)
-    pictures = np.empty((len(source), side, side), np.uint8)
-    hashes = np.empty((len(source), HASH_BYTES), np.uint8)
+    batches = batches.batch(_BATCH).map(
+        thumbnails_of, num_parallel_calls=tf.data.AUTOTUNE
+    )
+    hashes = np.empty((count, HASH_BYTES), np.uint8)
+    thumbnails = np.empty((count, *batches.element_spec.shape[1:]), np.uint8)
     for number, batch in enumerate(batches.as_numpy_iterator()):
-        place = slice(number * _BATCH, number * _BATCH + len(batch))
-        pictures[place], hashes[place] = batch, perceptual_hashes(batch)
-    return ImageHashes(hashes, pictures)
+        rows = slice(number * _BATCH, number * _BATCH + len(batch))
+        thumbnails[rows], hashes[rows] = batch, perceptual_hashes(batch)
+    return ImageHashes(hashes, thumbnails)
 
 
-def perceptual_hashes(pictures: np.ndarray) -> np.ndarray:
-    """pHash (Zauner 2010), for many pictures at once.
+def perceptual_hashes(thumbnails: np.ndarray) -> np.ndarray:
+    """Computes pHash (Zauner 2010) of many pictures at once.
 
-    The 16×16 lowest frequencies of the cosine transform, each above the
-    median of them or not.
+    A bit is set where one of the 16×16 lowest frequencies of the cosine
+    transform is above their median.
 
     Args:
-        pictures: grey, of shape (pictures, side, side), side 16 or more.
+        thumbnails: grey, of shape (images, side, side), side 16 or more.
 
     Returns:
-        uint8 of shape (pictures, 32), 256 bits each.
+        uint8 of shape (images, 32), 256 bits each.
     """
-    frequencies = dctn(pictures.astype(np.float32), axes=(1, 2))
+    frequencies = dctn(thumbnails.astype(np.float32), axes=(1, 2))
     low = frequencies[:, :_LOW, :_LOW].reshape(-1, _BITS)
     return np.packbits(low > np.median(low, axis=1, keepdims=True), axis=1)
 
 
-def near_copies(left: ImageHashes, right: ImageHashes) -> Copies:
-    """Finds images of `left` that have a near copy in `right`.
+def near_duplicates(left: ImageHashes, right: ImageHashes) -> np.ndarray:
+    """Finds images of `left` that have a near duplicate in `right`.
 
-    Memory is bounded; where an image has many look-alikes, the nearest
-    eight of some thousands are looked at.
+    Memory is bounded: where an image has many candidates, the nearest
+    eight of each 4,096 images are compared.
+
+    Returns:
+        int64 of shape (pairs, 3), the most similar first: index in `left`,
+        index in `right`, and how many of 256 bits of their hashes differ.
     """
-    found = [(NONE.left, NONE.right, NONE.bits, NONE.likeness)]
-    for rows, columns, bits in close(left.hashes, right.hashes, _MOST_BITS):
-        alike = likeness(left.pictures[rows], right.pictures[columns])
-        kept = alike >= _LEAST_LIKENESS
-        found.append((rows[kept], columns[kept], bits[kept], alike[kept]))
-    left_, right_, bits, alike = map(np.concatenate, zip(*found, strict=True))
-    order = np.argsort(-alike, kind="stable")
-    return Copies(left_[order], right_[order], bits[order], alike[order])
+    found, similarities = [np.empty((0, 3), np.int64)], [np.empty(0)]
+    for pairs in pairs_within(left.hashes, right.hashes, _MAX_BITS):
+        first, second, _ = pairs.T
+        alike = similarity(left.thumbnails[first], right.thumbnails[second])
+        kept = alike >= _MIN_SIMILARITY
+        found.append(pairs[kept])
+        similarities.append(alike[kept])
+    order = np.argsort(-np.concatenate(similarities), kind="stable")
+    return np.concatenate(found)[order]
 
 
-def close(
-    left: np.ndarray, right: np.ndarray, most: int
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Pairs of hashes that differ in `most` bits at most, block by block.
+def pairs_within(
+    left: np.ndarray,
+    right: np.ndarray,
+    max_bits: int,
+    *,
+    rows: int = 512,
+    columns: int = 4096,
+) -> Iterator[np.ndarray]:
+    """Finds pairs of hashes that differ in few bits, block by block.
 
     Args:
         left: hashes, uint8 of shape (images, 32).
         right: other hashes.
-        most: largest number of bits that differ.
+        max_bits: maximum number of bits that differ.
+        rows: hashes of `left` in a block.
+        columns: hashes of `right` in a block.
 
     Yields:
-        Numbers in `left`, numbers in `right`, bits that differ; all int64.
+        int64 of shape (pairs, 3): index in `left`, index in `right`, bits
+        that differ. Of an image at most 8 pairs a block, where it has many.
     """
-    for column in range(0, len(right), _COLUMNS):
-        across = _signs(right[column : column + _COLUMNS]).T
-        for row in range(0, len(left), _ROWS):
-            # of signs: equal bits less different ones
-            agreement = _signs(left[row : row + _ROWS]) @ across
-            rows, columns = _above(agreement, _BITS - 2 * most)
-            if len(rows):
-                agreement_bits = agreement[rows, columns].astype(np.int64)
-                yield (
-                    rows + row,
-                    columns + column,
-                    (_BITS - agreement_bits) // 2,
-                )
+    for column in range(0, len(right), columns):
+        across = _signs(right[column : column + columns]).T
+        for row in range(0, len(left), rows):
+            # equal bits minus different bits
+            agreement = _signs(left[row : row + rows]) @ across
+            first, second = _above(agreement, _BITS - 2 * max_bits)
+            bits = (_BITS - agreement[first, second].astype(np.int64)) // 2
+            if len(bits):
+                yield np.stack([first + row, second + column, bits], axis=1)
 
 
-def likeness(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """How well each picture explains another but for light and place.
+def similarity(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Computes how well each picture explains another.
 
-    The multiple correlation of one with the other and its two slopes, which
-    allow for another brightness, contrast and a move by part of a pixel; of
-    both directions the lower one counts, and an edge of 1 pixel is left out.
+    It is the multiple correlation of one with the other and its two slopes,
+    which allow for a different brightness, contrast and a shift by part of
+    a pixel; the lower value of both directions, without the outer pixels.
 
     Args:
         one: grey pictures, uint8 of shape (pairs, side, side).
-        other: as many more.
+        other: likewise.
 
     Returns:
         float32 of shape (pairs,), from 0 to 1; 0 for an empty picture.
@@ -174,7 +165,7 @@ def likeness(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 def _grey(images: tf.Tensor) -> tf.Tensor:
     if images.shape[-1] == 3:
-        # by luminance, as those who make a grey copy do
+        # by luminance, as grey copies are made
         return tf.image.rgb_to_grayscale(images)
     mean = tf.reduce_mean(tf.cast(images, tf.float32), -1, keepdims=True)
     return tf.cast(tf.round(mean), tf.uint8)
@@ -184,21 +175,24 @@ def _signs(hashes: np.ndarray) -> np.ndarray:
     return np.unpackbits(hashes, axis=1).astype(np.float32) * 2 - 1
 
 
-def _above(agreement: np.ndarray, least: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where it is high enough, in few places of a row where there are many."""
+def _above(
+    agreement: np.ndarray, minimum: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of high agreement, the highest where there are many."""
     # np.nonzero takes several times as long for two axes
-    places = np.flatnonzero(agreement >= least)
-    rows, columns = np.divmod(places, agreement.shape[1])
-    most = min(_MOST_A_ROW, agreement.shape[1])
+    found = np.flatnonzero(agreement >= minimum)
+    rows, columns = np.divmod(found, agreement.shape[1])
+    most = min(_MAX_PER_ROW, agreement.shape[1])
     if len(rows) <= most * len(agreement):
         return rows, columns
     columns = np.argpartition(agreement, -most, axis=1)[:, -most:].ravel()
     rows = np.repeat(np.arange(len(agreement)), most)
-    kept = agreement[rows, columns] >= least
+    kept = agreement[rows, columns] >= minimum
     return rows[kept], columns[kept]
 
 
 def _explained(given: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Correlation of each wanted picture with a regression on the given."""
     down, right = np.gradient(given, axis=(1, 2))
     causes = np.stack([_centred(x) for x in (given, right, down)], axis=1)
     effect = _centred(wanted)[..., None]
@@ -208,9 +202,9 @@ def _explained(given: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     products += ridge[:, None, None] * np.eye(3, dtype=np.float32)
     shared = causes @ effect
     weights = np.linalg.solve(products, shared)
-    share = (weights * shared).sum((1, 2)) / ((effect**2).sum((1, 2)) + 1e-6)
-    # a negative is no copy
-    return np.sqrt(np.clip(share, 0, 1)) * (weights[:, 0, 0] > 0)
+    ratio = (weights * shared).sum((1, 2)) / ((effect**2).sum((1, 2)) + 1e-6)
+    # a negative is no duplicate
+    return np.sqrt(np.clip(ratio, 0, 1)) * (weights[:, 0, 0] > 0)
 
 
 def _centred(pictures: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Which examples of one split stand in another, alike or nearly so."""
+"""Which examples of one split are in another, exactly or nearly."""
 
 import dataclasses
 import logging
@@ -7,19 +7,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.data.core.dataset import Source, name_of
+from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.leakage.near_duplicates import (
-    NONE,
     ImageHashes,
-    near_copies,
-    prints,
+    compute_hashes,
+    near_duplicates,
     supports_hashing,
 )
 from keras_ptft.data.leakage.training_fingerprints import TrainingFingerprints
 
-_LOG = logging.getLogger("keras_ptft")
+logger = logging.getLogger("keras_ptft")
 
-# an example may be dropped from the first of a pair, never from the test split
+# examples may be dropped from the first of each pair, never from the test split
 _PAIRS = (
     ("train", "test"),
     ("validation", "test"),
@@ -27,6 +26,7 @@ _PAIRS = (
 )
 PRETRAINING = "pretraining"
 _MANY = 10_000
+_NO_PAIRS = np.empty((0, 3), np.int64)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,11 +36,12 @@ class Overlap:
     Attributes:
         left: name of the split that examples may be dropped from.
         right: name of the split that stays whole, or "pretraining".
-        exact: int64, numbers in `left` whose content stands in `right`.
-        near: int64, other numbers in `left` with a near copy in `right`.
-        pairs: int64 of shape (pairs, 3), the most alike first: number in
-            `left`, in `right`, and how many of 256 bits of their hashes
-            differ; some of the exact ones, and all near ones that are known.
+        exact: int64, indices in `left` of examples that are in `right`.
+        near: int64, other indices in `left` with a near duplicate in
+            `right`.
+        pairs: int64 of shape (pairs, 3), the most similar first: index in
+            `left`, index in `right`, and how many of 256 bits of their
+            hashes differ; some of the exact ones, and all known near ones.
     """
 
     left: str
@@ -51,20 +52,20 @@ class Overlap:
 
     @property
     def name(self) -> str:
-        """As it is called in `result.json`."""
+        """The key in `result.json`."""
         return f"{self.left}_in_{self.right}"
 
 
 @dataclasses.dataclass(frozen=True)
 class ShownPair:
-    """Two images that show one picture, or one text twice, for a report.
+    """Two images of the same picture, or a duplicated text, for a report.
 
     Attributes:
-        splits: where they stand.
-        names: what they are known by there.
+        splits: which they are in.
+        names: their files or indices there.
         bits: how many of 256 bits of their perceptual hashes differ.
-        images: uint8 pixels of both; of texts, none.
-        text: what both say, where they are texts.
+        images: uint8 pixels of both; empty for texts.
+        text: of both, where they are texts.
     """
 
     splits: tuple[str, str]
@@ -75,115 +76,112 @@ class ShownPair:
 
 
 def hash_splits(splits: Mapping[str, Source]) -> dict[str, ImageHashes]:
-    """The prints of each split, or nothing where they are no images."""
+    """Computes the hashes of each split; of other than images, none."""
     if not supports_hashing(splits["train"].spec):
         return {}
     images = sum(map(len, splits.values()))
     if images >= _MANY:
-        _LOG.info(
-            "Comparing %s images for near copies; --near_copies=false would "
-            "leave it out.",
+        logger.info(
+            "Comparing %s images to find near duplicates; "
+            "--near_copies=false skips this.",
             f"{images:,}",
         )
-    return {name: prints(source) for name, source in splits.items()}
+    return {name: compute_hashes(source) for name, source in splits.items()}
 
 
 def find_overlaps(
     splits: Mapping[str, Source],
-    looks: Mapping[str, ImageHashes],
+    hashes: Mapping[str, ImageHashes],
     seen: TrainingFingerprints | None = None,
 ) -> list[Overlap]:
-    """What each two splits, and those tested on and pretraining, share.
+    """Finds what each two splits have in common, and with pretraining.
 
     Args:
-        splits: "train", "test" and perhaps "validation".
-        looks: the prints of each, or nothing: then near copies are not
-            looked for.
+        splits: "train", "test" and perhaps "validation"; others are not
+            compared.
+        hashes: of each split; empty: near duplicates are not searched.
         seen: what the weights were pretrained on, where it is known.
+
+    Returns:
+        An overlap, perhaps an empty one, for each comparison.
     """
     found = [
-        _between(splits, looks, left, right)
+        _between(splits, hashes, left, right)
         for left, right in _PAIRS
         if left in splits and right in splits
     ]
     if seen is not None:
         tested = [name for name in ("test", "validation") if name in splits]
-        found += [_in_pretraining(splits, looks, seen, t) for t in tested]
+        found += [_in_pretraining(splits, hashes, seen, t) for t in tested]
     return found
 
 
 def shown_pairs(
     overlaps: Sequence[Overlap], splits: Mapping[str, Source], most: int = 8
 ) -> tuple[ShownPair, ...]:
-    """The pairs that are most alike, with their pixels or their text.
+    """Returns the most similar pairs, with their pixels or their text.
 
-    Each of two splits gives in turn, the test split first.
+    The overlaps take turns, those with the test split first.
     """
     spec = splits["train"].spec
-    if spec.dtype != tf.string and not supports_hashing(spec):
+    if isinstance(spec, Mapping) or (
+        spec.dtype != tf.string and not supports_hashing(spec)
+    ):
         return ()
     ranked = [
-        (rank, place)
-        for place, overlap in enumerate(overlaps)
+        (rank, number)
+        for number, overlap in enumerate(overlaps)
         for rank in range(len(overlap.pairs))
     ]
-    chosen = [
-        (overlaps[p], overlaps[p].pairs[rank])
-        for rank, p in sorted(ranked)[:most]
-    ]
-    return tuple(_shown(overlap, pair, splits) for overlap, pair in chosen)
+    return tuple(
+        _shown(overlaps[number], rank, splits)
+        for rank, number in sorted(ranked)[:most]
+    )
 
 
 def _between(
     splits: Mapping[str, Source],
-    looks: Mapping[str, ImageHashes],
+    hashes: Mapping[str, ImageHashes],
     left: str,
     right: str,
 ) -> Overlap:
-    hashes, others = splits[left].hashes, splits[right].hashes
-    exact = np.flatnonzero(np.isin(hashes, others))
-    copies = near_copies(looks[left], looks[right]) if looks else NONE
-    new = ~np.isin(copies.left, exact)
-    near = np.stack([copies.left, copies.right, copies.bits], axis=1)[new]
-    pairs = np.concatenate([_exact_pairs(hashes, others, exact[:4]), near])
+    contents, others = splits[left].hashes, splits[right].hashes
+    exact = np.flatnonzero(np.isin(contents, others))
+    near = _NO_PAIRS
+    if hashes:
+        near = near_duplicates(hashes[left], hashes[right])
+        near = near[~np.isin(near[:, 0], exact)]
+    same = [(n, int(np.argmax(others == contents[n])), 0) for n in exact[:4]]
+    pairs = np.concatenate([np.array(same, np.int64).reshape(-1, 3), near])
     return Overlap(left, right, exact, np.unique(near[:, 0]), pairs)
-
-
-def _exact_pairs(
-    hashes: np.ndarray, others: np.ndarray, exact: np.ndarray
-) -> np.ndarray:
-    pairs = [(n, int(np.argmax(others == hashes[n])), 0) for n in exact]
-    return np.array(pairs, np.int64).reshape(-1, 3)
 
 
 def _in_pretraining(
     splits: Mapping[str, Source],
-    looks: Mapping[str, ImageHashes],
+    hashes: Mapping[str, ImageHashes],
     seen: TrainingFingerprints,
     split: str,
 ) -> Overlap:
     exact = seen.exact(splits[split].hashes)
-    near = seen.near(looks[split].hashes) if looks else exact
+    near = seen.near(hashes[split].hashes) if hashes else exact
     near = np.setdiff1d(near, exact)
-    none = np.empty((0, 3), np.int64)
-    return Overlap(split, PRETRAINING, exact, near, none)
+    return Overlap(split, PRETRAINING, exact, near, _NO_PAIRS)
 
 
 def _shown(
-    overlap: Overlap, pair: np.ndarray, splits: Mapping[str, Source]
+    overlap: Overlap, rank: int, splits: Mapping[str, Source]
 ) -> ShownPair:
-    sides = (overlap.left, int(pair[0])), (overlap.right, int(pair[1]))
-    images = (splits[s].gather(tf.constant([n], tf.int64)) for s, n in sides)
-    images = tuple(batch[0].numpy() for batch in images)
-    text = None
-    if isinstance(images[0], bytes):
-        # copies of a text are exact ones
-        text, images = images[0].decode("utf-8", "replace"), ()
-    one, other = (name_of(splits[split], number) for split, number in sides)
+    left, right, bits = overlap.pairs[rank].tolist()
+    sources = splits[overlap.left], splits[overlap.right]
+    inputs = tuple(
+        source.gather(tf.constant([index], tf.int64))[0].numpy()
+        for source, index in zip(sources, (left, right), strict=True)
+    )
+    is_text = isinstance(inputs[0], bytes)
     return ShownPair(
         splits=(overlap.left, overlap.right),
-        names=(one, other),
-        bits=int(pair[2]),
-        images=images,
-        text=text,
+        names=(sources[0].name_of(left), sources[1].name_of(right)),
+        bits=bits,
+        images=() if is_text else inputs,
+        text=inputs[0].decode("utf-8", "replace") if is_text else None,
     )

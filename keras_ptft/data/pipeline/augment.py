@@ -1,27 +1,29 @@
-"""Random changes to training examples, the same at each visit of a step.
+"""Random changes to training examples, reproducible at each step.
 
 A row takes (inputs, seeds) and its settings. `seeds` holds the seed, the
-epoch and the number of each example, and nothing else decides the change:
-no state, no order of threads.
+epoch and the index of each example; a change depends on nothing else.
 """
+
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import tensorflow as tf
 
 from keras_ptft.data.core.index_shuffle import draw
 from keras_ptft.errors import UserError, check_range
 
-# numbers set aside for each text, so that its length changes none
-_MOST_TOKENS = 2**16
+# numbers reserved for each text, so that they do not depend on its length
+_MAX_TOKENS = 2**16
 
 
-def none(images: tf.Tensor, seeds: tf.Tensor, /) -> tf.Tensor:
-    """Leaves the images as they are."""
+def none(images: Any, seeds: tf.Tensor, /) -> Any:
+    """Leaves the images unchanged."""
     del seeds
     return images
 
 
 def flip(images: tf.Tensor, seeds: tf.Tensor, /) -> tf.Tensor:
-    """Mirrors every other image, left to right."""
+    """Mirrors images left to right, with probability 1/2."""
     _check_images(images)
     mirrored = draw(seeds, 3)[:, 2] < 0.5
     return tf.where(
@@ -32,10 +34,10 @@ def flip(images: tf.Tensor, seeds: tf.Tensor, /) -> tf.Tensor:
 def shift(
     images: tf.Tensor, seeds: tf.Tensor, /, *, padding: int = 2
 ) -> tf.Tensor:
-    """Pads with zeros, then cuts out at a random place.
+    """Pads with zeros, then crops at a random position.
 
     Args:
-        padding: most pixels by which an image moves to each side.
+        padding: maximum shift to each side in pixels.
     """
     _check_images(images)
     check_range("padding", padding, 0)
@@ -55,7 +57,7 @@ def flip_crop(
     """Flip and shift, the usual recipe for CIFAR (He et al. 2016).
 
     Args:
-        padding: most pixels by which an image moves to each side.
+        padding: maximum shift to each side in pixels.
     """
     return shift(flip(images, seeds), seeds, padding=padding)
 
@@ -63,25 +65,26 @@ def flip_crop(
 def drop_tokens(
     ids: tf.Tensor, seeds: tf.Tensor, /, *, rate: float = 0.1
 ) -> tf.Tensor:
-    """Takes tokens out of texts and leaves gaps (Iyyer et al. 2015).
+    """Replaces random tokens by padding (Iyyer et al. 2015).
 
     Args:
-        rate: share of the tokens, from 0 to less than 1.
+        rate: fraction of the tokens, from 0 to less than 1.
     """
     check_range("rate", rate, 0.0, 0.99)
-    if ids.dtype != tf.int32 or ids.shape.rank not in (2, 3):
+    if isinstance(ids, Mapping) or (
+        ids.dtype != tf.int32 or ids.shape.rank not in (2, 3)
+    ):
         raise UserError(
-            "Augmentation 'drop_tokens' needs texts, got "
-            f"{ids.dtype.name} of shape {tuple(ids.shape[1:])}: use "
-            "--augment=none."
+            f"Augmentation 'drop_tokens' needs texts, got {_described(ids)}: "
+            "use --augment=none."
         )
-    kept = draw(seeds, tf.shape(ids)[1], _MOST_TOKENS) >= rate
+    kept = draw(seeds, tf.shape(ids)[1], _MAX_TOKENS) >= rate
     if ids.shape.rank == 3:
         kept = kept[..., None]
     return tf.where(kept, ids, 0)
 
 
-AUGMENTATIONS = {
+AUGMENTATIONS: dict[str, Callable[..., Any]] = {
     "none": none,
     "drop_tokens": drop_tokens,
     "flip": flip,
@@ -90,9 +93,15 @@ AUGMENTATIONS = {
 }
 
 
-def _check_images(images: tf.Tensor) -> None:
-    if images.shape.rank != 4:
+def _check_images(images: Any) -> None:
+    if isinstance(images, Mapping) or images.shape.rank != 4:
         raise UserError(
             "Augmentation needs images of shape (height, width, channels), "
-            f"got {tuple(images.shape[1:])}: use --augment=none."
+            f"got {_described(images)}: use --augment=none."
         )
+
+
+def _described(inputs: Any) -> str:
+    if isinstance(inputs, Mapping):
+        return f"the inputs {', '.join(inputs)}"
+    return f"{inputs.dtype.name} of shape {tuple(inputs.shape[1:])}"

@@ -7,6 +7,7 @@ kept anywhere.
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,10 +17,15 @@ from keras_ptft.data.core.index_shuffle import permuted
 from keras_ptft.data.core.length_buckets import by_length
 from keras_ptft.data.pipeline.epoch_views import Augment, Views, seeds_of
 
-Transform = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple]
+Transform = Callable[[Any, Any, tf.Tensor], tuple[Any, Any, tf.Tensor]]
+"""(inputs, labels, seeds) → (inputs, targets, weights) of a batch.
 
-Share = tuple[int, int]
-"""Which part of every batch: (0, 2) is the first of two halves."""
+Seeds are int64 of shape (batch, 3): seed, epoch, index of the example.
+Inputs and targets are tensors or dicts of tensors, weights are (batch,).
+"""
+
+Shard = tuple[int, int]
+"""Index and count: (0, 2) is the first half of every batch."""
 
 _WHOLE = (0, 1)
 _ENDLESS = tf.int64.max
@@ -27,7 +33,7 @@ _EVALUATION = -1
 
 
 def steps_per_epoch(source: Source, batch_size: int) -> int:
-    """Whole batches in one pass; what remains waits for the next order."""
+    """Returns the whole batches of one epoch; the remainder is dropped."""
     return len(source) // batch_size
 
 
@@ -39,42 +45,37 @@ def training_batches(
     seed: int,
     augment: Augment | None = None,
     start_step: int = 0,
-    share: Share = _WHOLE,
+    shard: Shard = _WHOLE,
 ) -> tf.data.Dataset:
-    """Endless shuffled batches, each a pure function of (seed, step).
+    """Returns endless shuffled batches, each a function of (seed, step).
 
     Args:
         source: the examples; `Views` are augmented already.
-        transform: (inputs, labels, seeds) of a batch → (inputs, targets,
-            weights); seeds are int64 of shape (batch, 3): seed, epoch,
-            number of the example.
+        transform: see `Transform`.
         batch_size: examples a batch; the remainder of an epoch is dropped.
         seed: of the order and of the augmentation.
-        augment: as in `data.views.augmented`, or None.
+        augment: see `Augment`; None: no augmentation.
         start_step: the step of the first batch.
-        share: the part of each batch that is all_gather, so that workers who
-            take one each see the batch together, whatever their number.
+        shard: the part of each batch that is read. Workers with a shard
+            each see the same batches together, whatever their number.
 
     Returns:
-        `transform`'s triples, without end.
+        The triples that `transform` returns.
     """
     steps = steps_per_epoch(source, batch_size)
-    own = _places(batch_size, share)
-    targets = _targets(source)
-    chosen = _chooser(source, batch_size, steps)
+    positions = _positions(batch_size, shard)
+    choose = _chooser(source, batch_size, steps)
+    augment = None if isinstance(source, Views) else augment
 
-    def batch(step):
+    def batch(step: tf.Tensor) -> tuple[Any, Any, tf.Tensor]:
         epoch = step // steps
         key = tf.stack([tf.constant(seed, tf.int64), epoch])
-        indices = tf.gather(chosen(step % steps, key), own)
+        indices = tf.gather(choose(step % steps, key), positions)
         seeds = seeds_of(key, indices)
-        if hasattr(source, "gather_at_epoch"):
-            inputs = source.gather_at_epoch(epoch, indices)
-        else:
-            inputs = source.gather(indices)
-        if augment is not None and not isinstance(source, Views):
+        inputs = source.gather_at_epoch(epoch, indices)
+        if augment is not None:
             inputs = augment(inputs, seeds)
-        return transform(inputs, targets(indices), seeds)
+        return transform(inputs, source.targets(indices), seeds)
 
     return _mapped(tf.data.Dataset.range(start_step, _ENDLESS), batch)
 
@@ -84,9 +85,9 @@ def evaluation_batches(
     transform: Transform,
     *,
     batch_size: int,
-    share: Share = _WHOLE,
+    shard: Shard = _WHOLE,
 ) -> tf.data.Dataset:
-    """Every example once, in order, in batches of one shape.
+    """Returns every example once, in order, in batches of one size.
 
     The last batch is filled up with example 0 at weight 0, so that nothing
     is dropped, compiled code sees one shape, and any number of replicas
@@ -94,48 +95,56 @@ def evaluation_batches(
 
     Args:
         source: the examples.
-        transform: as in `training_batches`.
+        transform: see `Transform`.
         batch_size: examples a batch.
-        share: likewise.
+        shard: the part of each batch that is read.
 
     Returns:
-        `transform`'s triples, ceil(examples / batch_size) of them.
+        The ceil(examples / batch_size) triples that `transform` returns.
     """
     size = len(source)
-    own = _places(batch_size, share)
-    targets_of = _targets(source)
+    shard_positions = _positions(batch_size, shard)
     key = tf.constant([0, _EVALUATION], tf.int64)
 
-    def batch(number):
-        places = number * batch_size + own
-        real = places < size
-        indices = tf.where(real, places, 0)
+    def batch(number: tf.Tensor) -> tuple[Any, Any, tf.Tensor]:
+        positions = number * batch_size + shard_positions
+        real = positions < size
+        indices = tf.where(real, positions, 0)
         inputs, targets, weights = transform(
-            source.gather(indices), targets_of(indices), seeds_of(key, indices)
+            source.gather(indices),
+            source.targets(indices),
+            seeds_of(key, indices),
         )
         return inputs, targets, weights * tf.cast(real, weights.dtype)
 
     return _mapped(tf.data.Dataset.range(math.ceil(size / batch_size)), batch)
 
 
-def unweighted(inputs: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor) -> tuple:
-    """The transform that changes nothing: every example weighs 1."""
+def unweighted(
+    inputs: Any, labels: Any, seeds: tf.Tensor
+) -> tuple[Any, Any, tf.Tensor]:
+    """Returns inputs and labels as they are: a transform with weights 1."""
     return inputs, labels, tf.ones_like(seeds[:, 0], tf.float32)
 
 
 def weighted(
     transform: Transform, class_weights: np.ndarray | None
 ) -> Transform:
-    """The transform with each example's weight times that of its label.
+    """Returns a transform that multiplies weights by those of the labels.
 
     Args:
-        transform: as in `training_batches`.
+        transform: see `Transform`.
         class_weights: float32 array of shape (classes,), or None.
+
+    Returns:
+        The new transform, or the same one for None.
     """
     if class_weights is None:
         return transform
 
-    def wrapped(inputs, labels, seeds):
+    def wrapped(
+        inputs: Any, labels: tf.Tensor, seeds: tf.Tensor
+    ) -> tuple[Any, Any, tf.Tensor]:
         inputs, targets, weights = transform(inputs, labels, seeds)
         return inputs, targets, weights * tf.gather(class_weights, labels)
 
@@ -146,37 +155,29 @@ def _chooser(
     source: Source, batch_size: int, steps: int
 ) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """(step of an epoch, key of the epoch) → the examples of its batch."""
-    if hasattr(source, "lengths"):
+    if source.lengths is not None:
         return by_length(source.lengths, batch_size, steps)
-    everywhere = tf.range(batch_size, dtype=tf.int64)
+    positions = tf.range(batch_size, dtype=tf.int64)
 
-    def chosen(step, key):
-        return permuted(step * batch_size + everywhere, key, len(source))
+    def choose(step: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+        return permuted(step * batch_size + positions, key, len(source))
 
-    return chosen
-
-
-def _targets(source: Source) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Numbers of examples → what is to be learned of them."""
-    if hasattr(source, "targets"):
-        return source.targets
-    labels = tf.constant(source.labels)
-    return lambda indices: tf.gather(labels, indices)
+    return choose
 
 
-def _places(batch_size: int, share: Share) -> tf.Tensor:
-    """Where in a batch the examples of a share stand."""
-    index, count = share
+def _positions(batch_size: int, shard: Shard) -> tf.Tensor:
+    """The positions of a shard's examples in a batch."""
+    index, count = shard
     size = batch_size // count
     return tf.range(index * size, (index + 1) * size, dtype=tf.int64)
 
 
 def _mapped(numbers: tf.data.Dataset, batch: Callable) -> tf.data.Dataset:
-    # nothing here is for AutoGraph, which would bury errors in its own text
+    # AutoGraph has nothing to rewrite here and would obscure error messages
     batch = tf.autograph.experimental.do_not_convert(batch)
     batches = numbers.map(batch, num_parallel_calls=tf.data.AUTOTUNE)
     options = tf.data.Options()
-    # the batches are already this job's own: see `batch`
+    # batches are sharded already: see `batch`
     policy = tf.data.experimental.AutoShardPolicy.OFF
     options.experimental_distribute.auto_shard_policy = policy
     return batches.prefetch(tf.data.AUTOTUNE).with_options(options)

@@ -1,8 +1,9 @@
-"""Arrays from npz files, looked at before memory is taken for them."""
+"""Arrays in npz and npy files, checked before memory is allocated."""
 
 import math
 import os
-from typing import BinaryIO
+import zipfile
+from typing import IO, cast
 
 import numpy as np
 
@@ -17,45 +18,55 @@ _HEADERS = {
 def read_array(
     stored: np.lib.npyio.NpzFile, key: str, path: str | os.PathLike
 ) -> np.ndarray:
-    """One array of an open npz file.
+    """Reads one array of an open npz file.
 
     Args:
-        stored: what `np.load(path, allow_pickle=False)` gave.
+        stored: what `np.load(path, allow_pickle=False)` returned.
         key: the name of the array.
         path: the file, as an error names it.
 
+    Returns:
+        The array.
+
     Raises:
-        UserError: it is no array, is pickled, declares more than its file
-            holds or than this machine has memory.
+        UserError: no array, a pickled one, or one that declares more than
+            the file holds or half of this machine's memory.
     """
-    name = f"{key}.npy" if f"{key}.npy" in stored.zip.namelist() else key
-    held = stored.zip.getinfo(name).file_size
-    with stored.zip.open(name) as member:
-        size = _declared(member, held, f"{key} of {path}")
-    # it stands there twice while it becomes a tensor
-    if 2 * size > _memory():
+    # None only once it is closed
+    archive = cast(zipfile.ZipFile, stored.zip)
+    name = f"{key}.npy" if f"{key}.npy" in archive.namelist() else key
+    with archive.open(name) as member:
+        held = archive.getinfo(name).file_size
+        size = _declared_bytes(member, held, f"{key} of {path}")
+    # two copies exist while it becomes a tensor
+    if 2 * size > (memory := physical_memory()):
         raise UserError(
             f"{key} of {path} has {size:,} bytes, more than half of the "
-            f"{_memory():,} bytes of this machine's memory: save a part of "
+            f"{memory:,} bytes of this machine's memory: save a part of "
             "it, or single image files."
         )
     return stored[key]
 
 
 def map_array(path: str | os.PathLike) -> np.ndarray:
-    """The array of a `.npy` file, read from disk as it is asked for.
+    """Maps the array of a `.npy` file, which is read from disk by rows.
 
     Raises:
-        UserError: it is no array, is pickled, or declares more than its
-            file holds.
+        UserError: no array, a pickled one, or one that declares more than
+            the file holds.
     """
     with open(path, "rb") as file:
-        _declared(file, os.path.getsize(path), str(path))
+        _declared_bytes(file, os.path.getsize(path), str(path))
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
-def _declared(file: BinaryIO, held: int, what: str) -> int:
-    """Bytes of an array, by its head at the start of a file."""
+def physical_memory() -> int:
+    """Returns this machine's memory in bytes."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _declared_bytes(file: IO[bytes], held: int, what: str) -> int:
+    """Bytes of an array, by the header at the start of a file."""
     try:
         version = np.lib.format.read_magic(file)
         shape, _, dtype = _HEADERS[version](file)
@@ -77,8 +88,3 @@ def _declared(file: BinaryIO, held: int, what: str) -> int:
             f"holds {held - file.tell():,}: save it again."
         )
     return size
-
-
-def _memory() -> int:
-    """Bytes of memory of this machine."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

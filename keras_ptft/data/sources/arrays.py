@@ -23,7 +23,7 @@ def digits(loading: Loading, /) -> Dataset:
     from sklearn.datasets import load_digits
 
     bundled = load_digits()
-    # 16 is the darkest ink there
+    # they range from 0 to 16
     images = np.rint(bundled.images[..., None] * 255 / 16).astype(np.uint8)
     size = loading.image_size or _DIGITS_SIZE
     source = sized_source(images, bundled.target, size, "image")
@@ -31,7 +31,7 @@ def digits(loading: Loading, /) -> Dataset:
 
 
 def as_input(array: np.ndarray, what: str) -> tuple[np.ndarray, str]:
-    """An array as models take it, and the name of their input.
+    """Converts an array to what models take, and names their input.
 
     Args:
         array: numbers of shape (examples, ...).
@@ -49,18 +49,23 @@ def as_input(array: np.ndarray, what: str) -> tuple[np.ndarray, str]:
             f"{what} must hold numbers of shape (examples, ...), got "
             f"{array.dtype} of shape {array.shape}: save it as such."
         )
-    image = array.dtype == np.uint8 and array.ndim in (3, 4)
+    is_image = array.dtype == np.uint8 and array.ndim in (3, 4)
     if array.dtype != np.uint8 or array.ndim == 2:
         with np.errstate(over="ignore"):
             array = array.astype(np.float32)
         _check_finite(array, what)
     if array.ndim == 3:
         array = array[..., None]
-    return array, {2: "vector"}.get(array.ndim, "image" if image else "array")
+    if array.ndim == 2:
+        return array, "vector"
+    return array, "image" if is_image else "array"
 
 
 def name_labels(labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     """Numbers labels by the sorted order of their values.
+
+    Returns:
+        int64 indices of the same shape, and the name of each index.
 
     Example:
 
@@ -74,7 +79,17 @@ def name_labels(labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
 def sized_source(
     array: np.ndarray, labels: np.ndarray, size: int, name: str
 ) -> ArraySource:
-    """A source of arrays, images resized once; hashes are of what came."""
+    """Makes a source of arrays, with images resized once.
+
+    Args:
+        array: of shape (examples, ...).
+        labels: integers of shape (examples,).
+        size: side that images, which have rank 4, are resized to; 0: keep.
+        name: of the model's input.
+
+    Returns:
+        The source, with hashes of the arrays as given.
+    """
     hashes = content_hashes(array)
     if size and array.ndim == 4:
         starts = range(0, len(array), _CHUNK)

@@ -1,4 +1,4 @@
-"""Files sorted into one folder a class."""
+"""Files sorted into one folder per class."""
 
 import os
 import pathlib
@@ -9,30 +9,37 @@ import numpy as np
 from keras_ptft.errors import UserError
 
 ClassFiles = tuple[list[pathlib.Path], np.ndarray]
-"""Files, and the number of the class of each."""
+"""Paths, and the class index of each."""
 
 
 def class_files(
     path: str, row: str, endings: Sequence[str], what: str
 ) -> tuple[dict[str, ClassFiles], tuple[str, ...]]:
-    """The files of each split, and the names of the classes.
+    """Finds the files of each split and the names of the classes.
 
     Args:
         path: a folder of class folders, or of train/ with test/ or val/
             (validation/) beside it, each of class folders.
         row: of DATASETS, as an error names it.
-        endings: of the files that are wanted, in lower case, as ".png".
-        what: they are, in the plural.
+        endings: suffixes of the files, in lower case, as ".png".
+        what: plural noun for the files, as an error names them.
 
     Returns:
-        The files of "train", and of "test" and "validation" where they have
+        The files of "train", and of "test" and "validation" if they have
         folders, and the sorted names of train's classes.
 
     Raises:
         UserError: no such folder, fewer than two classes, a class without
-            files, or one that train has not.
+            files, or one that train does not have.
     """
-    roots = _roots(_existing(path, row))
+    root = pathlib.Path(path).expanduser()
+    if not root.is_dir():
+        found = "is a file" if root.exists() else "does not exist"
+        raise UserError(
+            f"--dataset={row}:{path} must be a folder of class folders, "
+            f"but it {found}: correct the path."
+        )
+    roots = _roots(root)
     names = _class_names(roots["train"], what)
     files = {
         split: _files(root, names, endings, what)
@@ -41,25 +48,13 @@ def class_files(
     return files, names
 
 
-def _existing(path: str, row: str) -> pathlib.Path:
-    root = pathlib.Path(path).expanduser()
-    if not root.is_dir():
-        what = "is a file" if root.exists() else "does not exist"
-        raise UserError(
-            f"--dataset={row}:{path} must be a folder of class folders, "
-            f"but it {what}: correct the path."
-        )
-    return root
-
-
 def _roots(root: pathlib.Path) -> dict[str, pathlib.Path]:
-    """The folder of each split that has one; "train" may be all there is."""
+    """The folder of each split that has one; there may be only "train"."""
+    validation = root / "validation"
     named = {
         "test": root / "test",
-        "validation": root / "validation",
+        "validation": validation if validation.is_dir() else root / "val",
     }
-    if not named["validation"].is_dir():
-        named["validation"] = root / "val"
     found = {split: path for split, path in named.items() if path.is_dir()}
     if found and (root / "train").is_dir():
         return {"train": root / "train", **found}
@@ -90,18 +85,18 @@ def _files(
             f"{root} has class {unknown[0]!r}, which train has not: "
             f"its classes are {', '.join(names)}."
         )
-    found = [_within(root / name, endings, what) for name in names]
+    found = [_files_of_class(root / name, endings, what) for name in names]
     labels = np.repeat(np.arange(len(names)), [len(paths) for paths in found])
     return [path for paths in found for path in paths], labels
 
 
-def _within(
+def _files_of_class(
     root: pathlib.Path, endings: Sequence[str], what: str
 ) -> list[pathlib.Path]:
     found = sorted(
         (
             path
-            for path in _below(root)
+            for path in _relative_paths(root)
             if path.suffix.lower() in endings
             and not any(part.startswith(".") for part in path.parts)
             and (root / path).is_file()
@@ -116,11 +111,11 @@ def _within(
     return [root / path for path in found]
 
 
-def _below(root: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Files in `root` and below, relative to it; links are not followed."""
-    for place, _, names in os.walk(root, onerror=_refuse):
+def _relative_paths(root: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Yields the files in a folder and below; links are not followed."""
+    for folder, _, names in os.walk(root, onerror=_refuse):
         for name in names:
-            yield pathlib.Path(place, name).relative_to(root)
+            yield pathlib.Path(folder, name).relative_to(root)
 
 
 def _refuse(error: OSError) -> None:

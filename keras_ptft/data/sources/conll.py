@@ -1,4 +1,4 @@
-"""Words with tags, in CoNLL files."""
+"""Tagged words in CoNLL files."""
 
 import dataclasses
 import logging
@@ -18,6 +18,7 @@ from keras_ptft.errors import UserError
 logger = logging.getLogger("keras_ptft")
 
 _ENDINGS = ("conll", "txt", "tsv", "iob", "iob2", "bio")
+_CELL = re.compile(r"[^ \t\r\n]+")
 _IOB = re.compile(r"O|[BI]-\S+")
 _START = "-DOCSTART-"
 
@@ -34,10 +35,10 @@ def conll(
 ) -> Dataset:
     """Tagged words, one a line, a blank line after each sentence.
 
-    White space parts the columns; the first is the word, the last its tag.
-    Lines of -DOCSTART- are left out. Tags are those of chunks (O, B-PER,
-    I-PER), or any, such as parts of speech. A chunk that begins with I- is
-    read as one that begins with B-.
+    White space separates the columns; the first is the word, the last its
+    tag. Lines of -DOCSTART- are left out. Tags are those of chunks (O,
+    B-PER, I-PER), or any others, such as parts of speech. A chunk that
+    begins with I- is read as one that begins with B-.
 
     Tjong Kim Sang and De Meulder 2003, "Introduction to the CoNLL-2003
     Shared Task".
@@ -46,12 +47,12 @@ def conll(
         path: a file, split by the content of its sentences; a folder with
             train.conll, test.conll and dev.conll (or .txt, .tsv, .iob,
             .iob2, .bio); or what the names of such files begin with.
-        test_fraction: share of the sentences held out for testing where
+        test_fraction: fraction of the sentences held out for testing if
             there is no test file.
 
     Raises:
         UserError: a missing or empty file, a word without a tag, a tag
-            that is none of a chunk among such, or no text in UTF-8.
+            that is no chunk's among such, or text that is not UTF-8.
     """
     files = split_files(path, _ENDINGS, "CoNLL")
     read = {split: _sentences(file) for split, file in files.items()}
@@ -67,23 +68,28 @@ def _sentences(path: pathlib.Path) -> list[_Sentence]:
     found = list(_parsed(text_file(path)))
     if not found:
         raise UserError(f"{path} has no sentences, expected some: add them.")
-    if not any(_chunked(s.tags) for s in found):
+    if not any(tag[:2] in ("B-", "I-") for s in found for tag in s.tags):
         return found
-    mended = [_in_chunks(sentence, path) for sentence in found]
-    changed = [s for s, t in zip(found, mended, strict=True) if s != t]
+    fixed = [_in_chunks(sentence, path) for sentence in found]
+    changed = [s for s, t in zip(found, fixed, strict=True) if s != t]
     if changed:
         logger.warning(
             "%s: read I- as B- where a chunk begins, in %d of %d sentences, "
             "the first at line %d.",
-            *(path, len(changed), len(found), changed[0].line),
+            path,
+            len(changed),
+            len(found),
+            changed[0].line,
         )
-    return mended
+    return fixed
 
 
 def _parsed(file: TextFile) -> Iterator[_Sentence]:
-    words, tags, start = [], [], 1
+    words: list[str] = []
+    tags: list[str] = []
+    start = 1
     for line, text in enumerate(decoded_lines(file), 1):
-        cells = re.findall(r"[^ \t\r\n]+", text)
+        cells = _CELL.findall(text)
         if cells and cells[0] != _START:
             if len(cells) < 2:
                 raise UserError(
@@ -100,18 +106,14 @@ def _parsed(file: TextFile) -> Iterator[_Sentence]:
         yield _Sentence(start, tuple(words), tuple(tags))
 
 
-def _chunked(tags: Sequence[str]) -> bool:
-    return any(tag.startswith(("B-", "I-")) for tag in tags)
-
-
 def _in_chunks(sentence: _Sentence, path: pathlib.Path) -> _Sentence:
-    """The sentence with every chunk begun by B-."""
+    """Returns the sentence with B- at the beginning of every chunk."""
     tags, before = [], "O"
-    for place, tag in enumerate(sentence.tags):
+    for line, tag in enumerate(sentence.tags, sentence.line):
         if not _IOB.fullmatch(tag):
             raise UserError(
-                f"{path}, line {sentence.line + place}: expected a tag O, "
-                f"B-name or I-name as others are, got {tag!r}: correct it."
+                f"{path}, line {line}: expected a tag O, B-name or I-name as "
+                f"others are, got {tag!r}: correct it."
             )
         begins = tag[0] == "I" and before[1:] != tag[1:]
         tags.append(f"B{tag[1:]}" if begins else tag)
@@ -120,7 +122,7 @@ def _in_chunks(sentence: _Sentence, path: pathlib.Path) -> _Sentence:
 
 
 def _tag_names(sentences: Iterable[_Sentence]) -> tuple[str, ...]:
-    """All tags, O first, then sorted."""
+    """Returns all tags, O first, then sorted."""
     found = {tag for sentence in sentences for tag in sentence.tags}
     return tuple(sorted(found, key=lambda tag: (tag != "O", tag)))
 
@@ -129,7 +131,7 @@ def _source(
     sentences: Sequence[_Sentence], path: pathlib.Path, names: tuple[str, ...]
 ) -> TagSource:
     texts = InMemoryTexts(path)
-    codes = {name: number for number, name in enumerate(names)}
+    codes = {name: index for index, name in enumerate(names)}
     for sentence in sentences:
         texts.append(" ".join(sentence.words).encode(), sentence.line)
     tags = [

@@ -1,4 +1,4 @@
-"""Images in class folders, decoded as they are needed."""
+"""Images in class folders, decoded as they are read."""
 
 import logging
 import os
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.data.core.dataset import Dataset, Loading
+from keras_ptft.data.core.dataset import Dataset, Loading, Source
 from keras_ptft.data.core.hashing import content_hash
 from keras_ptft.data.images.decoding import (
     IMAGES,
@@ -16,20 +16,20 @@ from keras_ptft.data.images.decoding import (
     check_gif,
     decode_pixels,
     fault,
-    quiet,
 )
 from keras_ptft.data.images.resize import decode_image
 from keras_ptft.data.sources.class_folders import ClassFiles, class_files
 from keras_ptft.data.sources.split_discovery import with_test
 from keras_ptft.errors import UserError
+from keras_ptft.streams import silenced_stderr
 
 logger = logging.getLogger("keras_ptft")
 
 _SIZE = 224
 
 
-class FolderSource:
-    """Image files, read and decoded whenever they are all_gather.
+class FolderSource(Source):
+    """Image files, which are decoded each time they are gathered.
 
     Args:
         paths: one file an example.
@@ -47,22 +47,21 @@ class FolderSource:
     ) -> None:
         self.labels = np.asarray(labels, np.int64)
         self.hashes = hashes
-        self.spec = tf.TensorSpec((size, size, 3), tf.uint8, "image")
-        self.paths = tuple(paths)
+        self._image = tf.TensorSpec((size, size, 3), tf.uint8)
+        self.spec = tf.TensorSpec(self._image.shape, tf.uint8, "image")
+        self._size = size
+        self._names = tuple(paths)
         self._paths = _tensor(paths)
 
-    def __len__(self) -> int:
-        return len(self.labels)
-
     def gather(self, indices: tf.Tensor) -> tf.Tensor:
-        """Images, uint8 of shape (batch, size, size, 3)."""
         return tf.map_fn(
-            lambda path: decode_image(
-                tf.io.read_file(path), self.spec.shape[0], 3
-            ),
+            lambda path: decode_image(tf.io.read_file(path), self._size, 3),
             tf.gather(self._paths, indices),
-            fn_output_signature=tf.TensorSpec(self.spec.shape, tf.uint8),
+            fn_output_signature=self._image,
         )
+
+    def name_of(self, index: int) -> str:
+        return str(self._names[index])
 
 
 def folder(
@@ -70,16 +69,16 @@ def folder(
 ) -> Dataset:
     """Class folders of JPEG, PNG, BMP or GIF files.
 
-    The folder holds one folder a class, split by the content of the files,
-    or train/ with test/ or val/ (validation/) beside it, each with one
-    folder a class. Images become squares of the image size, 224 unless set;
-    of photographs that say how they are to be shown (EXIF), upright ones.
-    Those of more than 100 million pixels are not decoded.
+    The folder holds one folder per class, split by the content of the
+    files, or train/ with test/ or val/ (validation/) beside it, each with
+    one folder per class. Images become squares of the image size, 224
+    unless set; photographs are rotated upright as their EXIF says. Those of
+    more than 100 million pixels are not decoded.
 
     Args:
-        loading: what a run tells any data set.
+        loading: the settings of the run.
         path: the folder.
-        test_fraction: share of the images held out for testing where there
+        test_fraction: fraction of the images held out for testing if there
             is no test/.
 
     Raises:
@@ -88,7 +87,12 @@ def folder(
     """
     files, names = class_files(path, "folder", IMAGES, "images")
     sources = _sources(files, loading)
-    _check_classes(sources, names)
+    counts = np.bincount(sources["train"].labels, minlength=len(names))
+    if not counts.all():
+        raise UserError(
+            f"Class {names[int(np.argmin(counts))]!r} has no image that can "
+            "be decoded: add some or remove its folder."
+        )
     return with_test(sources, names, test_fraction)
 
 
@@ -101,12 +105,11 @@ def _sources(
     _report_bad(every, good, loading.skip_bad_images)
     sources, start = {}, 0
     for split, (paths, labels) in files.items():
-        place = slice(start, start + len(paths))
-        kept = np.flatnonzero(good[place])
+        kept = np.flatnonzero(good[start : start + len(paths)])
         sources[split] = FolderSource(
-            [paths[number] for number in kept],
+            [paths[index] for index in kept],
             labels[kept],
-            hashes[place][kept],
+            hashes[start + kept],
             size,
         )
         start += len(paths)
@@ -114,32 +117,33 @@ def _sources(
 
 
 def _scan(paths: Sequence[pathlib.Path]) -> tuple[np.ndarray, np.ndarray]:
-    """Each file's hash, and whether training will be able to decode it."""
+    """Returns each file's hash, and whether training can decode it."""
 
-    def read(number, path):
+    def read(index: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, ...]:
         encoded = tf.io.read_file(path)
-        hashed = tf.numpy_function(_examined, [encoded], tf.uint64)
+        hashed = tf.numpy_function(_checked_hash, [encoded], tf.uint64)
         with tf.control_dependencies([hashed]):
             pixels = decode_pixels(encoded, 3)
-        return number, hashed, tf.size(pixels)
+        return index, hashed, tf.size(pixels)
 
     hashes = np.zeros(len(paths), np.uint64)
     good = np.zeros(len(paths), bool)
-    fit = [n for n, p in enumerate(paths) if p.stat().st_size <= MOST_BYTES]
-    numbers = tf.constant(fit, tf.int64)
+    small = [n for n, p in enumerate(paths) if p.stat().st_size <= MOST_BYTES]
+    indices = tf.constant(small, tf.int64)
     files = tf.data.Dataset.from_tensor_slices(
-        (numbers, tf.gather(_tensor(paths), numbers))
+        (indices, tf.gather(_tensor(paths), indices))
     )
-    read_files = files.map(read, num_parallel_calls=tf.data.AUTOTUNE)
-    # a file that cannot be read drops out here, and stays bad
-    with quiet():
-        for number, hashed, pixels in read_files.ignore_errors():
-            hashes[number], good[number] = hashed, pixels > 0
+    decoded = files.map(read, num_parallel_calls=tf.data.AUTOTUNE)
+    # files that cannot be read are left out here, and stay bad; libjpeg
+    # writes about them to standard error
+    with silenced_stderr():
+        for index, hashed, pixels in decoded.ignore_errors():
+            hashes[index], good[index] = hashed, pixels > 0
     return hashes, good
 
 
-def _examined(encoded: bytes) -> np.uint64:
-    """A file's hash; raises ValueError before a GIF takes all memory."""
+def _checked_hash(encoded: bytes) -> np.uint64:
+    """Hashes a file; raises ValueError before a GIF takes all memory."""
     return content_hash(check_gif(encoded))
 
 
@@ -161,17 +165,6 @@ def _report_bad(
         len(paths),
         first,
     )
-
-
-def _check_classes(
-    sources: Mapping[str, FolderSource], names: tuple[str, ...]
-) -> None:
-    counts = np.bincount(sources["train"].labels, minlength=len(names))
-    if not counts.all():
-        raise UserError(
-            f"Class {names[int(np.argmin(counts))]!r} has no image that can "
-            "be decoded: add some or remove its folder."
-        )
 
 
 def _tensor(paths: Sequence[pathlib.Path]) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""Arrays of the user's own in npz files."""
+"""The user's arrays in npz files."""
 
 import pathlib
 import zipfile
@@ -25,13 +25,13 @@ def npz(
     """Arrays of one npz file, of any example shape.
 
     The keys are x and y, or images and labels, split by content, or x_train,
-    y_train, x_test and y_test; label_names may stand beside them. Images
-    are uint8 of shape (examples, height, width[, channels]).
+    y_train, x_test and y_test; label_names is optional. Images are uint8 of
+    shape (examples, height, width[, channels]).
 
     Args:
-        loading: what a run tells any data set.
+        loading: the settings of the run.
         path: the file; nothing pickled is read from it.
-        test_fraction: share of the examples held out for testing.
+        test_fraction: fraction of the examples held out for testing.
 
     Raises:
         UserError: an unreadable file, missing keys, arrays that are not
@@ -39,21 +39,20 @@ def npz(
             that are not indices or names.
     """
     arrays = _read(path)
-    given = arrays.pop("label_names", None)
-    keys, values = list(arrays), list(arrays.values())
-    inputs = [
-        as_input(values[place], f"{keys[place]} of {path}")
-        for place in range(0, len(keys), 2)
-    ]
-    labels, names = _labels(values[1::2], given, path)
+    names = arrays.pop("label_names", None)
+    keys = list(arrays)
+    inputs = [as_input(arrays[key], f"{key} of {path}") for key in keys[::2]]
+    columns = [arrays[key] for key in keys[1::2]]
+    labels, label_names = _labels(columns, names, path)
     _check_pairs([array for array, _ in inputs], labels, path)
     sources = [
         sized_source(array, label, loading.image_size, name)
         for (array, name), label in zip(inputs, labels, strict=True)
     ]
     if len(sources) == 1:
-        return split_test(sources[0], names, test_fraction)
-    return Dataset(dict(zip(("train", "test"), sources, strict=True)), names)
+        return split_test(sources[0], label_names, test_fraction)
+    splits = dict(zip(("train", "test"), sources, strict=True))
+    return Dataset(splits, label_names)
 
 
 def _read(path: str) -> dict[str, np.ndarray]:
@@ -68,7 +67,7 @@ def _read(path: str) -> dict[str, np.ndarray]:
             return {key: read_array(stored, key, path) for key in keys}
     except UserError:
         raise
-    # a broken file fails in as many ways as it can be broken
+    # a damaged file can raise anything
     except Exception as error:
         raise UserError(
             f"Cannot read {path}, expected arrays of numbers: "
@@ -79,8 +78,7 @@ def _read(path: str) -> dict[str, np.ndarray]:
 def _keys(found: Sequence[str], path: str) -> list[str]:
     for layout in _LAYOUTS:
         if set(layout) <= set(found):
-            names = [key for key in ("label_names",) if key in found]
-            return [*layout, *names]
+            return [*layout, *(key for key in found if key == "label_names")]
     wanted = ", or ".join(" ".join(layout) for layout in _LAYOUTS)
     raise UserError(
         f"{path} must hold the arrays {wanted}; it holds: "
@@ -89,9 +87,9 @@ def _keys(found: Sequence[str], path: str) -> list[str]:
 
 
 def _labels(
-    parts: list[np.ndarray], given: np.ndarray | None, path: str
+    parts: Sequence[np.ndarray], given: np.ndarray | None, path: str
 ) -> tuple[list[np.ndarray], tuple[str, ...]]:
-    """Labels of each part as indices of the names of them all."""
+    """Labels of each part as indices of the names, and the names."""
     parts = [_column(part, path) for part in parts]
     whole = np.concatenate(parts)
     if whole.dtype.kind not in "iuU":
@@ -106,7 +104,8 @@ def _labels(
         )
     indices, names = name_labels(whole)
     if given is not None:
-        indices, names = _named(whole, tuple(str(n) for n in given.flat), path)
+        names = tuple(str(name) for name in given.flat)
+        indices = _indices(whole, names, path)
     ends = np.cumsum([len(part) for part in parts])[:-1]
     return np.split(indices, ends), names
 
@@ -122,23 +121,24 @@ def _column(labels: np.ndarray, path: str) -> np.ndarray:
     return labels
 
 
-def _named(
+def _indices(
     labels: np.ndarray, names: tuple[str, ...], path: str
-) -> tuple[np.ndarray, tuple[str, ...]]:
+) -> np.ndarray:
+    """Labels, which are names or indices, as indices of the given names."""
     if labels.dtype.kind == "U":
         unknown = sorted(set(labels.tolist()) - set(names))
         if unknown:
             raise UserError(
                 f"label_names of {path} lack {unknown[0]!r}: add it."
             )
-        place = {name: index for index, name in enumerate(names)}
-        labels = np.array([place[label] for label in labels.tolist()])
+        index_of = {name: index for index, name in enumerate(names)}
+        labels = np.array([index_of[label] for label in labels.tolist()])
     check_labels(labels, names)
-    return labels.astype(np.int64), names
+    return labels.astype(np.int64)
 
 
 def _check_pairs(
-    inputs: list[np.ndarray], labels: list[np.ndarray], path: str
+    inputs: Sequence[np.ndarray], labels: Sequence[np.ndarray], path: str
 ) -> None:
     for array, label in zip(inputs, labels, strict=True):
         if len(array) != len(label):

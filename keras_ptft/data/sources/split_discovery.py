@@ -1,4 +1,4 @@
-"""Which files hold the splits of a data set."""
+"""Finds the files that hold the splits of a data set."""
 
 import os
 import pathlib
@@ -19,14 +19,17 @@ _NAMES = {
 def split_files(
     path: str, endings: Sequence[str], kind: str
 ) -> dict[str, pathlib.Path]:
-    """The file of each split that has one; "train" may be all there is.
+    """Finds the file of each split; there may be only "train".
 
     Args:
-        path: a file; a folder with train.tsv, and test.tsv and dev.tsv or
-            not; or what the names of such files begin with, as
+        path: a file; a folder with train.tsv, and perhaps test.tsv and
+            dev.tsv; or what the names of such files begin with, as
             "data/zho_Hans" of data/zho_Hans_train.tsv.
         endings: of the files' names, as "tsv".
         kind: of file, as an error names it.
+
+    Returns:
+        The path of each split's file.
 
     Raises:
         UserError: no such files, or two for one split.
@@ -34,8 +37,8 @@ def split_files(
     root = pathlib.Path(path).expanduser()
     if root.is_dir():
         found = _found(root, "", endings)
-    elif os.path.lexists(root) or not root.parent.is_dir():
-        found = {"train": root} if os.path.lexists(root) else {}
+    elif os.path.lexists(root):
+        found = {"train": root}
     else:
         found = _found(root.parent, f"{re.escape(root.name)}[-_.]?", endings)
     if "train" not in found:
@@ -52,7 +55,7 @@ def split_files(
 def with_test(
     sources: Mapping[str, Source], names: tuple[str, ...], fraction: float
 ) -> Dataset:
-    """A data set; without a test split, one is cut off train by content."""
+    """Makes a data set; if there is no test split, train is split."""
     if "test" in sources:
         return Dataset(dict(sources), names)
     whole = split_test(sources["train"], names, fraction)
@@ -64,12 +67,11 @@ def _found(
     root: pathlib.Path, prefix: str, endings: Sequence[str]
 ) -> dict[str, pathlib.Path]:
     ending = "|".join(map(re.escape, endings))
+    listed = sorted(os.listdir(root)) if root.is_dir() else []
     found = {}
     for split, names in _NAMES.items():
         pattern = re.compile(rf"{prefix}(?:{names})\.(?:{ending})")
-        files = sorted(
-            name for name in os.listdir(root) if pattern.fullmatch(name)
-        )
+        files = [name for name in listed if pattern.fullmatch(name)]
         if len(files) > 1:
             raise UserError(
                 f"{root} must hold one {split} file, got "

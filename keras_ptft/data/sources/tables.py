@@ -3,6 +3,7 @@
 import csv
 import pathlib
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,7 +15,11 @@ from keras_ptft.data.sources.text_tables import text_table, typed_labels
 from keras_ptft.errors import UserError
 from keras_ptft.registry import nearest
 
-_Table = tuple[list[str], np.ndarray, list[str]]
+
+class _Table(NamedTuple):
+    header: list[str]
+    numbers: np.ndarray
+    labels: list[str]
 
 
 def table(
@@ -28,12 +33,12 @@ def table(
     integers or text; their sorted values are the label names.
 
     Args:
-        loading: what a run tells any data set.
+        loading: the settings of the run.
         path: a file, split by the content of its rows; a folder with
             train.csv, test.csv and dev.csv (or validation, valid, val); or
             what the names of such files begin with, as "data/wine" of
             data/wine_train.csv and so on.
-        test_fraction: share of the rows held out for testing where there is
+        test_fraction: fraction of the rows held out for testing if there is
             no test file.
 
     Raises:
@@ -45,44 +50,50 @@ def table(
     files = split_files(path, ["csv"], "CSV")
     tables = [_read(file, loading.label_column) for file in files.values()]
     _check_alike(tables, list(files.values()))
-    labels, names = name_labels(typed_labels([v for t in tables for v in t[2]]))
+    indices, names = name_labels(
+        typed_labels([label for one in tables for label in one.labels])
+    )
     if len(names) < 2:
         raise UserError(
             f"{path} must hold at least two classes, got only {names[0]!r} "
             f"in column {loading.label_column!r}."
         )
-    ends = np.cumsum([len(own) for _, _, own in tables])[:-1]
+    ends = np.cumsum([len(one.labels) for one in tables])[:-1]
     sources = {
-        split: ArraySource(numbers, own, name="vector")
-        for split, (_, numbers, _), own in zip(
-            files, tables, np.split(labels, ends), strict=True
+        split: ArraySource(one.numbers, labels, name="vector")
+        for split, one, labels in zip(
+            files, tables, np.split(indices, ends), strict=True
         )
     }
     return with_test(sources, names, test_fraction)
 
 
 def _read(file: pathlib.Path, label: str) -> _Table:
-    """Columns, numbers of shape (rows, columns) and labels of a file."""
     if not file.is_file():
         raise UserError(f"No CSV file {str(file)!r}: correct the path.")
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream)
             header = next(reader, [])
-            place = _place(header, label, file)
+            _check_header(header, label, file)
             rows, lines = _rows(reader, len(header), file)
+    except UserError:
+        raise
     except (csv.Error, ValueError, OSError) as error:
         raise UserError(f"{file} must be CSV text in UTF-8: {error}.") from None
-    labels = [row.pop(place).strip() for row in rows]
-    header.pop(place)
+    column = header.index(label)
+    labels = [row.pop(column).strip() for row in rows]
+    header.pop(column)
     if "" in labels:
         raise UserError(
             f"{file}, line {lines[labels.index('')]}: empty {label!r}."
         )
-    return header, _numbers(rows, header, lines, file), labels
+    return _Table(header, _numbers(rows, header, lines, file), labels)
 
 
-def _place(header: Sequence[str], label: str, file: pathlib.Path) -> int:
+def _check_header(
+    header: Sequence[str], label: str, file: pathlib.Path
+) -> None:
     if label not in header:
         names = ", ".join(header) or "none, it is empty"
         raise UserError(
@@ -91,10 +102,12 @@ def _place(header: Sequence[str], label: str, file: pathlib.Path) -> int:
         )
     if len(header) == 1:
         raise UserError(f"{file} needs a column of numbers beside {label!r}.")
-    return list(header).index(label)
 
 
-def _rows(reader, width: int, file: pathlib.Path) -> tuple[list, list[int]]:
+def _rows(
+    reader: Any, width: int, file: pathlib.Path
+) -> tuple[list[list[str]], list[int]]:
+    """The rows that are not blank, and the line number of each."""
     rows, lines = [], []
     for row in reader:
         if any("\0" in cell for cell in row):
@@ -144,10 +157,10 @@ def _is_number(cell: str) -> bool:
 def _check_alike(
     tables: Sequence[_Table], files: Sequence[pathlib.Path]
 ) -> None:
-    first = tables[0][0]
-    for (header, _, _), file in zip(tables, files, strict=True):
-        if header != first:
+    expected = tables[0].header
+    for one, file in zip(tables, files, strict=True):
+        if one.header != expected:
             raise UserError(
                 f"{file} must have the same columns as {files[0].name}, "
-                f"{', '.join(first)}, got {', '.join(header)}."
+                f"{', '.join(expected)}, got {', '.join(one.header)}."
             )

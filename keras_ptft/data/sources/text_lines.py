@@ -1,27 +1,19 @@
-"""Texts without labels: one a line, or running."""
+"""Texts without labels: one a line, or one long text."""
 
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from keras_ptft.data.core.dataset import Dataset, Loading
+from keras_ptft.data.core.dataset import Dataset, Loading, Source
 from keras_ptft.data.core.splits import split_test
-from keras_ptft.data.text.files import (
-    TextFile,
-    block_end,
-    pieces,
-    text_file,
-    whole_lines,
-)
+from keras_ptft.data.text.files import TextFile, block_end, text_file
 from keras_ptft.data.text.source import TextSource
-from keras_ptft.data.text.storage import FileTexts, text_hashes
+from keras_ptft.data.text.storage import FileTexts
 from keras_ptft.errors import UserError, check_range
 
 _SPLITS = ("train", "validation", "test")
-# starts and lengths in the file, and content hashes, of some texts
-_Places = tuple[np.ndarray, np.ndarray, np.ndarray]
-# a part of a file: its first byte, and the first behind it
+# a part of a file: the offsets of its start and its end
 _Span = tuple[TextFile, int, int]
 
 
@@ -34,21 +26,24 @@ def lines(
     change while they are in use, and are split by their content.
 
     Args:
-        path: a file, or several with commas between.
-        test_fraction: share of the lines held out for testing.
+        path: a file, or several separated by commas.
+        test_fraction: fraction of the lines held out for testing.
 
     Raises:
-        UserError: a missing or empty file, no text in UTF-8, or a line of
-            more than 16 MB.
+        UserError: a missing or empty file, text that is not UTF-8, or a
+            line of more than 16 MB.
     """
-    files = [text_file(file) for file in _paths(path)]
-    found = [_joined(map(_lines, whole_lines(file))) for file in files]
-    source = _source(files, found, running=False)
-    if not len(source):
+    texts = FileTexts()
+    for file in _files(path):
+        for start, line in file.lines():
+            if line.strip():
+                text = line.removesuffix(b"\n").removesuffix(b"\r")
+                texts.append(file, start, text)
+    if not len(texts):
         raise UserError(
             f"{path} has only blank lines, expected text: add some."
         )
-    return split_test(source, (), test_fraction)
+    return split_test(TextSource(texts), (), test_fraction)
 
 
 def text(
@@ -60,89 +55,43 @@ def text(
     test_fraction: float = 0.1,
     block_size: int = 4096,
 ) -> Dataset:
-    """Running text, in blocks of whole lines, split by position.
+    """One long text, in blocks of whole lines, split by position.
 
-    The first part is for training, the last for testing, and what lies
-    between for validation. With train_fraction=0.9 nothing does; then
+    The first part is for training, the last for testing, and the part
+    between them for validation. With train_fraction=0.9 there is none; then
     --validation_fraction=0 keeps all of the first 90 % for training. Blocks
     stay in the files, which must not change while they are in use.
 
     Args:
-        path: a file, or several with commas between, read as one text.
-        train_fraction: share of the text, from its start, to train on.
-        test_fraction: share of the text, at its end, to test on.
-        block_size: bytes that a block has at most; longer lines are cut
-            between words, or else between characters.
+        path: a file, or several separated by commas, read as one text.
+        train_fraction: fraction of the text, from its start, to train on.
+        test_fraction: fraction of the text, at its end, to test on.
+        block_size: most bytes of a block; longer lines are cut between
+            words, or else between characters.
 
     Raises:
-        UserError: a missing or empty file, no text in UTF-8, or fractions
-            that overlap.
+        UserError: a missing or empty file, text that is not UTF-8, or
+            fractions that overlap.
     """
     check_range("block_size", block_size, 64)
     _check_fractions(train_fraction, test_fraction)
-    files = [text_file(file) for file in _paths(path)]
-    sources = {}
-    shares = train_fraction, 1 - test_fraction
-    for split, spans in _spans(files, shares, block_size).items():
-        parts = [_blocks(span, block_size) for span in spans]
-        owners = [file for file, _, _ in spans]
-        source = _source(owners, parts, running=True)
-        if len(source) or split != "validation":
-            sources[split] = source
+    fractions = train_fraction, 1 - test_fraction
+    sources: dict[str, Source] = {}
+    for split, spans in _spans(_files(path), fractions, block_size).items():
+        texts = FileTexts()
+        for file, start, end in spans:
+            for at, block in file.blocks(start, end, block_size):
+                texts.append(file, at, block)
+        if len(texts) or split != "validation":
+            sources[split] = TextSource(texts, contiguous=True)
     return Dataset(sources, ())
 
 
-def cut_blocks(content: bytes, block_size: int = 4096) -> Iterator[bytes]:
-    """A long text in blocks of whole lines, as `text` cuts files.
-
-    Example:
-
-    >>> list(cut_blocks(b"to be\\nor not\\n", 8))
-    [b'to be\\n', b'or not\\n']
-    """
-    start = 0
-    while start < len(content):
-        window = content[start : start + block_size]
-        if start + len(window) < len(content):
-            window = window[: block_end(window)]
-        yield window
-        start += len(window)
-
-
-def _paths(path: str) -> list[pathlib.Path]:
-    whole = pathlib.Path(path).expanduser()
-    if whole.exists():
-        return [whole]
-    parts = [part.strip() for part in path.split(",") if part.strip()]
-    return [pathlib.Path(part).expanduser() for part in parts]
-
-
-def _source(
-    files: Sequence[TextFile], found: Sequence[_Places], *, running: bool
-) -> TextSource:
-    counts = [len(starts) for starts, _, _ in found]
-    texts = FileTexts(files, counts, *_joined(found))
-    return TextSource(texts, running=running)
-
-
-def _joined(found) -> _Places:
-    """Places one after the other, also where there are none."""
-    none = np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.uint64)
-    columns = zip(none, *found, strict=True)
-    return tuple(np.concatenate(column) for column in columns)
-
-
-def _lines(piece: tuple[int, bytes]) -> _Places:
-    """Where the lines of a piece stand that are not blank."""
-    start, content = piece
-    texts = content.split(b"\n")
-    starts = np.cumsum([start, *(len(text) + 1 for text in texts)])[:-1]
-    if b"\r" in content:
-        texts = [text.removesuffix(b"\r") for text in texts]
-    kept = [n for n, text in enumerate(texts) if text and not text.isspace()]
-    texts = [texts[number] for number in kept]
-    lengths = np.fromiter(map(len, texts), np.int32, len(texts))
-    return starts[kept], lengths, text_hashes(texts)
+def _files(path: str) -> list[TextFile]:
+    if pathlib.Path(path).expanduser().exists():
+        return [text_file(path)]
+    parts = (part.strip() for part in path.split(","))
+    return [text_file(part) for part in parts if part]
 
 
 def _check_fractions(train: float, test: float) -> None:
@@ -154,39 +103,29 @@ def _check_fractions(train: float, test: float) -> None:
 
 
 def _spans(
-    files: Sequence[TextFile], shares: Sequence[float], block_size: int
+    files: Sequence[TextFile], fractions: Sequence[float], block_size: int
 ) -> dict[str, list[_Span]]:
-    """The spans of each split, cut where a line ends before its share."""
+    """Returns the spans of each split, cut at the last end of a line."""
     sizes = [file.end - file.start for file in files]
     ends = np.cumsum(sizes)
-    cuts = [0, *(round(share * ends[-1]) for share in shares), ends[-1]]
-    found = {split: [] for split in _SPLITS}
+    cuts = [0, *(round(part * ends[-1]) for part in fractions), ends[-1]]
+    found: dict[str, list[_Span]] = {split: [] for split in _SPLITS}
     for file, size, end in zip(files, sizes, ends, strict=True):
         inside = (min(max(cut - end + size, 0), size) for cut in cuts)
-        places = [_line_before(file, int(at), block_size) for at in inside]
+        offsets = [_line_before(file, int(at), block_size) for at in inside]
         for split, first, last in zip(
-            _SPLITS, places[:-1], places[1:], strict=True
+            _SPLITS, offsets[:-1], offsets[1:], strict=True
         ):
             if first < last:
                 found[split].append((file, first, last))
     return found
 
 
-def _line_before(file: TextFile, place: int, block_size: int) -> int:
-    """Where to cut before a byte, counted from the start of the text."""
-    place += file.start
-    if place in (file.start, file.end):
-        return place
-    first = max(file.start, place - block_size)
+def _line_before(file: TextFile, position: int, block_size: int) -> int:
+    """Returns the offset to cut at before a position in the text."""
+    offset = file.start + position
+    if offset in (file.start, file.end):
+        return offset
+    first = max(file.start, offset - block_size)
     with file.opened() as stream:
-        return first + block_end(file.read(stream, first, place - first))
-
-
-def _blocks(span: _Span, block_size: int) -> _Places:
-    file, start, end = span
-    found = [
-        (at, len(block), text_hashes([block]))
-        for at, block in pieces(file, start, end, block_size, block_end)
-    ]
-    starts, lengths, hashes = zip(*found, strict=True)
-    return np.array(starts), np.array(lengths, np.int32), np.concatenate(hashes)
+        return first + block_end(file.read(stream, first, offset - first))

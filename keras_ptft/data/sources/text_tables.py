@@ -2,8 +2,8 @@
 
 import pathlib
 import re
-from array import array
-from collections.abc import Iterable
+import sys
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -17,9 +17,6 @@ from keras_ptft.data.text.storage import InMemoryTexts
 from keras_ptft.errors import UserError
 from keras_ptft.registry import nearest
 
-# the parts of one file: texts, the code of each label, the codes' labels
-_Read = tuple[InMemoryTexts, array, dict[str, int]]
-
 
 def tsv(
     loading: Loading, /, path: str, *, test_fraction: float = 0.2
@@ -28,21 +25,21 @@ def tsv(
 
     The first line names the columns; --text_column ("text" unless set) and
     --label_column choose two. An empty --label_column leaves the texts
-    unlabelled. Quotes are letters like others. Labels are integers or text;
-    their sorted values are the label names.
+    unlabelled. Quotes are characters like others. Labels are integers or
+    text; their sorted values are the label names.
 
     Args:
-        loading: what a run tells any data set.
+        loading: the settings of the run.
         path: a file, split by the content of its texts; a folder with
             train.tsv, test.tsv and dev.tsv (or validation, valid, val); or
             what the names of such files begin with, as "sib200/zho_Hans" of
             sib200/zho_Hans_train.tsv and so on.
-        test_fraction: share of the texts held out for testing where there
+        test_fraction: fraction of the texts held out for testing if there
             is no test file.
 
     Raises:
         UserError: a missing file or column, a ragged row, a missing label,
-            or what is no text in UTF-8.
+            or text that is not UTF-8.
     """
     return text_table(loading, path, "tsv", test_fraction)
 
@@ -57,16 +54,16 @@ def jsonl(
     integers or text; their sorted values are the label names.
 
     Args:
-        loading: what a run tells any data set.
+        loading: the settings of the run.
         path: a file, split by the content of its texts; a folder with
             train.jsonl, test.jsonl and dev.jsonl (or validation, valid,
             val); or what the names of such files begin with.
-        test_fraction: share of the texts held out for testing where there
+        test_fraction: fraction of the texts held out for testing if there
             is no test file.
 
     Raises:
-        UserError: a missing file or key, what is no JSON, or no text in
-            UTF-8.
+        UserError: a missing file or key, a line that is not JSON, or text
+            that is not UTF-8.
     """
     return text_table(loading, path, "jsonl", test_fraction)
 
@@ -74,23 +71,27 @@ def jsonl(
 def text_table(
     loading: Loading, path: str, ending: str, test_fraction: float
 ) -> Dataset:
-    """Texts and labels of two columns of "csv", "tsv" or "jsonl" files."""
+    """Reads texts and labels from "csv", "tsv" or "jsonl" files."""
     columns = loading.text_column or "text", loading.label_column
     files = split_files(path, [ending], ending.upper())
     read = {
         split: _read(file, ending, columns) for split, file in files.items()
     }
-    names, codes = _label_codes(read["train"][2])
-    sources = {}
-    for split, (texts, labels, values) in read.items():
-        places = _places(values, codes, files[split])
-        numbers = places[np.asarray(labels)] if columns[1] else None
-        sources[split] = TextSource(texts, numbers)
+    if not columns[1]:
+        texts = {split: TextSource(texts) for split, (texts, _) in read.items()}
+        return with_test(texts, (), test_fraction)
+    values = list(dict.fromkeys(read["train"][1]))
+    indices, names = name_labels(typed_labels(values))
+    codes = dict(zip(values, indices.tolist(), strict=True))
+    sources = {
+        split: TextSource(texts, _coded(labels, codes, files[split]))
+        for split, (texts, labels) in read.items()
+    }
     return with_test(sources, names, test_fraction)
 
 
 def typed_labels(labels: list[str]) -> np.ndarray:
-    """Labels as integers where all of them are, else as text.
+    """Returns labels as integers if all of them are, else as text.
 
     Example:
 
@@ -102,21 +103,23 @@ def typed_labels(labels: list[str]) -> np.ndarray:
     return np.array(labels)
 
 
-def _read(path: pathlib.Path, ending: str, columns: Columns) -> _Read:
-    file = text_file(path)
-    texts, labels, values = InMemoryTexts(path), array("q"), {}
+def _read(
+    path: pathlib.Path, ending: str, columns: Columns
+) -> tuple[InMemoryTexts, list[str]]:
+    """Returns texts, and their labels if there is a column of them."""
+    texts, labels = InMemoryTexts(path), []
     with long_cells():
-        for line, text, label in rows(file, ending, columns):
+        for line, text, label in rows(text_file(path), ending, columns):
             texts.append(_encoded(text, path, line), line)
             if columns[1]:
                 if not label:
                     raise UserError(
                         f"{path}, line {line}: empty {columns[1]!r}."
                     )
-                labels.append(values.setdefault(label, len(values)))
+                labels.append(sys.intern(label))
     if not len(texts):
         raise UserError(f"{path} has no rows: add some.")
-    return texts, labels, values
+    return texts, labels
 
 
 def _encoded(text: str, path: pathlib.Path, line: int) -> bytes:
@@ -129,25 +132,14 @@ def _encoded(text: str, path: pathlib.Path, line: int) -> bytes:
         ) from None
 
 
-def _label_codes(
-    values: Iterable[str],
-) -> tuple[tuple[str, ...], dict[str, int]]:
-    """The label names, and which of them each value is."""
-    values = list(values)
-    if not values:
-        return (), {}
-    numbers, names = name_labels(typed_labels(values))
-    return names, dict(zip(values, numbers.tolist(), strict=True))
-
-
-def _places(
-    values: dict[str, int], codes: dict[str, int], file: pathlib.Path
+def _coded(
+    labels: Sequence[str], codes: Mapping[str, int], file: pathlib.Path
 ) -> np.ndarray:
-    for value in values:
-        if value not in codes:
+    for label in dict.fromkeys(labels):
+        if label not in codes:
             raise UserError(
-                f"{file} has label {value!r}, which train has not"
-                f"{nearest(value, codes)}: correct it, or add examples to "
+                f"{file} has label {label!r}, which train has not"
+                f"{nearest(label, codes)}: correct it, or add examples to "
                 "train."
             )
-    return np.array([codes[value] for value in values], np.int64)
+    return np.array([codes[label] for label in labels], np.int64)

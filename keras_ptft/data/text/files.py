@@ -1,4 +1,4 @@
-"""Text files in UTF-8, read piece by piece and checked."""
+"""UTF-8 text files, read in parts of bounded size and checked."""
 
 import codecs
 import contextlib
@@ -6,27 +6,27 @@ import dataclasses
 import os
 import pathlib
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from keras_ptft.errors import UserError
 
 MOST_BYTES = 2**24
-"""The longest line or file that is one example: 16 MB."""
+"""The longest line, or file that is one example: 16 MB."""
 
-_PIECE = 2**22
+_CHUNK = 2**22
 _MARK = codecs.BOM_UTF8
 
 
 @dataclasses.dataclass(frozen=True)
 class TextFile:
-    """A file as it was when it was first looked at.
+    """A text file, which must not change while it is in use.
 
     Attributes:
-        path: where it is.
-        start: number of its first byte of text, behind a byte order mark.
-        end: number of bytes.
-        stamp: what changes when the file does.
+        path: its path.
+        start: offset of the text, behind a byte order mark.
+        end: size in bytes.
+        stamp: size and time of its last change.
     """
 
     path: pathlib.Path
@@ -36,39 +36,97 @@ class TextFile:
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[BinaryIO]:
-        """The file, unbuffered.
+        """Opens the file.
 
         Raises:
-            UserError: it cannot be read, or has changed since.
+            UserError: it cannot be read, or has changed.
         """
-        with _readable(self.path), open(self.path, "rb", 0) as stream:
+        with _readable(self.path), open(self.path, "rb") as stream:
             if _stamp(os.fstat(stream.fileno())) != self.stamp:
-                raise _changed(self.path)
+                raise self._changed()
             yield stream
 
     def read(self, stream: BinaryIO, start: int, count: int) -> bytes:
-        """Bytes of the file that `opened` gave, as many as asked for."""
+        """Reads exactly `count` bytes of the opened file."""
         stream.seek(start)
         content = stream.read(count)
-        while len(content) < count:
-            more = stream.read(count - len(content))
-            if not more:
-                raise _changed(self.path)
-            content += more
+        if len(content) < count:
+            raise self._changed()
         return content
 
-    def line_of(self, offset: int) -> int:
-        """Number of the line in which a byte stands, from 1."""
-        line = 1
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """Yields the offset of each line, and the line with its end.
+
+        Raises:
+            UserError: not UTF-8, NUL, or a line of more than 16 MB.
+        """
         with self.opened() as stream:
-            for start in range(0, offset, _PIECE):
-                count = min(_PIECE, offset - start)
-                line += self.read(stream, start, count).count(b"\n")
-        return line
+            start = stream.seek(self.start)
+            while line := stream.readline(MOST_BYTES + 1):
+                if len(line) > MOST_BYTES:
+                    raise UserError(
+                        f"{self.path}, line {self.line_of(start)}: expected "
+                        f"a line of at most {MOST_BYTES >> 20} MB, got a "
+                        "longer one: break it, or read the file by "
+                        "--dataset=text:PATH."
+                    )
+                yield start, self.checked(start, line)
+                start += len(line)
+            if start < self.end:
+                raise self._changed()
+
+    def blocks(
+        self, start: int, end: int, block_size: int
+    ) -> Iterator[tuple[int, bytes]]:
+        """Yields offset and content of the blocks between two offsets.
+
+        Raises:
+            UserError: not UTF-8, or NUL.
+        """
+        with self.opened() as stream:
+            for at, block in cut_blocks(stream, start, end, block_size):
+                yield at, self.checked(at, block)
+                start = at + len(block)
+            if start < end:
+                raise self._changed()
+
+    def checked(self, start: int, content: bytes) -> bytes:
+        """Returns the content at an offset if it is UTF-8 without NUL.
+
+        Raises:
+            UserError: it is not.
+        """
+        try:
+            content.decode()
+            index = content.find(b"\0")
+        except UnicodeDecodeError as error:
+            index = error.start
+        if index < 0:
+            return content
+        byte = content[index]
+        raise UserError(
+            f"{self.path}, line {self.line_of(start + index)}: expected text "
+            f"in UTF-8, got {f'byte 0x{byte:02x}' if byte else 'NUL'}: save "
+            "the file as UTF-8."
+        )
+
+    def line_of(self, offset: int) -> int:
+        """Returns the number of the line at an offset, from 1."""
+        with self.opened() as stream:
+            return 1 + sum(
+                self.read(stream, at, min(_CHUNK, offset - at)).count(b"\n")
+                for at in range(0, offset, _CHUNK)
+            )
+
+    def _changed(self) -> UserError:
+        return UserError(
+            f"{self.path} has changed since it was first read, expected the "
+            "same file: start again, and do not change it while it is in use."
+        )
 
 
 def text_file(path: str | os.PathLike) -> TextFile:
-    """A file that can be read and is not empty.
+    """Finds a readable text file.
 
     Raises:
         UserError: there is none, or it is a folder, a pipe or empty.
@@ -84,64 +142,56 @@ def text_file(path: str | os.PathLike) -> TextFile:
                 "file."
             )
         with open(path, "rb") as stream:
-            marked = stream.read(len(_MARK)) == _MARK
-    start = len(_MARK) if marked else 0
+            start = len(_MARK) if stream.read(len(_MARK)) == _MARK else 0
     if found.st_size == start:
         raise UserError(f"{path} is empty, expected text: add some.")
     return TextFile(path, start, found.st_size, _stamp(found))
 
 
-def whole_lines(file: TextFile) -> Iterator[tuple[int, bytes]]:
-    """A file in pieces of a few megabytes that end where a line does.
+def decoded_lines(file: TextFile) -> Iterator[str]:
+    """Yields the lines of a file with their ends.
 
-    Yields:
-        (number of its first byte, the piece).
-
-    Raises:
-        UserError: what is no UTF-8, NUL, or a line of more than 16 MB.
+    Only line feeds end a line, not the other line ends of Unicode.
     """
-    return pieces(file, file.start, file.end, _PIECE, _line_end)
+    for _, line in file.lines():
+        yield line.decode()
 
 
-def pieces(
-    file: TextFile,
-    start: int,
-    end: int,
-    size: int,
-    cut: Callable[[bytes], int],
+def cut_blocks(
+    stream: BinaryIO, start: int, end: int, block_size: int
 ) -> Iterator[tuple[int, bytes]]:
-    """Part of a file, piece by piece.
+    """Cuts a long text into blocks of whole lines.
+
+    Longer lines are cut between words, or else between characters.
 
     Args:
-        file: the file.
-        start: number of the first byte.
-        end: number of the first byte behind.
-        size: bytes that a piece has at most, unless `cut` finds no end.
-        cut: a window → how many of its bytes are a piece, 0 where it holds
-            no end of one.
+        stream: the text.
+        start: offset of the first block.
+        end: offset of the end of the last one.
+        block_size: most bytes of a block.
 
     Yields:
-        (number of its first byte, the piece); together they are the part.
+        The offset of each block, and its content.
 
-    Raises:
-        UserError: what is no UTF-8, NUL, or no end within 16 MB.
+    Example:
+
+    >>> import io
+    >>> list(cut_blocks(io.BytesIO(b"to be\\nor not\\n"), 0, 13, 8))
+    [(0, b'to be\\n'), (6, b'or not\\n')]
     """
-    with file.opened() as stream:
-        while start < end:
-            count, width = 0, size
-            while not count:
-                window = file.read(stream, start, min(width, end - start))
-                last = start + len(window) == end
-                count = len(window) if last else cut(window)
-                if not count and width >= MOST_BYTES:
-                    raise _too_long(file, start)
-                width *= 2
-            yield start, _checked(file, start, window[:count])
-            start += count
+    while start < end:
+        stream.seek(start)
+        block = stream.read(min(block_size, end - start))
+        if start + len(block) < end:
+            block = block[: block_end(block)]
+        if not block:
+            return
+        yield start, block
+        start += len(block)
 
 
 def block_end(window: bytes) -> int:
-    """Where the last line of a window ends, or else word, or character.
+    """Returns where the last line, or else word or character, ends.
 
     Example:
 
@@ -151,66 +201,25 @@ def block_end(window: bytes) -> int:
     3
     """
     for mark in (b"\n", b" "):
-        if place := window.rfind(mark) + 1:
-            return place
+        if index := window.rfind(mark) + 1:
+            return index
     return max(codecs.utf_8_decode(window, "replace", False)[1], 1)
-
-
-def decoded_lines(file: TextFile) -> Iterator[str]:
-    """The lines of a file, each with its end, as `str`."""
-    for _, piece in whole_lines(file):
-        yield from (f"{line}\n" for line in _split(piece.decode()))
-
-
-def _split(text: str) -> list[str]:
-    # not str.splitlines, which also breaks at the line ends of Unicode
-    return text.removesuffix("\n").split("\n")
-
-
-def _line_end(window: bytes) -> int:
-    return window.rfind(b"\n") + 1
-
-
-def _checked(file: TextFile, start: int, content: bytes) -> bytes:
-    try:
-        content.decode()
-        place = content.find(b"\0")
-    except UnicodeDecodeError as error:
-        place = error.start
-    if place < 0:
-        return content
-    what = "NUL" if not content[place] else f"byte 0x{content[place]:02x}"
-    raise UserError(
-        f"{file.path}, line {file.line_of(start + place)}: expected text in "
-        f"UTF-8, got {what}: save the file as UTF-8."
-    )
-
-
-def _too_long(file: TextFile, start: int) -> UserError:
-    return UserError(
-        f"{file.path}, line {file.line_of(start)}: expected a line of at "
-        f"most {MOST_BYTES >> 20} MB, got a longer one: break it, or read "
-        "the file by --dataset=text:PATH."
-    )
 
 
 def _stamp(found: os.stat_result) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _changed(path: pathlib.Path) -> UserError:
-    return UserError(
-        f"{path} has changed since it was first read, expected the same "
-        "file: start again, and let it be while it is in use."
-    )
-
-
 @contextlib.contextmanager
 def _readable(path: pathlib.Path) -> Iterator[None]:
     try:
         yield
+    except UserError:
+        raise
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
+        # a ValueError is of a path with a NUL
+        why = error.strerror if isinstance(error, OSError) else None
         raise UserError(
-            f"Cannot read {path}: {why}. Check the path and its permissions."
+            f"Cannot read {path}: {why or error}. Check the path and its "
+            "permissions."
         ) from None

@@ -11,23 +11,26 @@ from keras_ptft.errors import UserError, first_line
 from keras_ptft.registry import nearest
 
 Columns = tuple[str, str]
-"""Names of the columns of the texts and of the labels, or ""."""
+"""Names of the columns of texts and of labels; the second may be ""."""
 
-Row = tuple[int, str, str]
-"""The line where it begins, its text and its label."""
+TextRow = tuple[int, str, str]
+"""The number of a row's first line, its text and its label, or ""."""
+
+_SETTINGS = ("--text_column", "--label_column")
 
 
-def rows(file: TextFile, ending: str, columns: Columns) -> Iterator[Row]:
-    """The rows of a file, one after the other.
+def rows(file: TextFile, ending: str, columns: Columns) -> Iterator[TextRow]:
+    """Yields the rows of a file.
 
     Args:
-        file: its first line names the columns, but of JSON Lines.
-        ending: "csv", "tsv" or "jsonl", which says how it is written.
-        columns: of text and label; without one of labels they are the text.
+        file: the file; its first line names the columns, except in JSON
+            Lines.
+        ending: its format, "csv", "tsv" or "jsonl".
+        columns: of text and label.
 
     Raises:
         UserError: a missing column, a ragged row, or a value of another
-            kind.
+            type.
     """
     return _READERS[ending](file, columns)
 
@@ -42,20 +45,23 @@ def long_cells() -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-def _csv_rows(file: TextFile, columns: Columns) -> Iterator[Row]:
-    # strict: else a quote that is never closed takes all that follows
+def _csv_rows(file: TextFile, columns: Columns) -> Iterator[TextRow]:
+    # strict: else a quote that is never closed swallows the rest
     return _cells(file, columns, strict=True)
 
 
-def _tsv_rows(file: TextFile, columns: Columns) -> Iterator[Row]:
+def _tsv_rows(file: TextFile, columns: Columns) -> Iterator[TextRow]:
     return _cells(file, columns, delimiter="\t", quoting=csv.QUOTE_NONE)
 
 
-def _cells(file: TextFile, columns: Columns, **dialect: Any) -> Iterator[Row]:
+def _cells(
+    file: TextFile, columns: Columns, **dialect: Any
+) -> Iterator[TextRow]:
     reader = csv.reader(decoded_lines(file), **dialect)
     try:
-        header = next(reader)
-        text, label = _columns(columns, header, file)
+        header = [name.strip() for name in next(reader)]
+        _check_columns(columns, header, file, 1)
+        text, label = (header.index(c) if c else -1 for c in columns)
         line = reader.line_num + 1
         for row in reader:
             if row and len(row) != len(header):
@@ -64,7 +70,7 @@ def _cells(file: TextFile, columns: Columns, **dialect: Any) -> Iterator[Row]:
                     f"as in the first line, got {len(row)}."
                 )
             if row:
-                yield line, row[text], row[label].strip()
+                yield line, row[text], row[label].strip() if label >= 0 else ""
             line = reader.line_num + 1
     except csv.Error as error:
         raise UserError(
@@ -72,67 +78,53 @@ def _cells(file: TextFile, columns: Columns, **dialect: Any) -> Iterator[Row]:
         ) from None
 
 
-def _columns(
-    wanted: Columns, header: Sequence[str], file: TextFile
-) -> tuple[int, int]:
-    """Where text and label stand; without labels, the text twice."""
-    names = [name.strip() for name in header]
-    places = []
-    for setting, column in zip(("text", "label"), wanted, strict=True):
-        if column and column not in names:
-            raise _no_column(f"--{setting}_column", column, names, file, 1)
-        places.append(names.index(column) if column else places[0])
-    return places[0], places[1]
-
-
-def _no_column(
-    setting: str, column: str, names: Sequence[str], file: TextFile, line: int
-) -> UserError:
-    remedy = " (empty: unlabelled)" if setting == "--label_column" else ""
-    return UserError(
-        f"{file.path}, line {line}: no column {column!r}"
-        f"{nearest(column, names)}: choose by {setting} one of "
-        f"{', '.join(names) or 'none, it is empty'}{remedy}."
-    )
-
-
-def _objects(file: TextFile, columns: Columns) -> Iterator[Row]:
+def _json_rows(file: TextFile, columns: Columns) -> Iterator[TextRow]:
     for line, text in enumerate(decoded_lines(file), 1):
         if not text.isspace():
             row = _parsed(text, file, line)
+            _check_columns(columns, list(row), file, line)
             yield line, *_values(row, columns, file, line)
+
+
+def _check_columns(
+    columns: Columns, names: Sequence[str], file: TextFile, line: int
+) -> None:
+    for setting, column in zip(_SETTINGS, columns, strict=True):
+        if column and column not in names:
+            is_label = setting == "--label_column"
+            remedy = " (empty: unlabelled)" if is_label else ""
+            raise UserError(
+                f"{file.path}, line {line}: no column {column!r}"
+                f"{nearest(column, names)}: choose by {setting} one of "
+                f"{', '.join(names) or 'none, it is empty'}{remedy}."
+            )
 
 
 def _parsed(text: str, file: TextFile, line: int) -> dict[str, Any]:
     try:
         row = json.loads(text)
+        if isinstance(row, dict):
+            return row
+        got = _shown(row)
     except (ValueError, RecursionError) as error:
-        raise UserError(
-            f"{file.path}, line {line}: expected a JSON object, got "
-            f"{first_line(error)}: write one a line."
-        ) from None
-    if not isinstance(row, dict):
-        raise UserError(
-            f"{file.path}, line {line}: expected a JSON object, got "
-            f"{_shown(row)}: write one a line."
-        )
-    return row
+        got = first_line(error)
+    raise UserError(
+        f"{file.path}, line {line}: expected a JSON object, got {got}: write "
+        "one a line."
+    )
 
 
 def _values(
     row: dict[str, Any], columns: Columns, file: TextFile, line: int
 ) -> tuple[str, str]:
     found = []
-    kinds = (("text", str, "text"), ("label", (str, int), "text or an integer"))
-    for column, (setting, kind, told) in zip(columns, kinds, strict=True):
-        if column and column not in row:
-            setting = f"--{setting}_column"
-            raise _no_column(setting, column, list(row), file, line)
+    kinds = ((str,), "text"), ((str, int), "text or an integer")
+    for column, (kind, expected) in zip(columns, kinds, strict=True):
         value = row[column] if column else ""
         if not isinstance(value, kind):
             raise UserError(
                 f"{file.path}, line {line}, column {column!r}: expected "
-                f"{told}, got {_shown(value)}."
+                f"{expected}, got {_shown(value)}."
             )
         found.append(str(value))
     return found[0], found[1].strip()
@@ -143,4 +135,4 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:60]}..."
 
 
-_READERS = {"csv": _csv_rows, "tsv": _tsv_rows, "jsonl": _objects}
+_READERS = {"csv": _csv_rows, "tsv": _tsv_rows, "jsonl": _json_rows}

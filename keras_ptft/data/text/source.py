@@ -1,27 +1,29 @@
-"""Texts as examples, with labels or tags or without."""
+"""Texts as examples, with labels, with tags or without either."""
 
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
-from keras_ptft.data.text.storage import Texts
+from keras_ptft.data.core.dataset import Source
+from keras_ptft.data.text.storage import TextStorage
 
 _PADDING = -1
 
 
-class TextSource:
+class TextSource(Source):
     """Texts as examples.
 
     Args:
-        texts: where they come from.
+        texts: where they are stored.
         labels: integers of shape (texts,); None: unlabelled, all 0.
-        running: whether the texts follow each other, as parts of one.
+        contiguous: whether the texts follow each other as parts of one.
 
     Example:
 
-    >>> from keras_ptft.data.text_storage import held
-    >>> source = TextSource(held([b"to be", "生存".encode()]))
+    >>> from keras_ptft.data.text.storage import in_memory
+    >>> source = TextSource(in_memory([b"to be", "生存".encode()]))
     >>> source.gather(tf.constant([1], tf.int64)).numpy()[0].decode()
     '生存'
     """
@@ -30,72 +32,52 @@ class TextSource:
 
     def __init__(
         self,
-        texts: Texts,
-        labels: np.ndarray | None = None,
+        texts: TextStorage,
+        labels: npt.ArrayLike | None = None,
         *,
-        running: bool = False,
+        contiguous: bool = False,
     ) -> None:
-        if labels is None:
-            labels = np.zeros(len(texts), np.int64)
-        self.labels = np.asarray(labels, np.int64)
+        none = np.zeros(len(texts), np.int64)
+        self.labels = none if labels is None else np.asarray(labels, np.int64)
         self.hashes = texts.hashes
-        self.running = running
+        self.contiguous = contiguous
         self._texts = texts
 
-    def __len__(self) -> int:
-        return len(self.labels)
-
     def gather(self, indices: tf.Tensor) -> tf.Tensor:
-        """Texts as they were stored, in UTF-8, a string of shape (batch,)."""
+        """Reads texts as they were stored, UTF-8 of shape (batch,)."""
         found = tf.numpy_function(self._texts.read, [indices], tf.string)
         return tf.ensure_shape(found, [indices.shape[0]])
 
-    def name_of(self, number: int) -> str:
-        """What a user knows a text by: its file and line, if it has one."""
-        return self._texts.name_of(number)
+    def name_of(self, index: int) -> str:
+        return self._texts.name_of(index)
 
 
-class TagSource:
-    """Texts whose words are tagged; a text is its words and spaces between.
+class TagSource(TextSource):
+    """Texts with tagged words; a text is its words joined by spaces.
 
     Args:
-        texts: where they come from.
-        tags: the tag of each word, an int32 array a text.
-
-    Attributes:
-        tags: likewise.
+        texts: where they are stored.
+        tags: the tags of each text's words, integers.
 
     Example:
 
-    >>> from keras_ptft.data.text_storage import held
-    >>> texts = held([b"in Paris", b"yes"])
+    >>> from keras_ptft.data.text.storage import in_memory
+    >>> texts = in_memory([b"in Paris", b"yes"])
     >>> source = TagSource(texts, [np.array([0, 1]), np.array([0])])
     >>> source.targets(tf.constant([1, 0], tf.int64)).numpy().tolist()
     [[0, -1], [0, 1]]
     """
 
-    spec = TextSource.spec
+    has_targets = True
 
-    def __init__(self, texts: Texts, tags: Sequence[np.ndarray]) -> None:
-        self._source = TextSource(texts)
-        self.labels, self.hashes = self._source.labels, texts.hashes
+    def __init__(self, texts: TextStorage, tags: Sequence[np.ndarray]) -> None:
+        super().__init__(texts)
         counts = np.array([len(each) for each in tags], np.int64)
         flat = np.concatenate([np.empty(0, np.int32), *tags]).astype(np.int32)
         self.tags = np.split(flat, np.cumsum(counts)[:-1])
         with tf.device("CPU:0"):
             self._tags = tf.RaggedTensor.from_row_lengths(flat, counts)
 
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def gather(self, indices: tf.Tensor) -> tf.Tensor:
-        """Texts in UTF-8, a string of shape (batch,)."""
-        return self._source.gather(indices)
-
     def targets(self, indices: tf.Tensor) -> tf.Tensor:
-        """Tags, int32 of shape (batch, words), -1 where there is no word."""
+        """Reads tags, int32 of shape (batch, words), padded with -1."""
         return tf.gather(self._tags, indices).to_tensor(_PADDING)
-
-    def name_of(self, number: int) -> str:
-        """The file and line where a text begins."""
-        return self._source.name_of(number)

@@ -1,39 +1,44 @@
-"""Where texts stand: in memory, or in the files they come from."""
+"""Storage of texts: in memory, or in the files they come from."""
 
 import array
-import hashlib
-from collections.abc import Iterable, Sequence
+import pathlib
+from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
 
+from keras_ptft.data.core.hashing import content_hash
 from keras_ptft.data.text.files import TextFile
 
 
-class Texts(Protocol):
-    """Where the bytes of texts come from."""
+class TextStorage(Protocol):
+    """Texts that are read by index."""
 
     @property
     def hashes(self) -> np.ndarray:
-        """The content hash of each text, uint64."""
+        """The content hash of each text, uint64 of shape (texts,)."""
         ...
 
     def __len__(self) -> int: ...
 
-    def read(self, numbers: np.ndarray) -> np.ndarray:
-        """Texts in UTF-8: an array of `bytes` objects."""
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        """Returns texts in UTF-8, an array of `bytes` objects.
+
+        Raises:
+            UserError: their file has changed or is gone.
+        """
         ...
 
-    def name_of(self, number: int) -> str:
-        """What a user knows a text by."""
+    def name_of(self, index: int) -> str:
+        """Returns what a user knows a text by."""
         ...
 
 
-class InMemoryTexts:
-    """Texts in one buffer in memory, 16 bytes more a text.
+class InMemoryTexts(TextStorage):
+    """Texts in one buffer in memory, with 24 bytes more for each text.
 
     Args:
-        path: the file they come from; empty: they are known by number.
+        path: the file they come from; None: they are known by index.
 
     Example:
 
@@ -44,121 +49,95 @@ class InMemoryTexts:
     [b'', b'\\xe7\\x8c\\xab']
     """
 
-    def __init__(self, path: object = "") -> None:
+    def __init__(self, path: pathlib.Path | None = None) -> None:
         self._path = path
         self._buffer = bytearray()
         self._ends = array.array("q", [0])
         self._lines = array.array("q")
-        self._digests = bytearray()
-
-    def __len__(self) -> int:
-        return len(self._ends) - 1
+        self._hashes = array.array("Q")
 
     @property
     def hashes(self) -> np.ndarray:
-        """The content hash of each text, uint64."""
-        return np.frombuffer(bytes(self._digests), "<u8").astype(np.uint64)
-
-    def append(self, text: bytes, line: int = 0) -> None:
-        """Adds a text, and the line of the file where it stands."""
-        self._buffer += text
-        self._ends.append(len(self._buffer))
-        self._digests += _digest(text)
-        if self._path:
-            self._lines.append(line)
-
-    def read(self, numbers: np.ndarray) -> np.ndarray:
-        """Texts in UTF-8: an array of `bytes` objects."""
-        found = np.empty(len(numbers), object)
-        for place, number in enumerate(numbers):
-            start, end = self._ends[number], self._ends[number + 1]
-            found[place] = bytes(self._buffer[start:end])
-        return found
-
-    def name_of(self, number: int) -> str:
-        """File and line, or else number."""
-        if not self._path:
-            return f"number {number}"
-        return f"{self._path}, line {self._lines[number]}"
-
-
-class FileTexts:
-    """Texts that stay in their files and are read whenever asked for.
-
-    Args:
-        files: where they stand.
-        counts: how many texts of each file, in this order.
-        starts: int64 of shape (texts,), first byte of each in its file.
-        lengths: integers of shape (texts,), bytes of each.
-        hashes: uint64 of shape (texts,), the content hash of each.
-    """
-
-    def __init__(
-        self,
-        files: Sequence[TextFile],
-        counts: Sequence[int],
-        starts: np.ndarray,
-        lengths: np.ndarray,
-        hashes: np.ndarray,
-    ) -> None:
-        self.hashes = hashes
-        self._files = tuple(files)
-        self._ends = np.cumsum(counts)
-        self._starts = starts
-        self._lengths = lengths
+        return np.array(self._hashes, np.uint64)
 
     def __len__(self) -> int:
-        return len(self._starts)
+        return len(self._hashes)
 
-    def read(self, numbers: np.ndarray) -> np.ndarray:
-        """Texts in UTF-8: an array of `bytes` objects.
+    def append(self, text: bytes, line: int = 0) -> None:
+        """Adds a text, and the number of its line in the file."""
+        self._buffer += text
+        self._ends.append(len(self._buffer))
+        self._lines.append(line)
+        self._hashes.append(int(content_hash(text)))
 
-        Raises:
-            UserError: a file has changed or is gone.
-        """
-        found = np.empty(len(numbers), object)
-        owners = np.searchsorted(self._ends, numbers, "right")
-        for owner in np.unique(owners):
-            places = np.flatnonzero(owners == owner)
-            file = self._files[owner]
-            with file.opened() as stream:
-                for place in places:
-                    start, count = self._span(numbers[place])
-                    found[place] = file.read(stream, start, count)
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        found = np.empty(len(indices), object)
+        for position, index in enumerate(indices):
+            start, end = self._ends[index], self._ends[index + 1]
+            found[position] = bytes(self._buffer[start:end])
         return found
 
-    def name_of(self, number: int) -> str:
-        """The file, and the line unless it is one text."""
-        file = self._files[int(np.searchsorted(self._ends, number, "right"))]
-        start, count = self._span(number)
+    def name_of(self, index: int) -> str:
+        if self._path is None:
+            return f"example {index}"
+        return f"{self._path}, line {self._lines[index]}"
+
+
+class FileTexts(TextStorage):
+    """Texts that stay in their files; 24 bytes of memory for each.
+
+    They are read again at each call of `read`.
+    """
+
+    def __init__(self) -> None:
+        self._files: list[TextFile] = []
+        self._owners = array.array("i")
+        self._starts = array.array("q")
+        self._lengths = array.array("i")
+        self._hashes = array.array("Q")
+
+    @property
+    def hashes(self) -> np.ndarray:
+        return np.array(self._hashes, np.uint64)
+
+    def __len__(self) -> int:
+        return len(self._hashes)
+
+    def append(self, file: TextFile, start: int, text: bytes) -> None:
+        """Adds the text at an offset of a file, one file after another."""
+        if not self._files or self._files[-1] is not file:
+            self._files.append(file)
+        self._owners.append(len(self._files) - 1)
+        self._starts.append(start)
+        self._lengths.append(len(text))
+        self._hashes.append(int(content_hash(text)))
+
+    def read(self, indices: np.ndarray) -> np.ndarray:
+        found = np.empty(len(indices), object)
+        owners = np.array([self._owners[index] for index in indices])
+        for owner in np.unique(owners).tolist():
+            file = self._files[owner]
+            with file.opened() as stream:
+                for position in np.flatnonzero(owners == owner):
+                    start, count = self._span(indices[position])
+                    found[position] = file.read(stream, start, count)
+        return found
+
+    def name_of(self, index: int) -> str:
+        """Returns the file, and the line unless the file is one text."""
+        file = self._files[self._owners[index]]
+        start, count = self._span(index)
         if count == file.end - file.start:
             return str(file.path)
         return f"{file.path}, line {file.line_of(start)}"
 
-    def _span(self, number: int) -> tuple[int, int]:
-        return int(self._starts[number]), int(self._lengths[number])
+    def _span(self, index: int) -> tuple[int, int]:
+        return self._starts[index], self._lengths[index]
 
 
-def held(texts: Iterable[bytes]) -> InMemoryTexts:
-    """These texts in memory, known by their numbers."""
-    found = InMemoryTexts()
+def in_memory(texts: Iterable[bytes]) -> InMemoryTexts:
+    """Stores texts in memory, known by index."""
+    stored = InMemoryTexts()
     for text in texts:
-        found.append(text)
-    return found
-
-
-def text_hashes(texts: Sequence[bytes]) -> np.ndarray:
-    """The `content_hash` of each text, uint64 of shape (texts,).
-
-    Example:
-
-    >>> hashes = text_hashes([b"to be", b""])
-    >>> hashes[0].tobytes().hex()  # as printf "to be" | b2sum --length=64
-    '4fd786f4855f5fa2'
-    """
-    digests = b"".join(map(_digest, texts))
-    return np.frombuffer(digests, "<u8").astype(np.uint64)
-
-
-def _digest(text: bytes) -> bytes:
-    return hashlib.blake2b(text, digest_size=8).digest()
+        stored.append(text)
+    return stored

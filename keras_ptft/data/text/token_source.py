@@ -1,4 +1,4 @@
-"""Texts as ids of tokens, reached by their number like any example."""
+"""Texts as ids of tokens, read by index like any example."""
 
 import hashlib
 import tempfile
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from keras_ptft.data.core.array_source import row_reader
@@ -13,29 +14,24 @@ from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.core.length_buckets import buckets, padded_length
 from keras_ptft.data.text.tokenizers import END, UNKNOWN, Tokenizer
 
+IDS_IN_MEMORY = 2**28
+"""More ids than these (1 GB) go to a file that the process deletes."""
+
 Encode = Callable[[tf.Tensor], tf.RaggedTensor]
 _TEXTS = 1024
-# more ids than these (1 GB) go to a file that vanishes with the process
-_IN_MEMORY = 2**28
 
 
-class TokenSource:
+class TokenSource(Source):
     """Ids of the tokens of each text, padded on the right with 0.
 
     Args:
-        ids: int32 of shape (tokens,) or (tokens, width), all texts in turn.
-        ends: int64 of shape (texts,), where each text ends in `ids`.
+        ids: int32 of shape (tokens,) or (tokens, width), text after text.
+        ends: where each text ends in `ids`, integers of shape (texts,).
         labels: integers of shape (texts,).
-        hashes: uint64 of shape (texts,), of each text as it was stored.
-        longest: tokens of a text that are kept; more are cut off.
-        tags: integers of shape (tokens,), a tag a token, or None.
-        texts: what the tokens were made of, or None.
-
-    Attributes:
-        lengths: int64 of shape (texts,), tokens of each that are kept.
-        cut_off: share of the texts that are longer.
-        unknown: share of unknown tokens.
-        encoding: digest of all tokens and tags.
+        hashes: the content hash of each stored text, uint64.
+        longest: most tokens of a text; texts are cut off there.
+        tags: a tag for each token, integers of shape (tokens,), or None.
+        texts: the texts that the tokens were made of, or None.
 
     Example:
 
@@ -48,8 +44,8 @@ class TokenSource:
     def __init__(
         self,
         ids: np.ndarray,
-        ends: np.ndarray,
-        labels: np.ndarray,
+        ends: npt.ArrayLike,
+        labels: npt.ArrayLike,
         hashes: np.ndarray,
         *,
         longest: int,
@@ -57,59 +53,58 @@ class TokenSource:
         texts: Source | None = None,
     ) -> None:
         ends = np.asarray(ends, np.int64)
-        self.texts = texts
+        self.spec = tf.TensorSpec((None, *ids.shape[1:]), tf.int32, "tokens")
         self.labels = np.asarray(labels, np.int64)
         self.hashes = hashes
-        self.spec = tf.TensorSpec((None, *ids.shape[1:]), tf.int32, "tokens")
+        self.texts = texts
         self._starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
         whole = ends - self._starts
         self.lengths = np.minimum(whole, longest)
         self.cut_off = float(np.mean(whole > longest))
-        first = ids if ids.ndim == 1 else ids[:, 0]
-        self.unknown = float(np.mean(first == UNKNOWN))
-        digest = hashlib.blake2b(ids, digest_size=16)
+        self.unknown = unknown_fraction(ids)
+        self._wide = ids.ndim > 1
         self._edges = buckets(longest)
         self._ids = row_reader(ids)
+        digest = hashlib.blake2b(ids.data, digest_size=16)
+        self.has_targets = tags is not None
         if tags is not None:
             tags = np.asarray(tags, np.int64)
-            digest.update(tags)
+            digest.update(tags.data)
             self._tags = row_reader(tags)
-            self.targets = self._tags_of
         self.encoding = digest.digest()
 
-    def __len__(self) -> int:
-        return len(self.labels)
-
     def gather(self, indices: tf.Tensor) -> tf.Tensor:
-        """Ids, int32 of shape (batch, tokens[, width])."""
-        places, real = self._places(indices)
-        if self.spec.shape.rank > 1:
+        """Reads ids, int32 of shape (batch, tokens[, width])."""
+        rows, real = self._rows(indices)
+        if self._wide:
             real = real[..., None]
-        return tf.where(real, self._ids(places), 0)
+        return tf.where(real, self._ids(rows), 0)
 
-    def _tags_of(self, indices: tf.Tensor) -> tf.Tensor:
-        """Tags, int64 of shape (batch, tokens), -1 where padded."""
-        places, real = self._places(indices)
-        return tf.where(real, self._tags(places), -1)
+    def targets(self, indices: tf.Tensor) -> tf.Tensor:
+        """Reads labels, or tags, int64 of shape (batch, tokens), padded -1."""
+        if not self.has_targets:
+            return super().targets(indices)
+        rows, real = self._rows(indices)
+        return tf.where(real, self._tags(rows), -1)
 
-    def _places(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Where tokens stand, and which are real, of shape (batch, tokens)."""
+    def _rows(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns rows of tokens, and which are real, (batch, tokens)."""
         lengths = tf.gather(self.lengths, indices)
         columns = tf.range(padded_length(lengths, self._edges))
         real = columns < lengths[:, None]
-        places = tf.gather(self._starts, indices)[:, None] + columns
-        return tf.where(real, places, 0), real
+        rows = tf.gather(self._starts, indices)[:, None] + columns
+        return tf.where(real, rows, 0), real
 
 
 def token_source(source: Source, tokenizer: Tokenizer) -> TokenSource:
-    """The texts of a source as tokens, computed once.
+    """Encodes the texts of a source as tokens, once.
 
     Args:
         source: of texts; with `tags`, each word of a text is one token.
         tokenizer: what makes tokens of texts.
     """
-    tagged = hasattr(source, "tags")
-    encode = words_encoder(tokenizer) if tagged else tokenizer
+    tags = source.tags
+    encode = tokenizer if tags is None else words_encoder(tokenizer)
     ids, ends = encoded(source, encode, tokenizer)
     return TokenSource(
         ids,
@@ -117,21 +112,21 @@ def token_source(source: Source, tokenizer: Tokenizer) -> TokenSource:
         source.labels,
         source.hashes,
         longest=tokenizer.sequence_length,
-        tags=np.concatenate(source.tags) if tagged else None,
+        tags=None if tags is None else np.concatenate(tags),
         texts=source,
     )
 
 
 def words_encoder(tokenizer: Tokenizer) -> Encode:
-    """Texts → the first token of each of their words, parted by spaces.
+    """Returns an encoder of texts that makes one token of each word.
 
-    Where a word has a tag, it must be one token.
+    Words are separated by spaces. Since each has one tag, it gets one token,
+    its first; a word of which cleaning leaves nothing is unknown.
     """
 
     def encode(texts: tf.Tensor) -> tf.RaggedTensor:
         words = tf.strings.split(texts, " ")
         found = tokenizer(words.flat_values)
-        # where nothing is left of a word, it is unknown
         first = _ended(found, tokenizer.width, UNKNOWN)[:, :1]
         return words.with_flat_values(first.flat_values)
 
@@ -141,38 +136,41 @@ def words_encoder(tokenizer: Tokenizer) -> Encode:
 def encoded(
     source: Source, encode: Encode, tokenizer: Tokenizer, end: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """All ids of a source's texts in turn, and where each text ends.
+    """Encodes all texts of a source.
 
     Args:
         source: of texts.
         encode: texts → ids, ragged.
-        tokenizer: whose `encode` it is.
-        end: put the end token after each text.
+        tokenizer: the tokenizer that `encode` uses.
+        end: append the end token to each text.
 
     Returns:
-        int32 of shape (tokens[, width]), in memory up to 1 GB, else mapped
-        from a file without a name; and int64 of shape (texts,).
+        Ids, int32 of shape (tokens[, width]), in memory up to
+        IDS_IN_MEMORY, else mapped from an unnamed file; and where each text
+        ends, int64 of shape (texts,).
     """
-    counts, parts, held, spilled = [], [], 0, None
+    counts: list[np.ndarray] = []
+    parts: list[np.ndarray] = []
+    size, file = 0, None
     for part in _parts(source, encode, tokenizer.in_graph):
         if end:
             part = _ended(part, tokenizer.width, END)
         counts.append(part.row_lengths().numpy())
         parts.append(part.flat_values.numpy())
-        held += parts[-1].size
-        if held > _IN_MEMORY:
-            spilled, parts, held = _spilled(parts, spilled), [], 0
+        size += parts[-1].size
+        if size > IDS_IN_MEMORY:
+            file, parts, size = _spilled(parts, file), [], 0
     ends = np.cumsum(np.concatenate(counts)).astype(np.int64)
-    if spilled is None:
+    if file is None:
         return np.concatenate(parts), ends
     width = (tokenizer.width,) if tokenizer.width > 1 else ()
-    shape = (int(ends[-1]), *width)
-    with _spilled(parts, spilled) as file:
+    with _spilled(parts, file) as file:
+        shape = (int(ends[-1]), *width)
         return np.memmap(file, np.int32, "r", 0, shape), ends
 
 
 def _spilled(parts: list[np.ndarray], file: BinaryIO | None) -> BinaryIO:
-    """A file with more ids at its end; as a map it outlives its closing."""
+    """Appends ids to a file; a map of it stays valid once it is closed."""
     file = file or tempfile.TemporaryFile()  # noqa: SIM115
     for part in parts:
         file.write(part.tobytes())
@@ -181,7 +179,7 @@ def _spilled(parts: list[np.ndarray], file: BinaryIO | None) -> BinaryIO:
 
 
 def _ended(texts: tf.RaggedTensor, width: int, token: int) -> tf.RaggedTensor:
-    """Texts with one more token each."""
+    """Appends a token to each text."""
     shape = [texts.nrows(), 1] + ([width] if width > 1 else [])
     last = tf.fill(shape, tf.constant(token, tf.int32))
     if width > 1:
@@ -189,50 +187,57 @@ def _ended(texts: tf.RaggedTensor, width: int, token: int) -> tf.RaggedTensor:
     return tf.concat([texts, last], 1)
 
 
+def unknown_fraction(ids: np.ndarray) -> float:
+    """Returns the fraction of unknown tokens of (tokens[, width]) ids."""
+    first = ids if ids.ndim == 1 else ids[:, 0]
+    return float(np.mean(first == UNKNOWN))
+
+
 def word_rows(tokenizer: Tokenizer) -> np.ndarray:
-    """What a model reads of each word of a vocabulary.
+    """Returns a model's input for each token of a vocabulary.
 
     Args:
-        tokenizer: whose vocabulary it is.
+        tokenizer: the tokenizer whose vocabulary it is.
 
     Returns:
-        int32 of shape (vocabulary,) or, where a token has n ids,
-        (vocabulary, n); of the special ones, which are no words, the id.
+        int32 of shape (vocabulary,), or (vocabulary, width) if a token has
+        several ids; special tokens, which are no words, have one.
     """
-    own = np.arange(len(tokenizer.vocabulary), dtype=np.int32)
+    ids = np.arange(len(tokenizer.vocabulary), dtype=np.int32)
     if tokenizer.width == 1:
-        return own
-    rows = np.zeros((len(own), tokenizer.width), np.int32)
-    rows[:, 0] = own
+        return ids
+    rows = np.zeros((len(ids), tokenizer.width), np.int32)
+    rows[:, 0] = ids
     read = tokenizer(tf.constant(tokenizer.vocabulary)).to_list()
-    for number, tokens in enumerate(read):
-        if len(tokens) == 1 and tokens[0][0] == number:
-            rows[number] = tokens[0]
+    for index, tokens in enumerate(read):
+        if len(tokens) == 1 and tokens[0][0] == index:
+            rows[index] = tokens[0]
     return rows
 
 
 def texts_of(source: Source) -> Iterator[tf.Tensor]:
-    """The texts of a source in order, about a thousand at a time."""
+    """Yields the texts of a source in order, about a thousand at a time."""
     yield from _mapped(source, lambda texts: texts)
 
 
 def _parts(
     source: Source, encode: Encode, in_graph: bool
 ) -> Iterator[tf.RaggedTensor]:
-    """The ids of some texts at a time."""
     if in_graph:
         yield from _mapped(source, encode)
     else:
         yield from map(encode, texts_of(source))
 
 
-def _mapped(source: Source, function: Callable) -> tf.data.Dataset:
+def _mapped(
+    source: Source, function: Callable[[tf.Tensor], tf.Tensor]
+) -> tf.data.Dataset:
     size = len(source)
 
-    def part(start):
-        numbers = tf.range(start, tf.minimum(start + _TEXTS, size))
-        return function(source.gather(numbers))
+    @tf.autograph.experimental.do_not_convert
+    def part(start: tf.Tensor) -> tf.Tensor:
+        indices = tf.range(start, tf.minimum(start + _TEXTS, size))
+        return function(source.gather(indices))
 
-    part = tf.autograph.experimental.do_not_convert(part)
     starts = tf.data.Dataset.range(0, size, _TEXTS)
     return starts.map(part, num_parallel_calls=tf.data.AUTOTUNE)

@@ -1,1 +1,118 @@
-"""Metrics of a model's predictions."""
+"""Metrics of a model's predictions, and how each is shown.
+
+METRICS is the one table of them: `result.json`, the report, the terminal and
+the table of runs follow from it. A metric of classifiers is a function of
+labels and logits in its row; other metrics are computed by their objective.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from keras_ptft.evaluation.metrics.classification import accuracy
+
+ClassifierMetric = Callable[[np.ndarray, np.ndarray], float]
+"""(labels (examples,), logits (examples, classes)) → value."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """How a metric is computed and shown.
+
+    Attributes:
+        title: as a person reads it.
+        digits: after the decimal point.
+        percent: whether it is a fraction that is shown as a percentage.
+        unit: of the value, such as "nats".
+        direction: "higher" or "lower" is better; "" is neither.
+        of_classifier: computes it for every classifier, or None.
+        in_table: whether the table of runs and the terminal show it.
+
+    Example:
+
+    >>> Metric("accuracy", digits=2, percent=True).text(0.98754)
+    '98.75 %'
+    """
+
+    title: str
+    digits: int = 4
+    percent: bool = False
+    unit: str = ""
+    direction: str = "higher"
+    of_classifier: ClassifierMetric | None = None
+    in_table: bool = True
+
+    @property
+    def heading(self) -> str:
+        """The heading of its column in a table of runs."""
+        return f"{self.title} %" if self.percent else self.title
+
+    def cell(self, value: float) -> str:
+        """The text of a value in that column."""
+        return f"{100 * value if self.percent else value:,.{self.digits}f}"
+
+    def text(self, value: float) -> str:
+        """The text of a value that stands alone."""
+        return self.cell(value) + (" %" if self.percent else "")
+
+
+METRICS: dict[str, Metric] = {
+    "accuracy": Metric(
+        "accuracy", digits=2, percent=True, of_classifier=accuracy
+    ),
+    "f1_macro": Metric("macro F1"),
+    "precision_macro": Metric("macro precision", in_table=False),
+    "recall_macro": Metric("macro recall", in_table=False),
+    "entity_f1": Metric("entity F1"),
+    "entity_precision": Metric("entity precision", in_table=False),
+    "entity_recall": Metric("entity recall", in_table=False),
+    "loss": Metric("loss", unit="nats", direction="lower"),
+    "perplexity": Metric("perplexity", digits=2, direction="lower"),
+    "examples": Metric("examples", digits=0, direction="", in_table=False),
+}
+
+
+def metric_of(name: str) -> Metric:
+    """Returns the row of a metric; one that has none is shown by its name.
+
+    An objective may have Keras metrics of its own, which need no row.
+    """
+    return METRICS.get(name) or Metric(name.replace("_", " "), direction="")
+
+
+def shown_metrics(metrics: Mapping[str, object]) -> dict[str, float]:
+    """Returns the numbers that a table of runs and the terminal show.
+
+    Args:
+        metrics: of one split, as `result.json` has them.
+
+    Example:
+
+    >>> shown_metrics({"examples": 9, "loss": 0.5, "per_class": {}})
+    {'loss': 0.5}
+    """
+    names = [*(n for n in METRICS if n in metrics)]
+    names += [n for n in metrics if n not in METRICS]
+    return {
+        name: value
+        for name in names
+        if isinstance(value := metrics[name], float)
+        and metric_of(name).in_table
+    }
+
+
+def classifier_metrics(
+    labels: np.ndarray, logits: np.ndarray
+) -> dict[str, float]:
+    """Computes every metric of METRICS that is a function of logits.
+
+    Args:
+        labels: the true class of each example, int of shape (examples,).
+        logits: float of shape (examples, classes).
+    """
+    return {
+        name: float(metric.of_classifier(labels, logits))
+        for name, metric in METRICS.items()
+        if metric.of_classifier is not None
+    }

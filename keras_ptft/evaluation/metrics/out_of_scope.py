@@ -11,17 +11,24 @@ from keras_ptft.errors import UserError
 
 # one in so many examples that belong to a class may be rejected: 5 %
 _REJECTED = 20
+# bounds the memory of many classes
+_ROWS = 1024
 
 
 def confidence(logits: np.ndarray) -> np.ndarray:
-    """The highest probability of each example, float64 of shape (examples,).
+    """Computes the highest probability of each example, float64 (examples,).
 
     Example:
 
     >>> confidence(np.log([[1.0, 3.0], [1.0, 1.0]])).tolist()
     [0.75, 0.5]
     """
-    return softmax(np.asarray(logits, np.float64), axis=1).max(axis=1)
+    logits = np.asarray(logits)
+    parts = [
+        softmax(logits[i : i + _ROWS].astype(np.float64), axis=1).max(axis=1)
+        for i in range(0, len(logits), _ROWS)
+    ]
+    return np.concatenate(parts) if parts else np.zeros(0)
 
 
 def out_of_scope(
@@ -31,7 +38,7 @@ def out_of_scope(
     *,
     reject_below: float = 0.0,
 ) -> dict[str, Any]:
-    """How well the highest probability tells what is of no class.
+    """Computes how well the highest probability finds what is of no class.
 
     Below a threshold an example is rejected (Hendrycks and Gimpel 2017, "A
     Baseline for Detecting Misclassified and Out-of-Distribution Examples").
@@ -43,7 +50,7 @@ def out_of_scope(
         test: highest probability of each example that is of a class.
         outside: likewise of each that is of none.
         validation: likewise of validation examples, all of a class.
-        reject_below: another threshold to tell of; 0: none.
+        reject_below: another threshold to report; 0: none.
 
     Returns:
         `examples` (of no class), `auroc`, `chosen_on`, `threshold`, `recall`
@@ -83,7 +90,7 @@ def out_of_scope(
 
 
 def summary_line(found: Mapping[str, Any]) -> str:
-    """What `out_of_scope` found, in a line for the log.
+    """Returns what `out_of_scope` found, in a line for the log.
 
     Example:
 

@@ -1,19 +1,22 @@
-"""Rows of a report's tables on classes."""
+"""The tables of classes in a report."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+MOST_SHOWN = 20
+"""Classes in the picture of the confusion matrix."""
+
 _MOST_CONFUSIONS = 10
 _WEAKEST = 10
 
 
 class ClassRow(NamedTuple):
-    """A class and its scores, all from 0 to 1 but the count.
+    """A class and its scores, from 0 to 1, and its number of examples.
 
     Attributes:
-        number: its place among the classes; empty: an average of them.
+        number: its index among the classes; empty for an average.
     """
 
     number: str
@@ -25,7 +28,7 @@ class ClassRow(NamedTuple):
 
 
 def class_rows(per_class: Mapping[str, Mapping[str, float]]) -> list[ClassRow]:
-    """The classes in their order.
+    """Returns the classes in their order.
 
     Args:
         per_class: name to `precision`, `recall`, `f1` and `support`.
@@ -37,9 +40,9 @@ def class_rows(per_class: Mapping[str, Mapping[str, float]]) -> list[ClassRow]:
 
 
 def worst_classes(rows: Sequence[ClassRow]) -> list[ClassRow]:
-    """The 10 with the lowest F1, the lowest first; of few classes, none.
+    """Returns the 10 classes with the lowest F1, the lowest first.
 
-    Where there are more than 30, a reader wants them before all others.
+    Of 30 classes or fewer, a reader sees all at once: then none.
     """
     if len(rows) <= 3 * _WEAKEST:
         return []
@@ -47,7 +50,7 @@ def worst_classes(rows: Sequence[ClassRow]) -> list[ClassRow]:
 
 
 def average(metrics: Mapping[str, Any], rows: Sequence[ClassRow]) -> ClassRow:
-    """What all classes, or all entities, come to.
+    """Returns the averages over all classes, or over all entities.
 
     Args:
         metrics: of one split.
@@ -64,34 +67,64 @@ def average(metrics: Mapping[str, Any], rows: Sequence[ClassRow]) -> ClassRow:
 
 
 def most_confused(
-    matrix: Sequence[Sequence[int]], label_names: Sequence[str]
+    confusions: Sequence[Sequence[int]], rows: Sequence[ClassRow]
 ) -> list[tuple[str, str, int, float]]:
-    """The mistakes made most often, the most frequent first.
+    """Returns the most frequent confusions with their class names.
 
     Args:
-        matrix: counts; rows true, columns predicted.
-        label_names: a name a row.
+        confusions: (true class, predicted class, count), the most frequent
+            first.
+        rows: the classes.
 
     Returns:
-        At most 10 of (true name, predicted name, count, share of the true
-        class).
+        At most 10 of (true name, predicted name, count, fraction of the
+        true class).
+    """
+    return [
+        (
+            rows[true].name,
+            rows[predicted].name,
+            count,
+            count / rows[true].support,
+        )
+        for true, predicted, count in confusions[:_MOST_CONFUSIONS]
+    ]
+
+
+def confusion_matrix(
+    confusions: Sequence[Sequence[int]], rows: Sequence[ClassRow]
+) -> tuple[np.ndarray, list[str]]:
+    """Returns the confusion matrix of few classes, or of the most confused.
+
+    Args:
+        confusions: (true class, predicted class, count).
+        rows: the classes; `support` counts the examples of each.
+
+    Returns:
+        Counts of shape (n, n), rows true and columns predicted, and the
+        numbers of the n classes, 20 at most: those that were mistaken most.
 
     Example:
 
-    >>> most_confused([[8, 2], [0, 5]], ["cat", "dog"])
-    [('cat', 'dog', 2, 0.2)]
+    >>> rows = class_rows({"a": dict(precision=1, recall=0.5, f1=1, support=4)})
+    >>> confusion_matrix([], rows)[0].tolist()
+    [[4]]
     """
-    counts = np.asarray(matrix)
-    mistakes = counts - np.diag(np.diag(counts))
-    order = np.argsort(-mistakes, axis=None, kind="stable")
-    rows, columns = np.unravel_index(order[:_MOST_CONFUSIONS], counts.shape)
-    return [
-        (
-            label_names[row],
-            label_names[column],
-            int(mistakes[row, column]),
-            float(mistakes[row, column] / counts[row].sum()),
-        )
-        for row, column in zip(rows, columns, strict=True)
-        if mistakes[row, column]
-    ]
+    classes = len(rows)
+    mistakes = np.zeros(classes, np.int64)
+    wrong = np.zeros(classes, np.int64)
+    for true, predicted, count in confusions:
+        mistakes[[true, predicted]] += count
+        wrong[true] += count
+    chosen = np.arange(classes)
+    if classes > MOST_SHOWN:
+        order = np.argsort(-mistakes, kind="stable")
+        chosen = np.sort(order[:MOST_SHOWN])
+    index = {int(number): place for place, number in enumerate(chosen)}
+    counts = np.zeros((len(chosen), len(chosen)), np.int64)
+    for true, predicted, count in confusions:
+        if true in index and predicted in index:
+            counts[index[true], index[predicted]] = count
+    for place, number in enumerate(chosen):
+        counts[place, place] = rows[number].support - wrong[number]
+    return counts, [rows[number].number for number in chosen]

@@ -1,4 +1,4 @@
-"""Pictures of a report, as PNG text that stands inside a page."""
+"""Figures of a report, as PNG text that is embedded in the page."""
 
 import base64
 import io
@@ -12,11 +12,10 @@ from matplotlib.image import imsave
 from matplotlib.ticker import MaxNLocator
 
 _TRAINING, _VALIDATION = "#1f5fa8", "#d9622b"
-_MOST_NUMBERED = 20
 
 
 def learning_curves(history: Sequence[Mapping[str, float]]) -> str:
-    """Loss and accuracy by epoch, training beside validation.
+    """Draws loss and accuracy by epoch, training beside validation.
 
     Args:
         history: an epoch a row, with `epoch`, `loss` and any of `accuracy`,
@@ -45,7 +44,7 @@ def learning_curves(history: Sequence[Mapping[str, float]]) -> str:
 
 
 def plotted_metrics(history: Sequence[Mapping[str, float]]) -> list[str]:
-    """What `learning_curves` has a picture of, side by side.
+    """Returns the metrics that `learning_curves` draws, side by side.
 
     Example:
 
@@ -57,35 +56,35 @@ def plotted_metrics(history: Sequence[Mapping[str, float]]) -> list[str]:
 
 
 def confusion_png(
-    matrix: Sequence[Sequence[int]], label_names: Sequence[str]
+    counts: np.ndarray, label_names: Sequence[str], numbers: Sequence[str]
 ) -> str:
-    """The confusion matrix, each row shaded by its class's share.
+    """Draws a confusion matrix, each row shaded by its class's fractions.
 
-    Counts are written in the cells up to 20 classes. Where names would not
-    fit, or the font may lack their letters, numbers stand on the axes.
+    Where names would not fit, or the font may lack their letters, the
+    numbers of the classes are on the axes.
 
     Args:
-        matrix: counts; rows true, columns predicted.
+        counts: of shape (classes, classes); rows true, columns predicted.
         label_names: a name a row.
+        numbers: the number of each class in the table of classes.
 
     Returns:
         A PNG in base64.
     """
-    counts = np.asarray(matrix)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     figure = Figure(figsize=(7.4, 6.2), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set(xlabel="predicted", ylabel="true")
-    figure.colorbar(image, shrink=0.8, label="share of the true class")
-    if len(counts) <= _MOST_NUMBERED:
-        _write_counts(axes, counts, shares)
-        _write_names(axes, label_names)
+    figure.colorbar(image, shrink=0.8, label="fraction of the true class")
+    _write_counts(axes, counts, shares)
+    drawable = all(map(_drawable, label_names))
+    _write_names(axes, label_names if drawable else numbers)
     return _png(figure)
 
 
 def image_png(image: np.ndarray) -> str:
-    """An image as it is.
+    """Encodes an image as it is.
 
     Args:
         image: uint8 of shape (height, width, channels); of 2 channels the
@@ -134,15 +133,12 @@ def _write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
             )
 
 
-def _write_names(axes: Axes, label_names: Sequence[str]) -> None:
-    places = range(len(label_names))
-    names = list(label_names)
-    if not all(map(_drawable, names)):
-        names = [str(place) for place in places]
+def _write_names(axes: Axes, names: Sequence[str]) -> None:
+    ticks = range(len(names))
     tilt = 45 if max(map(len, names)) > 3 else 0
     align = "right" if tilt else "center"
-    axes.set_xticks(places, names, rotation=tilt, ha=align)
-    axes.set_yticks(places, names)
+    axes.set_xticks(ticks, names, rotation=tilt, ha=align)
+    axes.set_yticks(ticks, names)
     if tilt:
         for text in axes.get_xticklabels():
             text.set_rotation_mode("anchor")

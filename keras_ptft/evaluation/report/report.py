@@ -1,4 +1,4 @@
-"""A run told on one page that needs no other file."""
+"""A run on one page that needs no other file."""
 
 import os
 import pathlib
@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jinja2
 
 from keras_ptft import files
+from keras_ptft.evaluation.metrics import metric_of, shown_metrics
 from keras_ptft.evaluation.report.class_tables import (
     average,
     class_rows,
+    confusion_matrix,
     most_confused,
     worst_classes,
 )
@@ -25,7 +27,7 @@ from keras_ptft.evaluation.report.runs_table import table_cells
 if TYPE_CHECKING:
     # a report is written without TensorFlow
     from keras_ptft.data.leakage.overlap import ShownPair
-    from keras_ptft.evaluation.findings import Findings
+    from keras_ptft.evaluation.evaluation import Evaluation
 
 _FOLDER = pathlib.Path(__file__).parent
 _LONGEST = 300
@@ -38,7 +40,7 @@ _PLACES = {
 
 
 class Leakage(NamedTuple):
-    """Examples that stand in two splits.
+    """Examples that are in two splits.
 
     Attributes:
         counts: "leaks" of `result.json`.
@@ -55,7 +57,7 @@ def write_report(
     title: str,
     settings: Mapping[str, str],
     history: Sequence[Mapping[str, float]],
-    findings: "Findings",
+    evaluation: "Evaluation",
     comparison: Sequence[Mapping[str, Any]] = (),
     leaks: Leakage | None = None,
 ) -> None:
@@ -68,13 +70,14 @@ def write_report(
         history: an epoch a row: `epoch`, `loss`, maybe `accuracy` and, where
             there was validation, `val_loss` and maybe `val_accuracy`; may be
             empty.
-        findings: what the model is worth; its test split is told of.
+        evaluation: what the model is worth; its test split is shown.
         comparison: runs side by side, as `table_cells` takes them.
-        leaks: examples that stand in two splits, if they were looked for.
+        leaks: examples in two splits, if they were looked for.
 
     Raises:
         UserError: the file cannot be written.
     """
+    vectors = evaluation.word_vectors
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -86,48 +89,47 @@ def write_report(
     page = environment.get_template("report.html").render(
         title=title,
         settings=settings,
-        cards=score_cards(findings.metrics["test"]),
+        cards=score_cards(evaluation.metrics["test"], evaluation.titles),
         comparison=table_cells(comparison) if comparison else [],
         curves=learning_curves(history) if history else "",
         measures=plotted_metrics(history),
-        outside=findings.out_of_scope,
-        rejections=_rejections(findings.out_of_scope),
-        mistakes=findings.mistakes,
-        neighbours=findings.neighbours,
+        outside=evaluation.out_of_scope,
+        rejections=_rejections(evaluation.out_of_scope),
+        mistakes=evaluation.mistakes,
+        neighbors=vectors.neighbors if vectors else [],
         leaks=leak_rows(leaks.counts) if leaks else [],
         pairs=[_pictured(pair) for pair in leaks.shown] if leaks else [],
-        **_on_classes(findings.metrics["test"]),
+        **_on_classes(evaluation.metrics["test"]),
     )
     files.write_text(path, page)
 
 
-def score_cards(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What is read first: each number, and what it is.
+def score_cards(
+    metrics: Mapping[str, Any], titles: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """Returns what is read first: each number, and what it is.
+
+    Args:
+        metrics: of the test split.
+        titles: titles of metrics that METRICS calls otherwise.
 
     Example:
 
-    >>> score_cards({"examples": 1200, "loss": 1.5, "perplexity": 4.4817})
+    >>> score_cards({"examples": 1200, "loss": 1.5, "perplexity": 4.4817}, {})
     [('1.5000', 'loss (nats)'), ('4.48', 'perplexity'), \
 ('1,200', 'test examples')]
     """
-    by_token = "f1_macro" not in metrics
-    forms = {
-        "accuracy": ("{:.2%}", "accuracy by token" if by_token else "accuracy"),
-        "f1_macro": ("{:.4f}", "macro F1"),
-        "entity_f1": ("{:.4f}", "entity F1"),
-        "loss": ("{:.4f}", "loss (nats)"),
-        "perplexity": ("{:,.2f}", "perplexity"),
-        "examples": ("{:,}", "test examples"),
-    }
-    return [
-        (form.format(metrics[name]).replace("%", " %"), what)
-        for name, (form, what) in forms.items()
-        if name in metrics
-    ]
+    cards = []
+    for name, value in shown_metrics(metrics).items():
+        metric = metric_of(name)
+        title = titles.get(name, metric.title)
+        unit = f" ({metric.unit})" if metric.unit else ""
+        cards.append((metric.text(value), f"{title}{unit}"))
+    return [*cards, (f"{metrics['examples']:,}", "test examples")]
 
 
 def shortened(text: str) -> str:
-    """A text as one line that leaves room for others.
+    """Shortens a text to one line that leaves room for others.
 
     Example:
 
@@ -139,7 +141,7 @@ def shortened(text: str) -> str:
 
 
 def leak_rows(counts: Mapping[str, Any]) -> list[tuple[str, str, int, int]]:
-    """Each two splits that were compared, and what they have in common.
+    """Returns each two splits that were compared, and what they share.
 
     Args:
         counts: "leaks" of `result.json`.
@@ -164,18 +166,21 @@ def leak_rows(counts: Mapping[str, Any]) -> list[tuple[str, str, int, int]]:
 
 
 def _on_classes(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """What a page tells of classes; a run may have none."""
+    """What a page shows of classes; a run may have none."""
     rows = class_rows(metrics.get("per_class", {}))
-    matrix = metrics.get("confusion_matrix")
-    names = [row.name for row in rows]
-    of_entities = "entity_f1" in metrics
+    confusions = metrics.get("confusions", ())
+    picture = ""
+    if rows and "confusions" in metrics:
+        counts, numbers = confusion_matrix(confusions, rows)
+        names = {row.number: row.name for row in rows}
+        picture = confusion_png(counts, [names[n] for n in numbers], numbers)
     return {
-        "things": "entities" if of_entities else "examples",
+        "things": "entities" if "entity_f1" in metrics else "examples",
         "classes": rows,
         "worst_classes": worst_classes(rows),
         "average": average(metrics, rows) if rows else None,
-        "confusions": most_confused(matrix, names) if matrix else [],
-        "confusion_png": confusion_png(matrix, names) if matrix else "",
+        "confusions": most_confused(confusions, rows),
+        "confusion_png": picture,
     }
 
 

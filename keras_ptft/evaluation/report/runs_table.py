@@ -1,68 +1,45 @@
 """Runs side by side, as a table of plain text."""
 
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-_NOTHING = "–"
-# heading and form of what is told of a run; the first and the last two are
-# told of every run
-_COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
-    "run": ("run", str),
-    "accuracy": ("accuracy %", lambda share: f"{100 * share:.2f}"),
-    "f1_macro": ("macro F1", "{:.4f}".format),
-    "entity_f1": ("entity F1", "{:.4f}".format),
-    "loss": ("loss", "{:.4f}".format),
-    "perplexity": ("perplexity", "{:,.2f}".format),
-    "trained_parameters": ("trained parameters", "{:,}".format),
-    "seconds": ("seconds", "{:.1f}".format),
-}
-_ALWAYS = {"run", "trained_parameters", "seconds"}
+from keras_ptft.evaluation.metrics import METRICS, metric_of
 
-
-def measures(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """What of a run's metrics stands in a table.
-
-    The loss does where it is what the run answers with: where classes were
-    scored, accuracy and F1 say more.
-
-    Args:
-        metrics: of one split.
-
-    Example:
-
-    >>> measures({"examples": 9, "loss": 0.0, "perplexity": 1.0})
-    {'loss': 0.0, 'perplexity': 1.0}
-    """
-    left_out = _ALWAYS | ({"loss"} if "per_class" in metrics else set())
-    names = (name for name in _COLUMNS if name not in left_out)
-    return {name: metrics[name] for name in names if name in metrics}
+_MISSING = "–"
 
 
 def table_cells(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """The text of each cell, headings first.
+    """Returns the text of each cell, headings first.
 
-    A column stands where a run has something to tell in it.
+    A column is there if any run has a value in it.
 
     Args:
         rows: each with `run`, `trained_parameters` and `seconds`, and any
-            of `accuracy`, `f1_macro`, `entity_f1` (0 to 1), `loss` (nats)
-            and `perplexity`.
+            metrics by name.
     """
-    told = _ALWAYS.union(*rows)
-    columns = {name: form for name, form in _COLUMNS.items() if name in told}
-    headings = tuple(heading for heading, _ in columns.values())
+    present = {name for row in rows for name in row}
+    present -= {"run", "trained_parameters", "seconds"}
+    names = [name for name in METRICS if name in present]
+    names += sorted(present - set(names))
+    headings = ("run", *(metric_of(name).heading for name in names))
+    headings += ("trained parameters", "seconds")
     return [headings] + [
-        tuple(
-            form(row[name]) if name in row else _NOTHING
-            for name, (_, form) in columns.items()
+        (
+            str(row["run"]),
+            *(
+                metric_of(name).cell(row[name]) if name in row else _MISSING
+                for name in names
+            ),
+            f"{row['trained_parameters']:,}",
+            f"{row['seconds']:.1f}",
         )
         for row in rows
     ]
 
 
 def format_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Runs side by side: names to the left, numbers to the right.
+    """Formats runs side by side: names to the left, numbers to the right.
 
     Args:
         rows: as `table_cells` takes them.

@@ -1,1 +1,1 @@
-"""Texts that a language model continues."""
+"""Text that a causal language model generates."""

@@ -1,1 +1,1 @@
-"""A trained model asked from Python."""
+"""Finds a trained model and runs it from Python."""

@@ -1,213 +1,173 @@
-"""A trained model ready to be asked, wherever it is kept."""
+"""A trained model ready to run from Python, wherever it is stored."""
 
 import dataclasses
 import os
-import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft import files
+from keras_ptft.data.core.info import InputSpec
 from keras_ptft.data.text.tokenizers import Tokenizer
-from keras_ptft.errors import UserError, first_line
 from keras_ptft.models.saved import load_model
-from keras_ptft.models.tokens import is_text
-from keras_ptft.serving.export import EXTRA, LABELS
-from keras_ptft.serving.inference.resolve import GRAPH, find_keras_file
-from keras_ptft.serving.signatures.arrays import serving_fn
+from keras_ptft.serving.inference.resolve import (
+    ModelFiles,
+    NamedFn,
+    Specs,
+    load_signature,
+)
+from keras_ptft.serving.inputs.arrays import Batch, Inputs, input_batches
+from keras_ptft.serving.inputs.texts import text_batches
+from keras_ptft.serving.signatures.arrays import endpoint, input_specs
+from keras_ptft.serving.signatures.signature import ServingFn, Tensors
 from keras_ptft.serving.signatures.text import (
     TEXT,
-    is_tagging,
+    stack_padded,
     text_serving_fn,
 )
-from keras_ptft.serving.versions import versions
 
 _BATCH = 256
-_ONE_TEXT = tf.TensorSpec((), tf.string, "text")
-
-TaggedWord = tuple[str, str, float]
-"""A word, its most probable tag, and the probability of that."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Predictor:
-    """A model that answers with probabilities.
+    """A model as a function of arrays.
 
     Attributes:
-        label_names: a name for each probability.
-        input_spec: shape without the batch axis, dtype and name of the
-            model's input; of a text model, of the texts.
-        infer: a batch of inputs → what the model says of them by name,
-            "probabilities" among it, as TensorFlow computes.
-        tagging: whether it names the words of a text, not the text.
+        function: tensors by input name → tensors by output name.
+        inputs: input name to its spec, with the batch axis.
+        outputs: output name to its spec, with the batch axis.
     """
 
-    label_names: tuple[str, ...]
-    input_spec: tf.TensorSpec
-    infer: Callable[[tf.Tensor], Mapping[str, tf.Tensor]]
-    tagging: bool = False
+    function: NamedFn
+    inputs: Specs
+    outputs: Specs
 
     @property
-    def input_shape(self) -> tuple[int | None, ...]:
-        """Shape of one example."""
-        return tuple(self.input_spec.shape)
+    def input_spec(self) -> InputSpec:
+        """One example's input, or inputs by name if there are several."""
+        specs = {
+            name: tf.TensorSpec(spec.shape[1:], spec.dtype, name)
+            for name, spec in self.inputs.items()
+        }
+        return specs if len(specs) > 1 else specs.popitem()[1]
 
-    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
-        """What the model says of each example.
+    def batches(
+        self, inputs: Sequence[str | os.PathLike], text_column: str = ""
+    ) -> Iterator[Batch]:
+        """Reads what the model takes from files, folders or texts.
 
         Args:
-            inputs: of shape (examples, *input_shape) and the input's dtype;
-                texts as `bytes`.
+            inputs: as `input_batches` takes them, or `text_batches` if the
+                model takes text.
+            text_column: column of texts in tables; empty: "text".
+
+        Yields:
+            A name for each example, and the examples, for `run`.
+
+        Raises:
+            UserError: an input cannot be used.
+        """
+        if "text" in self.inputs:
+            return text_batches(inputs, text_column=text_column)
+        return input_batches(inputs, self.input_spec)
+
+    def run(self, inputs: Inputs) -> dict[str, np.ndarray]:
+        """Runs the model in batches.
+
+        Args:
+            inputs: of shape (examples, ...) and the input's dtype, texts as
+                `bytes`; several inputs by name.
 
         Returns:
-            Probabilities, float32 of shape (examples, classes).
+            Output name to array of shape (examples, ...). If the outputs of
+            some batches have more words than others, shorter ones are padded
+            with 0 or b"".
         """
-        results = [np.zeros((0, len(self.label_names)), np.float32)]
-        results += [
-            self.infer(batch)["probabilities"].numpy()
-            for batch in self._batches(inputs)
-        ]
-        return np.concatenate(results)
-
-    def tags(self, texts: np.ndarray) -> list[list[TaggedWord]]:
-        """What a tagging model says of the words of each text.
-
-        Args:
-            texts: as `bytes`, of shape (examples,).
-        """
-        return [
-            row
-            for batch in self._batches(texts)
-            for row in _tagged(self.infer(batch))
-        ]
-
-    def _batches(self, inputs: np.ndarray) -> list[tf.Tensor]:
-        return [
-            tf.constant(inputs[start : start + _BATCH], self.input_spec.dtype)
-            for start in range(0, len(inputs), _BATCH)
-        ]
+        if not isinstance(inputs, Mapping):
+            inputs = dict.fromkeys(self.inputs, inputs)
+        count = len(next(iter(inputs.values())))
+        parts = []
+        # no examples are a batch too, whose outputs have the right shapes
+        for start in range(0, max(count, 1), _BATCH):
+            batch = {
+                name: tf.constant(
+                    inputs[name][start : start + _BATCH], spec.dtype
+                )
+                for name, spec in self.inputs.items()
+            }
+            parts.append(self.function(batch))
+        return {
+            name: stack_padded([part[name].numpy() for part in parts])
+            for name in self.outputs
+        }
 
 
-def load_predictor(path: str | os.PathLike) -> Predictor:
-    """Loads a model from wherever training or exporting left it.
+def load_predictor(
+    files: ModelFiles, serving_fn: Callable[[keras.Model], ServingFn]
+) -> Predictor:
+    """Loads a model to run it.
 
     Args:
-        path: a run folder, a `.keras` file with `labels.json` beside it, the
-            folder of an exported version, or the folder that holds the
-            versions, of which the highest is taken.
+        files: of the model, as `find_model` returns them.
+        serving_fn: model → its serving function, as `class_scores`, for a
+            `.keras` file; an export has its own.
 
     Raises:
-        UserError: there is no model, its run is not complete, it cannot be
-            read, or its label names are missing or do not match.
+        UserError: the model cannot be read.
     """
-    path = pathlib.Path(path)
-    if (file := find_keras_file(path)) is not None:
-        return _from_keras(file)
-    if (path / GRAPH).is_file():
-        return _from_saved_model(path)
-    if path.is_dir() and (found := versions(path)):
-        return load_predictor(found[-1])
-    raise UserError(
-        f"No model in {path}: expected a run folder, a .keras file, or an "
-        "export with saved_model.pb; check the path."
-    )
-
-
-def _from_keras(path: pathlib.Path) -> Predictor:
-    model = load_model(path)
-    array = model.inputs[0]
-    spec = tf.TensorSpec(array.shape[1:], array.dtype, array.name)
-    labels = path.with_name("labels.json")
-    infer = tf.function(
-        serving_fn(model),
-        input_signature=[tf.TensorSpec(array.shape, array.dtype)],
+    if files.keras_file is None:
+        return Predictor(*load_signature(files.saved_model or files.extra))
+    model = load_model(files.keras_file)
+    specs = input_specs(model)
+    compiled = tf.function(
+        endpoint(model, serving_fn(model)),
+        input_signature=list(specs.values()),
         autograph=False,
     )
-    if not is_text(spec):
-        names = _label_names(labels, model.output_shape)
-        return Predictor(names, spec, infer)
-    tokenizer = Tokenizer.load(path.parent)
-    tagging = is_tagging(model)
-    names = _label_names(labels, model.output_shape, tagging=tagging)
-    infer = text_serving_fn(infer, tokenizer, names, tagging=tagging)
-    if tokenizer.in_graph:
-        infer = tf.function(infer, input_signature=[TEXT], autograph=False)
-    return Predictor(names, _ONE_TEXT, infer, tagging)
+
+    def function(tensors: Tensors) -> Tensors:
+        return compiled(*(tensors[name] for name in specs))
+
+    outputs = compiled.get_concrete_function().structured_outputs
+    return Predictor(function, specs, outputs)
 
 
-def _from_saved_model(path: pathlib.Path) -> Predictor:
-    try:
-        loaded = tf.saved_model.load(os.fspath(path))
-        signature = loaded.signatures["serving_default"]
-        outputs = signature.structured_outputs["probabilities"].shape.as_list()
-        ((name, spec),) = signature.structured_input_signature[1].items()
-    # a broken export fails in as many ways as it can be broken
-    except Exception as error:
-        raise UserError(
-            f"Cannot read the model {path}, expected an export of keras-ptft: "
-            f"{first_line(error)}: export it again."
-        ) from error
-
-    def infer(inputs):
-        # a signature does not keep what was loaded alive
-        return loaded.signatures["serving_default"](**{name: inputs})
-
-    spec = tf.TensorSpec(spec.shape[1:], spec.dtype, name)
-    takes_ids, takes_text = is_text(spec), spec.dtype == tf.string
-    tagging = (takes_ids or takes_text) and len(outputs) == 3
-    names = _label_names(path / LABELS, tuple(outputs), tagging=tagging)
-    if takes_ids:
-        tokenizer = Tokenizer.load(path / EXTRA)
-        infer = text_serving_fn(infer, tokenizer, names, tagging=tagging)
-        spec = _ONE_TEXT
-    return Predictor(names, spec, infer, tagging)
-
-
-def _tagged(answers: Mapping[str, tf.Tensor]) -> list[list[TaggedWord]]:
-    words, tags = answers["words"].numpy(), answers["tags"].numpy()
-    probabilities = answers["probabilities"].numpy().max(-1)
-    rows = zip(words, tags, probabilities, strict=True)
-    return [
-        [
-            (word.decode("utf-8", "replace"), tag.decode(), float(probability))
-            for word, tag, probability in zip(*row, strict=True)
-            if word
-        ]
-        for row in rows
-    ]
-
-
-def _label_names(
-    path: pathlib.Path,
-    output_shape: tuple[int | None, ...],
+def text_predictor(
+    predictor: Predictor,
+    tokenizer: Tokenizer,
+    label_names: Sequence[str],
     *,
-    tagging: bool = False,
-) -> tuple[str, ...]:
-    names = files.read_json(path)
-    if not isinstance(names, list) or not all(
-        isinstance(name, str) for name in names
-    ):
-        raise UserError(
-            f"{path} must hold a list of label names: restore the file that "
-            "was written with the model."
-        )
-    if tagging and len(names) != output_shape[-1]:
-        raise UserError(
-            f"The model beside {path} was trained on texts without labels: "
-            "fine-tune it first; one of --objective=next_token goes on with "
-            "a text by --generate=100."
-        )
-    if len(output_shape) != 2 + tagging:
-        raise UserError(
-            f"The model beside {path} must give a number for each of its "
-            f"{len(names)} classes, got outputs of shape {output_shape}: "
-            "give the model of a run."
-        )
-    if len(names) != output_shape[-1]:
-        raise UserError(
-            f"{path} holds {len(names)} label names, expected "
-            f"{output_shape[-1]}, as the model has outputs: restore the "
-            "file that was written with the model."
-        )
-    return tuple(names)
+    tagging: bool,
+) -> Predictor:
+    """Returns a predictor of texts, given one of texts or of their ids.
+
+    Args:
+        predictor: takes `text`, and is returned itself, or ids of tokens,
+            and then returns logits and probabilities.
+        tokenizer: what makes ids of texts.
+        label_names: a name for each logit.
+        tagging: whether the words of a text have labels, not the text.
+
+    Returns:
+        A predictor with the outputs of `text_serving_fn`.
+    """
+    if "text" in predictor.inputs:
+        return predictor
+    (name,) = predictor.inputs
+
+    def scores(ids: tf.Tensor) -> Tensors:
+        return predictor.function({name: ids})
+
+    text_fn = text_serving_fn(scores, tokenizer, label_names, tagging=tagging)
+    if tokenizer.in_graph:
+        text_fn = tf.function(text_fn, input_signature=[TEXT], autograph=False)
+    added = ["words", "tags"] if tagging else ["label"]
+    shape = (None, None) if tagging else (None,)
+    strings = {name: tf.TensorSpec(shape, tf.string, name) for name in added}
+    return Predictor(
+        lambda tensors: text_fn(tensors["text"]),
+        {"text": TEXT},
+        {**predictor.outputs, **strings},
+    )

@@ -1,1 +1,1 @@
-"""What users want predictions for."""
+"""Reads the files and texts that a user wants predictions for."""

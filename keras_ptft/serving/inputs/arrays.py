@@ -1,81 +1,72 @@
-"""What a user wants predictions for: image files, arrays or tables."""
+"""Reads inputs of a model from image files, arrays and tables."""
 
 import csv
 import os
 import pathlib
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import tensorflow as tf
 
+from keras_ptft.data.core.info import InputSpec
 from keras_ptft.data.images.decoding import (
     IMAGES,
     MOST_BYTES,
     check_gif,
     fault,
-    quiet,
 )
 from keras_ptft.data.images.resize import decode_image
 from keras_ptft.data.sources.archives import map_array, read_array
 from keras_ptft.errors import UserError, on_one_line
+from keras_ptft.streams import silenced_stderr
 
-Batch = tuple[list[str], np.ndarray]
-
-
-def read_inputs(
-    paths: Sequence[str | os.PathLike], spec: tf.TensorSpec
-) -> Batch:
-    """Everything there is in some files and folders, as one array.
-
-    Args:
-        paths: see `input_batches`.
-        spec: the model's input, without the batch axis.
-
-    Returns:
-        A name for each example, and the examples.
-    """
-    batches = list(input_batches(paths, spec))
-    names = [name for batch, _ in batches for name in batch]
-    return names, np.concatenate([array for _, array in batches])
+Inputs = np.ndarray | Mapping[str, np.ndarray]
+Batch = tuple[list[str], Inputs]
+"""A name for each example, and the examples."""
 
 
 def input_batches(
     paths: Sequence[str | os.PathLike],
-    spec: tf.TensorSpec,
+    spec: InputSpec,
     *,
     batch_size: int = 256,
 ) -> Iterator[Batch]:
-    """Reads files and folders, a batch of one file's or folder's at a time.
+    """Reads files and folders in batches, each from one file or folder.
 
     Images are decoded and resized as in training. Arrays may lack the
     channel axis; pixels must be whole numbers, other values become float32.
 
     Args:
-        paths: image files; folders, for all images in them and below in the
+        paths: image files; folders, for all images in and below them in the
             order of their names; `.npy` or `.npz` (array `x` or `images`,
             or the only one); `.csv` of numeric columns, with a heading or
-            without.
-        spec: the model's input, without the batch axis.
-        batch_size: most examples at a time.
+            without. For a model of several inputs, `.npz` files with an
+            array of each name.
+        spec: the model's input, without the batch axis, or inputs by name.
+        batch_size: largest number of examples in a batch.
 
     Yields:
         A name for each example, and the examples, of shape
-        (at most batch_size, *spec.shape) and of spec's dtype.
+        (at most batch_size, *spec.shape) and of spec's dtype; of several
+        inputs, an array by name.
 
     Raises:
-        UserError: nothing there, an image that cannot be decoded, values or
-            a shape that the model does not take.
+        UserError: there is no example, an image cannot be decoded, or the
+            model does not take the values or the shape.
     """
-    paths = [pathlib.Path(path) for path in paths]
-    if not paths:
+    files = [pathlib.Path(path) for path in paths]
+    if not files:
         raise UserError("Expected an image, folder or array to predict.")
-    for path in paths:
+    for path in files:
         if not path.exists():
             raise UserError(f"No such input: {path}; check the path.")
-    for path in paths:
-        yield from _read(path, spec, batch_size)
+    for path in files:
+        if isinstance(spec, Mapping):
+            yield from _read_named(path, spec, batch_size)
+        else:
+            yield from _read(path, spec, batch_size)
 
 
 def _read(
@@ -90,13 +81,35 @@ def _read(
     if suffix in IMAGES:
         return _read_images([path], spec, batch_size)
     if suffix in (".npy", ".npz"):
-        return _slices(path, _load_array(path), spec, batch_size)
-    if suffix == ".csv":
-        return _slices(path, _load_table(path), spec, batch_size)
-    raise UserError(
-        f"Cannot read {path}: expected a folder or a file ending in "
-        f"{', '.join(IMAGES)}, .npy, .npz or .csv."
-    )
+        (array,) = _load_arrays(path, []).values()
+    elif suffix == ".csv":
+        array = _load_table(path)
+    else:
+        raise UserError(
+            f"Cannot read {path}: expected a folder or a file ending in "
+            f"{', '.join(IMAGES)}, .npy, .npz or .csv."
+        )
+    batches = _slices(path, {"": array}, {"": spec}, batch_size)
+    return ((names, batch[""]) for names, batch in batches)
+
+
+def _read_named(
+    path: pathlib.Path, specs: Mapping[str, tf.TensorSpec], batch_size: int
+) -> Iterator[Batch]:
+    if path.suffix.lower() != ".npz" or not path.is_file():
+        raise UserError(
+            f"Cannot read {path}: the model takes {', '.join(specs)}; expected "
+            "an .npz file with an array of each name."
+        )
+    arrays = _load_arrays(path, list(specs))
+    counts = {name: len(array) for name, array in arrays.items() if array.ndim}
+    if len(set(counts.values())) > 1:
+        raise UserError(
+            f"Expected as many examples in each array of {path}, got "
+            f"{', '.join(f'{n} of {name}' for name, n in counts.items())}: "
+            "correct them."
+        )
+    yield from _slices(path, arrays, specs, batch_size)
 
 
 def _images_below(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -142,17 +155,26 @@ def _read_images(
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(paths), batch_size):
             some = paths[start : start + batch_size]
-            with quiet():
+            with silenced_stderr():
                 images = np.stack(list(pool.map(decode, some)))
             yield [str(path) for path in some], images.astype(dtype)
 
 
-def _load_array(path: pathlib.Path) -> np.ndarray:
+def _load_arrays(
+    path: pathlib.Path, names: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """The arrays of these names; without names, the one to predict."""
     try:
-        if not zipfile.is_zipfile(path):
-            return map_array(path)
+        if not names and not zipfile.is_zipfile(path):
+            return {"x": map_array(path)}
         with np.load(path, allow_pickle=False) as arrays:
-            return read_array(arrays, _key(list(arrays), path), path)
+            names = names or [_key(list(arrays), path)]
+            if missing := [name for name in names if name not in arrays]:
+                raise UserError(
+                    f"Expected arrays {', '.join(names)} in {path}, got "
+                    f"{', '.join(arrays) or 'none'}: add {missing[0]}."
+                )
+            return {name: read_array(arrays, name, path) for name in names}
     except UserError:
         raise
     # a broken file fails in as many ways as it can be broken
@@ -199,20 +221,39 @@ def _is_number(text: str) -> bool:
 
 
 def _slices(
-    path: pathlib.Path, array: np.ndarray, spec: tf.TensorSpec, batch_size: int
-) -> Iterator[Batch]:
+    path: pathlib.Path,
+    arrays: Mapping[str, np.ndarray],
+    specs: Mapping[str, tf.TensorSpec],
+    batch_size: int,
+) -> Iterator[tuple[list[str], dict[str, np.ndarray]]]:
+    fitting = {
+        name: _fitting(path, array, specs[name])
+        for name, array in arrays.items()
+    }
+    count = len(next(iter(fitting.values())))
+    for start in range(0, count, batch_size):
+        end = min(start + batch_size, count)
+        names = [f"{path}[{index}]" for index in range(start, end)]
+        batch = {
+            name: _cast(path, array[start:end], specs[name])
+            for name, array in fitting.items()
+        }
+        yield names, batch
+
+
+def _fitting(
+    path: pathlib.Path, array: np.ndarray, spec: tf.TensorSpec
+) -> np.ndarray:
+    """An array with the axes that the model takes."""
     shape = tuple(spec.shape)
-    if array.ndim == len(shape) and shape[-1] == 1:
+    if array.ndim == len(shape) and shape[-1:] == (1,):
         array = array[..., None]
     if not spec.shape.is_compatible_with(array.shape[1:]) or not len(array):
         raise UserError(
             f"Expected {_shape(spec)} for each of at least 1 example in "
             f"{path}, got an array of shape {array.shape}: reshape it."
         )
-    for start in range(0, len(array), batch_size):
-        batch = _cast(path, array[start : start + batch_size], spec)
-        names = [f"{path}[{start + place}]" for place in range(len(batch))]
-        yield names, batch
+    return array
 
 
 def _cast(
@@ -220,7 +261,7 @@ def _cast(
 ) -> np.ndarray:
     dtype = spec.dtype.as_numpy_dtype
     numeric = batch.dtype.kind in "biuf"
-    # a value that does not fit is told below, in words of ours
+    # a value that does not fit is reported below
     with np.errstate(all="ignore"):
         cast = batch.astype(dtype) if numeric else batch
     if not numeric or not np.isfinite([batch, cast]).all():

@@ -1,4 +1,4 @@
-"""What a user wants predictions for: texts, in files or as they are."""
+"""Reads texts from the command line, from files and from stdin."""
 
 import itertools
 import os
@@ -24,47 +24,47 @@ def text_batches(
     text_column: str = "",
     batch_size: int = 256,
 ) -> Iterator[Batch]:
-    """Reads texts, a batch of one input's at a time.
+    """Reads texts in batches, each from one input.
 
     Args:
-        inputs: `.txt` files of a text a line; `.csv`, `.tsv` or `.jsonl`
-            files; "-", for the lines of the standard input; and any other
-            word is a text itself.
+        inputs: `.txt` files with one text per line; `.csv`, `.tsv` or
+            `.jsonl` files; "-", for the lines of the standard input; any
+            other word is a text itself.
         text_column: column of the texts; empty: "text".
-        batch_size: most texts at a time.
+        batch_size: largest number of texts in a batch.
 
     Yields:
         A name for each text, and the texts, an array of `bytes` of shape
-        (at most batch_size,). A text of a file is named by its place, as
-        `file[3]`, any other by itself, as far as one reads it at a glance.
+        (at most batch_size,). A text of a file is named by its index, as
+        `file[3]`, any other by its first 60 characters.
 
     Raises:
         UserError: no input, or a file that is missing or cannot be read.
     """
     if not inputs:
         raise UserError("Expected a text or a file of texts to predict.")
-    inputs = [os.fspath(word) for word in inputs]
-    for word in inputs:
+    words = [os.fspath(word) for word in inputs]
+    for word in words:
         _check(word)
-    for word in inputs:
+    for word in words:
         texts = _read(word, text_column or "text")
-        place = 0
+        start = 0
         while some := list(itertools.islice(texts, batch_size)):
-            yield _names(word, some, place), np.array(some, object)
-            place += len(some)
-        if not place:
+            yield _names(word, some, start), np.array(some, object)
+            start += len(some)
+        if not start:
             raise UserError(f"Expected a text in {word}, got none: add some.")
 
 
 def shortened(text: bytes) -> str:
-    """The beginning of a text, on one line.
+    """Returns the beginning of a text, on one line.
 
     Example:
 
     >>> shortened("Wie\\n geht's? ".encode() * 9)
     "Wie geht's? Wie geht's? Wie geht's? Wie geht's? Wie geht'..."
     """
-    # what makes a line of a hundred thousand characters is not looked for
+    # a text may have megabytes, its first characters are enough
     shown = text[: 40 * _SHOWN].decode("utf-8", "replace")
     shown = " ".join(shown.split())
     if len(shown) <= _SHOWN:
@@ -73,7 +73,7 @@ def shortened(text: bytes) -> str:
 
 
 def _check(word: str) -> None:
-    """Finds files that cannot be read before any is."""
+    """Refuses files that cannot be read before any is read."""
     exists = os.path.exists(word)
     if _is_file(word):
         if not exists:
@@ -105,13 +105,12 @@ def _read(word: str, column: str) -> Iterator[bytes]:
 
 
 def _stdin_lines() -> Iterator[bytes]:
-    # None where it is closed
-    stream = getattr(sys.stdin, "buffer", ())
-    for line in stream:
+    # Python has none where the standard input is closed
+    for line in sys.stdin.buffer if sys.stdin else ():
         yield line.removesuffix(b"\n").removesuffix(b"\r")
 
 
-def _names(word: str, texts: Sequence[bytes], place: int) -> list[str]:
+def _names(word: str, texts: Sequence[bytes], start: int) -> list[str]:
     if word != STDIN and _is_file(word):
-        return [f"{word}[{place + i}]" for i in range(len(texts))]
+        return [f"{word}[{start + i}]" for i in range(len(texts))]
     return [shortened(text) for text in texts]

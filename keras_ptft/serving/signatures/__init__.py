@@ -1,1 +1,1 @@
-"""What an export answers."""
+"""What an export answers, and the examples that prove it."""

@@ -1,54 +1,157 @@
-"""A Keras model written as a SavedModel with named inputs and outputs."""
+"""Signatures of models of images, vectors and other arrays."""
 
-import os
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.images.resize import decode_image
 from keras_ptft.models.precision import rebuilt
+from keras_ptft.serving.signatures.signature import (
+    ServingFn,
+    Signature,
+    Tensors,
+    cases,
+)
 
-Endpoints = Mapping[str, tuple[Callable, tf.TensorSpec]]
-"""Of each signature its function and its one input."""
 
-
-def write_saved_model(
+def array_signatures(
     model: keras.Model,
-    folder: str | os.PathLike,
-    endpoints: Endpoints | None = None,
-) -> None:
-    """Writes a SavedModel; no XLA is inside, which TF Serving refuses.
+    serving_fn: ServingFn,
+    examples: Mapping[str, np.ndarray],
+) -> list[Signature]:
+    """Returns the signatures of a model of arrays.
+
+    `serving_default` takes the model's inputs by their names. A model of
+    one square uint8 image with 1 or 3 channels also has `encoded_images`:
+    whole image files as `bytes`, decoded and resized as in training.
 
     Args:
-        model: one named input, one output of logits, computing in float32.
-        folder: where to write.
-        endpoints: what it answers; None: `array_endpoints` of the model.
+        model: computes in float32 (see `in_float32`).
+        serving_fn: the model's inputs → outputs by name.
+        examples: input name to real inputs of shape (examples, ...), a few
+            hundred at most, to verify the export with.
+
+    Raises:
+        UserError: there are no examples.
     """
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    for name, (answer, spec) in (endpoints or array_endpoints(model)).items():
-        archive.add_endpoint(name, answer, [spec])
-    archive.write_out(os.fspath(folder), verbose=False)
+    specs = input_specs(model)
+    function = endpoint(model, serving_fn)
+    inputs = {
+        name: np.asarray(examples[name], spec.dtype.as_numpy_dtype)
+        for name, spec in specs.items()
+    }
+    outputs = expected_outputs(function, inputs)
+    found = [
+        Signature("serving_default", function, specs, cases(inputs, outputs))
+    ]
+    (name, spec), *others = specs.items()
+    if not others and accepts_encoded_images(spec):
+        encoded = [tf.io.encode_png(image).numpy() for image in inputs[name]]
+        files = {"bytes": np.array(encoded, object)}
+        found.append(
+            Signature(
+                "encoded_images",
+                _decoding(function, spec),
+                {"bytes": tf.TensorSpec((None,), tf.string, "bytes")},
+                cases(files, outputs),
+            )
+        )
+    return found
 
 
-def array_endpoints(model: keras.Model) -> Endpoints:
-    """The signatures of a model of images or other arrays of one shape.
+def class_scores(model: keras.Model) -> ServingFn:
+    """Returns what computes a classifier's logits and probabilities.
 
-    `serving_default` takes the model's own input by its name, and answers
-    with logits and probabilities. A model of square uint8 images with 1 or
-    3 channels also answers `encoded_images`: whole image files as `bytes`,
-    decoded and resized as in training.
+    Args:
+        model: one output of logits, of shape (..., classes).
+
+    Returns:
+        The model's inputs → float32 `logits` and `probabilities`.
     """
-    image = model.inputs[0]
-    spec = tf.TensorSpec(image.shape, image.dtype, image.name)
-    answer = serving_fn(model)
-    endpoints = {"serving_default": (answer, spec)}
-    if accepts_encoded_images(spec):
-        encoded = tf.TensorSpec((None,), tf.string, "bytes")
-        endpoints["encoded_images"] = _decoding(answer, spec), encoded
-    return endpoints
+
+    def scores(inputs: Any) -> Tensors:
+        logits = tf.cast(model(inputs, training=False), tf.float32)
+        return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
+
+    return scores
+
+
+def endpoint(
+    model: keras.Model, serving_fn: ServingFn
+) -> Callable[..., Tensors]:
+    """Returns `serving_fn` as the function of a `Signature`.
+
+    Args:
+        model: one input, or several inputs by name.
+        serving_fn: the model's inputs → outputs by name.
+
+    Returns:
+        Tensors, in the order of `input_specs(model)` → outputs by name.
+    """
+    names = list(input_specs(model))
+
+    def function(*tensors: tf.Tensor) -> Tensors:
+        named = dict(zip(names, tensors, strict=True))
+        # a tensor, or a dict of tensors, as the model takes them
+        inputs = keras.tree.map_structure(lambda x: named[x.name], model.input)
+        return serving_fn(inputs)
+
+    return function
+
+
+def expected_outputs(
+    function: Callable[..., Tensors], inputs: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Computes outputs eagerly, from the Keras model and not from a graph.
+
+    On the CPU, as verification does: an accelerator rounds differently.
+
+    Args:
+        function: of a `Signature`.
+        inputs: input name to array, in the order that the function takes.
+
+    Returns:
+        Output name to array.
+    """
+    with tf.device("CPU:0"):
+        outputs = function(*map(tf.constant, inputs.values()))
+    return {name: values.numpy() for name, values in outputs.items()}
+
+
+def input_specs(model: keras.Model) -> dict[str, tf.TensorSpec]:
+    """Returns the inputs of a model by name, with the batch axis.
+
+    Example:
+
+    >>> vector = keras.Input((3,), name="vector")
+    >>> input_specs(keras.Model(vector, vector))["vector"].shape.as_list()
+    [None, 3]
+    """
+    return {
+        array.name: tf.TensorSpec(array.shape, array.dtype, array.name)
+        for array in model.inputs
+    }
+
+
+def examples_of(source: Source, count: int = 64) -> dict[str, np.ndarray]:
+    """Returns the first inputs of a source by name.
+
+    Args:
+        source: the examples.
+        count: how many at most.
+
+    Returns:
+        Input name to an array of shape (examples, ...).
+    """
+    found = source.gather(tf.range(min(len(source), count), dtype=tf.int64))
+    if not isinstance(source.spec, Mapping):
+        found = {source.spec.name: found}
+    return {name: values.numpy() for name, values in found.items()}
 
 
 def accepts_encoded_images(spec: tf.TensorSpec) -> bool:
@@ -71,7 +174,7 @@ def accepts_encoded_images(spec: tf.TensorSpec) -> bool:
 
 
 def in_float32(model: keras.Model) -> keras.Model:
-    """The model itself, or a copy that computes in float32 throughout.
+    """Returns the model, or a copy if it computes in another precision.
 
     A model trained in mixed precision would answer with half the digits,
     and slowly on a CPU.
@@ -83,22 +186,14 @@ def in_float32(model: keras.Model) -> keras.Model:
     return copy
 
 
-def serving_fn(model: keras.Model) -> Callable:
-    """A model's inputs → its logits and probabilities, by name."""
-
-    def answer(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        logits = tf.cast(model(inputs, training=False), tf.float32)
-        return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
-
-    return answer
-
-
-def _decoding(answer: Callable, spec: tf.TensorSpec) -> Callable:
+def _decoding(
+    function: Callable[..., Tensors], spec: tf.TensorSpec
+) -> Callable[[tf.Tensor], Tensors]:
     _, size, _, channels = spec.shape
     decode = partial(decode_image, size=size, channels=channels)
     one = tf.TensorSpec(spec.shape[1:], spec.dtype)
 
-    def answer_files(encoded: tf.Tensor) -> dict[str, tf.Tensor]:
-        return answer(tf.map_fn(decode, encoded, fn_output_signature=one))
+    def decoded(encoded: tf.Tensor) -> Tensors:
+        return function(tf.map_fn(decode, encoded, fn_output_signature=one))
 
-    return answer_files
+    return decoded

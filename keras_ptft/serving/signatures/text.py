@@ -1,87 +1,139 @@
-"""Texts in, answers out: what a text model's signatures compute.
+"""Signatures of text models: strings in, labels or tagged words out.
 
-The same functions answer in a process of ours and, written into the graph,
-in TensorFlow Serving.
+The same functions run eagerly in Python and inside the exported graph.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_ptft.data.core.length_buckets import buckets, padded_length
 from keras_ptft.data.text.token_source import words_encoder
 from keras_ptft.data.text.tokenizers import Tokenizer
-from keras_ptft.serving.signatures.arrays import Endpoints, serving_fn
+from keras_ptft.serving.signatures.arrays import class_scores, expected_outputs
+from keras_ptft.serving.signatures.signature import (
+    Arrays,
+    ServingFn,
+    Signature,
+    Tensors,
+    cases,
+)
 
-Answers = Mapping[str, tf.Tensor]
+_LOG = logging.getLogger("keras_ptft")
+
 TEXT = tf.TensorSpec((None,), tf.string, "text")
+ODD_TEXTS = (
+    b"",
+    b" \n ",
+    b"\0a\0",
+    b"\xff\xfe a \xc3(",
+    "\U0001f469\u200d\U0001f680 \U0001f1e8\U0001f1f3 北京".encode(),
+    b"a" * 100_000,
+    "北 京 ".encode() * 25_000,
+)
+"""Unusual texts that every export of a text model is verified with."""
+# logits closer than this may change their order by rounding
+_TIE = 1e-5
 
 
-def text_endpoints(
-    model: keras.Model, tokenizer: Tokenizer, label_names: Sequence[str]
-) -> Endpoints:
-    """The signatures of a text model.
+def text_signatures(
+    model: keras.Model,
+    tokenizer: Tokenizer,
+    label_names: Sequence[str],
+    ids: np.ndarray,
+    texts: np.ndarray,
+    *,
+    tagging: bool,
+) -> list[Signature]:
+    """Returns the signatures of a text model.
 
     `serving_default` takes `text` (see `text_serving_fn`), and `tokens` ids
     of shape (batch, tokens[, width]), padded on the right with 0, and
-    answers with logits and probabilities alone. A tokenizer that cannot run
-    in a graph leaves ids to the client: then `serving_default` is `tokens`.
+    returns logits and probabilities. If the tokenizer cannot run in a
+    graph, clients send ids: then `serving_default` takes `tokens`.
 
     Args:
-        model: ids → logits, (batch, labels) or (batch, tokens, labels).
+        model: ids → logits, (batch, labels) or (batch, tokens, labels),
+            computing in float32 (see `signatures.arrays.in_float32`).
         tokenizer: what made the ids that the model was trained on.
         label_names: a name for each logit.
+        ids: of the examples that verify the export, as the training
+            pipeline made them, int32 of shape (examples, tokens[, width]).
+        texts: what the ids were made of, UTF-8 `bytes` of shape (examples,).
+        tagging: whether the words of a text have labels, not the text.
+
+    Raises:
+        UserError: there are no examples.
     """
-    answer = serving_fn(model)
-    ids = tf.TensorSpec(model.inputs[0].shape, tf.int32, "tokens")
+    scores = class_scores(model)
+    spec = tf.TensorSpec(model.inputs[0].shape, tf.int32, "tokens")
+    if tokenizer.in_graph:
+        odd = ids_of(tf.constant(ODD_TEXTS), tokenizer, tagging=tagging)
+        ids = stack_padded([odd.numpy(), ids])
+        texts = np.array([*ODD_TEXTS, *texts], object)
+    outputs = expected_outputs(scores, {"tokens": ids})
+    tokens = cases({"tokens": ids}, outputs)
     if not tokenizer.in_graph:
-        return {"serving_default": (answer, ids)}
-    texts = text_serving_fn(
-        answer, tokenizer, label_names, tagging=is_tagging(model)
-    )
-    return {"serving_default": (texts, TEXT), "tokens": (answer, ids)}
-
-
-def is_tagging(model: keras.Model) -> bool:
-    """Whether a model says something of each token."""
-    return len(model.output_shape) == 3
+        _LOG.info(
+            "Tokenizer %s cannot run in a graph: the export takes tokens.",
+            tokenizer.setting,
+        )
+        return [Signature("serving_default", scores, {"tokens": spec}, tokens)]
+    text_fn = text_serving_fn(scores, tokenizer, label_names, tagging=tagging)
+    longest = tokenizer.sequence_length if tagging else 0
+    outputs = _named(texts, outputs, label_names, longest)
+    unsure = _ambiguous(outputs)
+    kept = ~unsure | unsure.all()
+    outputs = {name: values[kept] for name, values in outputs.items()}
+    trim = _trim if tagging else None
+    text_cases = cases({"text": texts[kept]}, outputs, trim)
+    return [
+        Signature("serving_default", text_fn, {"text": TEXT}, text_cases),
+        Signature("tokens", scores, {"tokens": spec}, tokens),
+    ]
 
 
 def text_serving_fn(
-    answer: Callable[[tf.Tensor], Answers],
+    scores: ServingFn,
     tokenizer: Tokenizer,
     label_names: Sequence[str],
     *,
     tagging: bool,
-) -> Callable[[tf.Tensor], Answers]:
-    """What a model of ids says of texts.
+) -> ServingFn:
+    """Returns a text model as a function of strings.
 
     Args:
-        answer: ids → logits and probabilities.
+        scores: ids → logits and probabilities.
         tokenizer: what makes ids of texts.
         label_names: a name for each logit.
         tagging: whether the words of a text have labels, not the text.
 
     Returns:
         Strings of shape (batch,) → logits and probabilities, (batch,
-        labels), and `label`, the most probable name. Or of tags: `words`
+        labels), and `label`, the most probable name. For tags: `words`
         and `tags` of shape (batch, words), empty where a text has fewer
         words than the longest, with logits and probabilities of shape
-        (batch, words, labels). What white space parts is a word, and words
+        (batch, words, labels). Words are separated by white space; those
         beyond `sequence_length` are left out.
     """
 
-    def labelled(texts: tf.Tensor) -> Answers:
-        outputs = answer(ids_of(texts, tokenizer))
-        return {**outputs, "label": _names(outputs, label_names)}
+    def names(outputs: Tensors) -> tf.Tensor:
+        best = tf.argmax(outputs["logits"], -1)
+        return tf.gather(tf.constant(label_names), best)
 
-    def tagged(texts: tf.Tensor) -> Answers:
+    def labelled(texts: tf.Tensor) -> Tensors:
+        outputs = scores(ids_of(texts, tokenizer))
+        return {**outputs, "label": names(outputs)}
+
+    def tagged(texts: tf.Tensor) -> Tensors:
         words = words_of(texts, tokenizer)
-        outputs = answer(ids_of(texts, tokenizer, tagging=True))
+        outputs = scores(ids_of(texts, tokenizer, tagging=True))
         longest = tf.cast(words.bounding_shape(1), tf.int32)
         outputs = {k: v[:, :longest] for k, v in outputs.items()}
-        words, tags = words.to_tensor(""), _names(outputs, label_names)
+        words, tags = words.to_tensor(""), names(outputs)
         tags = tf.where(words == "", "", tags)
         return {**outputs, "words": words, "tags": tags}
 
@@ -89,14 +141,14 @@ def text_serving_fn(
 
 
 def words_of(texts: tf.Tensor, tokenizer: Tokenizer) -> tf.RaggedTensor:
-    """What white space parts, of each text as much as a model reads."""
+    """Returns the words of each text, at most `sequence_length`."""
     return tf.strings.split(texts)[:, : tokenizer.sequence_length]
 
 
 def ids_of(
     texts: tf.Tensor, tokenizer: Tokenizer, *, tagging: bool = False
 ) -> tf.Tensor:
-    """Texts as a model reads them, cut and padded as in training.
+    """Returns texts as a model reads them, cut and padded as in training.
 
     Args:
         texts: strings of shape (batch,).
@@ -120,6 +172,65 @@ def ids_of(
     return tf.ensure_shape(ids, [None, None, *rest])
 
 
-def _names(outputs: Answers, label_names: Sequence[str]) -> tf.Tensor:
-    best = tf.argmax(outputs["logits"], -1)
-    return tf.gather(tf.constant(label_names), best)
+def stack_padded(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Concatenates arrays of rows, whose second axes may differ in length.
+
+    Args:
+        parts: arrays of one dtype, of shape (rows, ...); shorter rows are
+            padded on the right with 0, or b"" for strings.
+
+    Example:
+
+    >>> stack_padded([np.array([[1, 2]]), np.array([[3]])]).tolist()
+    [[1, 2], [3, 0]]
+    """
+    if parts[0].ndim == 1:
+        return np.concatenate(parts)
+    rows = sum(map(len, parts))
+    longest = max(part.shape[1] for part in parts)
+    fill = b"" if parts[0].dtype == object else 0
+    shape = (rows, longest, *parts[0].shape[2:])
+    stacked, start = np.full(shape, fill, parts[0].dtype), 0
+    for part in parts:
+        stacked[start : start + len(part), : part.shape[1]] = part
+        start += len(part)
+    return stacked
+
+
+def _named(
+    texts: np.ndarray,
+    outputs: Arrays,
+    label_names: Sequence[str],
+    longest: int,
+) -> dict[str, np.ndarray]:
+    """Outputs with labels or, of at most `longest` words, with their tags."""
+    encoded = np.array([name.encode() for name in label_names], object)
+    best = encoded[outputs["logits"].argmax(-1)]
+    if not longest:
+        return {**outputs, "label": best}
+    words = np.full(best.shape, b"", object)
+    for row, text in zip(words, texts, strict=True):
+        found = text.split()[:longest]
+        row[: len(found)] = found
+    return {**outputs, "words": words, "tags": np.where(words, best, b"")}
+
+
+def _trim(inputs: Arrays, outputs: Arrays) -> Arrays:
+    """Outputs up to the last word of the longest text."""
+    del inputs
+    longest = (outputs["words"] != b"").sum(1).max()
+    return {name: values[:, :longest] for name, values in outputs.items()}
+
+
+def _ambiguous(outputs: Arrays) -> np.ndarray:
+    """Which rows another rounding may label otherwise.
+
+    Not those with exactly equal logits, of which the first is taken.
+    """
+    top = np.sort(outputs["logits"], -1)[..., -2:]
+    gap = top[..., -1] - top[..., 0]
+    scale = np.maximum(1, np.abs(top[..., -1]))
+    close = (gap > 0) & (gap <= _TIE * scale)
+    if "words" in outputs:
+        close = (close & (outputs["words"] != b"")).any(1)
+    return close

@@ -1,1 +1,1 @@
-"""An export compared with its Keras model."""
+"""Compares an export with its Keras model before it is published."""

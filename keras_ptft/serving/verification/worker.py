@@ -1,157 +1,155 @@
-"""Asks an export the questions that its Keras model has answered.
+"""Calls every signature of an export and compares it with its cases.
 
-`export` runs this in a fresh process, where nothing of the model's Python
-code is loaded: what TensorFlow Serving will find is what is compared.
+`verify` runs this in a fresh process, where none of the model's Python code
+is loaded: what is compared is what TensorFlow Serving will load.
 
-    python -m keras_ptft.serving.verification.worker EXPORT QUESTIONS.npz
+    python -m keras_ptft.serving.verification.worker EXPORT CASES.npz
 """
 
 import json
+import os
+import reprlib
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-Outputs = Mapping[str, np.ndarray]
-
-# the first alone, the last alone, and all at once
-_PARTS = slice(1), slice(-1, None), slice(None)
-_STRINGS = ("texts", "words", "label_names")
+Arrays = Mapping[str, np.ndarray]
+Cases = Mapping[str, Sequence[Sequence[Arrays]]]
+"""Signature name to [inputs, expected outputs] of each case."""
 
 
-def packed(strings: Sequence[bytes]) -> np.ndarray:
-    """Strings of any bytes as an array of uint8, of which npz files hold.
+class Mismatch(Exception):
+    """An export differs in something else than the size of a number."""
 
-    Example:
 
-    >>> unpacked(packed([b"a", b""])).tolist()
-    [b'a', b'']
+def write_cases(path: str | os.PathLike, cases: Cases) -> None:
+    """Writes cases to an npz file, an array for every input and output.
+
+    Args:
+        path: of the file.
+        cases: arrays of numbers or of strings of any bytes.
     """
-    coded = tf.io.serialize_tensor(tf.constant(strings, tf.string))
-    return np.frombuffer(coded.numpy(), np.uint8)
+    is_string = tf.nest.map_structure(lambda x: x.dtype.kind in "OSU", cases)
+    arrays = tf.nest.map_structure(
+        lambda array, packs: _packed(array) if packs else array,
+        cases,
+        is_string,
+    )
+    np.savez(path, json.dumps(is_string), *tf.nest.flatten(arrays))
 
 
-def unpacked(array: np.ndarray) -> np.ndarray:
-    """The strings that `packed` packed."""
-    return tf.io.parse_tensor(array.tobytes(), tf.string).numpy()
+def read_cases(path: str | os.PathLike) -> Cases:
+    """Returns what `write_cases` wrote."""
+    with np.load(path, allow_pickle=False) as file:
+        text, *arrays = file.values()
+    is_string = json.loads(str(text))
+    return tf.nest.map_structure(
+        lambda array, packed: _unpacked(array) if packed else array,
+        tf.nest.pack_sequence_as(is_string, arrays),
+        is_string,
+    )
 
 
-def largest_differences(
-    folder: str,
-    examples: np.ndarray,
-    expected: Outputs,
-    strings: Outputs | None = None,
-) -> dict[str, float]:
-    """How far each signature is from what was expected, at its worst.
-
-    Each signature is called with all examples, with the first alone and
-    with the last. A signature of strings gets texts, or without such the
-    images encoded as PNG. The names that it answers with must be those of
-    its own largest logits.
+def compare(
+    folder: str | os.PathLike, cases: Cases
+) -> tuple[dict[str, float], list[str]]:
+    """Compares every signature of an export with every one of its cases.
 
     Args:
         folder: of a SavedModel.
-        examples: of shape (examples, *shape of one).
-        expected: output name to values, of shape (examples, ...).
-        strings: `texts` that the examples were made from and `label_names`
-            of the logits; where words are labelled, their `words`, of
-            shape (examples, words), empty where there are no more.
+        cases: of every signature.
 
     Returns:
-        Signature name to the largest |value - expected| / max(1,
-        |expected|); infinite where one is not a number or missing, or
-        where a name or a word is another.
+        Signature name to its largest |value - expected| / max(1,
+        |expected|); and for each signature with another fault, which is
+        not among them, a sentence that says what it is.
     """
-    loaded = tf.saved_model.load(folder)
-    strings = strings or {}
-    return {
-        name: max(
-            _difference(signature, examples, expected, strings, part)
-            for part in _PARTS
-        )
-        for name, signature in loaded.signatures.items()
-    }
+    loaded = tf.saved_model.load(os.fspath(folder))
+    differences, faults = {}, []
+    for name in sorted({*loaded.signatures, *cases}):
+        try:
+            if name not in loaded.signatures:
+                raise Mismatch("it is not in the export")
+            if not cases.get(name):
+                raise Mismatch("no case verifies it")
+            differences[name] = max(
+                _difference(loaded.signatures[name], *case)
+                for case in cases[name]
+            )
+        except Mismatch as error:
+            faults.append(f"signature {name!r}: {error}")
+    return differences, faults
 
 
-def _difference(
-    signature: tf.types.experimental.ConcreteFunction,
-    examples: np.ndarray,
-    expected: Outputs,
-    strings: Outputs,
-    part: slice,
-) -> float:
-    ((name, spec),) = signature.structured_input_signature[1].items()
-    if spec.dtype == tf.string:
-        inputs = _as_strings(examples[part], strings.get("texts"), part)
-    else:
-        inputs = examples[part]
-    outputs = signature(**{name: tf.constant(inputs, spec.dtype)})
-    outputs = {name: values.numpy() for name, values in outputs.items()}
-    told = {name for name in outputs if outputs[name].dtype == object}
-    if outputs.keys() - told != set(expected):
-        return float("inf")
-    if told and not _right(outputs, strings, part):
-        return float("inf")
-    cut = told and "words" in strings
+def _difference(signature: Any, inputs: Arrays, expected: Arrays) -> float:
+    specs = signature.structured_input_signature[1]
+    _check_names("input", specs, inputs)
+    outputs = signature(
+        **{
+            name: tf.constant(inputs[name], spec.dtype)
+            for name, spec in specs.items()
+        }
+    )
+    _check_names("output", outputs, expected)
     return max(
-        _distance(outputs[name], _fitting(values[part], outputs[name], cut))
+        _distance(name, outputs[name].numpy(), values)
         for name, values in expected.items()
     )
 
 
-def _as_strings(
-    examples: np.ndarray, texts: np.ndarray | None, part: slice
-) -> Sequence[bytes]:
-    if texts is not None:
-        return texts[part]
-    return [tf.io.encode_png(image).numpy() for image in examples]
+def _check_names(
+    kind: str, found: Mapping[str, Any], expected: Mapping[str, Any]
+) -> None:
+    for names, fault in (
+        (expected.keys() - found.keys(), "is missing from the export"),
+        (found.keys() - expected.keys(), "is in no case"),
+    ):
+        if names:
+            raise Mismatch(f"{kind} {min(names)!r} {fault}")
 
 
-def _right(outputs: Outputs, strings: Outputs, part: slice) -> bool:
-    """Whether names are those of the largest logits, and words as given."""
-    best = strings["label_names"][outputs["logits"].argmax(-1)]
-    if "words" not in strings:
-        return np.array_equal(outputs.get("label"), best)
-    words = outputs.get("words")
-    given = strings["words"][part]
-    given = given[:, : max((given != b"").sum(1))]
-    tags = np.where(given == b"", b"", best)
-    return np.array_equal(words, given) and np.array_equal(
-        outputs.get("tags"), tags
-    )
-
-
-def _fitting(expected: np.ndarray, values: np.ndarray, cut: bool) -> np.ndarray:
-    """What is expected, of as many words as there are answers for."""
-    return expected[:, : values.shape[1]] if cut else expected
-
-
-def _distance(values: np.ndarray, expected: np.ndarray) -> float:
-    if values.shape != expected.shape:
-        return float("inf")
+def _distance(name: str, values: np.ndarray, expected: np.ndarray) -> float:
+    shapes = values.shape, expected.shape
+    if shapes[0] != shapes[1]:
+        raise Mismatch(
+            f"output {name!r} has shape {shapes[0]}, expected {shapes[1]}"
+        )
+    if {values.dtype.kind, expected.dtype.kind} != {"f"}:
+        flat = values.ravel().tolist(), expected.ravel().tolist()
+        for value, wanted in zip(*flat, strict=True):
+            if value != wanted:
+                raise Mismatch(
+                    f"output {name!r} holds {reprlib.repr(value)}, expected "
+                    f"{reprlib.repr(wanted)}"
+                )
+        return 0.0
     distances = np.abs(values - expected) / np.maximum(1, np.abs(expected))
-    return float(np.nan_to_num(distances, nan=np.inf).max(initial=0.0))
+    if not np.isfinite(distances).all():
+        raise Mismatch(f"output {name!r} holds NaN or infinity")
+    return float(distances.max(initial=0.0))
+
+
+def _packed(strings: np.ndarray) -> np.ndarray:
+    """Strings of any bytes as uint8: npz files hold no objects."""
+    coded = tf.io.serialize_tensor(tf.constant(strings, tf.string))
+    return np.frombuffer(coded.numpy(), np.uint8)
+
+
+def _unpacked(array: np.ndarray) -> np.ndarray:
+    return tf.io.parse_tensor(array.tobytes(), tf.string).numpy()
 
 
 def main(folder: str, file: str) -> None:
-    """ImageHashes the largest differences as JSON.
+    """Prints what `compare` returns, as JSON on one line.
 
     Args:
         folder: of a SavedModel.
-        file: npz with `examples`, one array for each output, and strings
-            as `packed` packs them.
+        file: of the cases, as `write_cases` writes them.
     """
-    with np.load(file, allow_pickle=False) as arrays:
-        expected = dict(arrays)
-    examples = expected.pop("examples")
-    strings = {
-        name: unpacked(expected.pop(name))
-        for name in _STRINGS
-        if name in expected
-    }
-    found = largest_differences(folder, examples, expected, strings)
-    print(json.dumps(found))
+    print(json.dumps(compare(folder, read_cases(file))))
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""State of a training, saved and resumed."""
+"""Saves a training and resumes it to the bit."""

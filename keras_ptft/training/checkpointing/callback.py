@@ -1,4 +1,4 @@
-"""Going on where a training was interrupted, to the bit."""
+"""The callback that saves a training and resumes it to the bit."""
 
 import dataclasses
 import signal
@@ -13,135 +13,143 @@ from keras_ptft.training.checkpointing import state
 from keras_ptft.training.checkpointing.store import Checkpoint, Checkpoints
 from keras_ptft.training.distribution.strategies import all_reduce_mean
 
-# an epoch may take less time than to save it: epochs are saved once in this
-# time at most, and for at most this share of it
-_SECONDS_AN_EPOCH = 1.0
-_SHARE = 0.03
+MIN_EPOCH_SECONDS = 1.0
+"""Ends of epochs less than this after a checkpoint are not saved."""
+
+MAX_SAVING_FRACTION = 0.03
+"""Most of the time that saving ends of epochs may take."""
+
+Logs = dict[str, float] | None
 
 
 class Stateful(Protocol):
-    """A callback whose memory belongs to the state of a training."""
+    """A callback whose state belongs to the state of the training."""
 
-    def remember(self) -> tuple[dict[str, Any], list[np.ndarray]]:
-        """Facts as JSON can hold them, and arrays."""
+    def get_state(self) -> tuple[dict[str, Any], list[np.ndarray]]:
+        """Returns facts that JSON can hold, and arrays."""
         ...
 
-    def recall(self, facts: dict[str, Any], arrays: list[np.ndarray]) -> None:
-        """Takes back what `remember` gave."""
+    def set_state(
+        self, facts: dict[str, Any], arrays: list[np.ndarray]
+    ) -> None:
+        """Restores what `get_state` returned."""
         ...
 
 
 class CheckpointCallback(keras.callbacks.Callback):
-    """Saves a training as often as is due, and takes it up again.
+    """Saves a training when a checkpoint is due, and resumes it.
 
-    It must be the last callback, to save what the others made of an epoch
-    and to put back what they forget when training begins.
+    It must be the last callback: it saves the state that the others have
+    after an epoch, and restores what they reset when training begins.
 
     Args:
-        checkpoints: where to, and how often.
-        start: the checkpoint to go on from, or None.
-        others: callbacks with a memory, by name.
+        checkpoints: where to save, and how often.
+        start: the checkpoint to resume from, or None.
+        stateful: callbacks whose state is saved, by name.
     """
 
     def __init__(
         self,
         checkpoints: Checkpoints,
         start: Checkpoint | None,
-        others: dict[str, Stateful],
+        stateful: dict[str, Stateful],
     ) -> None:
         super().__init__()
         self._checkpoints = checkpoints
         self._start = start
-        self._others = others
+        self._stateful = stateful
         self._resumed = start.resumed if start else []
+        # loss and step
         self._best: tuple[float, int] | None = None
         if start is not None and start.facts["best"]:
             self._best = tuple(start.facts["best"])
         self._saved_step = start.step if start else 0
         self._saved_time = time.monotonic()
-        self._epoch_seconds = _SECONDS_AN_EPOCH * checkpoints.interval.epochs
+        self._epoch_seconds = MIN_EPOCH_SECONDS * checkpoints.interval.epochs
         self._signum = 0
 
-    def ask(self, signum: int) -> None:
+    def request_stop(self, signum: int) -> None:
         """Makes the training stop after its next step; from any thread."""
         self._signum = signum
         self.model.request_stop()
 
-    def on_train_begin(self, logs: dict | None = None) -> None:
+    def on_train_begin(self, logs: Logs = None) -> None:
         if self._start is None:
             return
         self._restore(self._start)
-        for name, other in self._others.items():
-            memory = self._start.facts["callbacks"][name]
-            names = (f"{name} {i}" for i in range(memory["arrays"]))
-            arrays = [self._start.arrays[n] for n in names]
-            other.recall(memory["facts"], arrays)
+        for name, callback in self._stateful.items():
+            saved = self._start.facts["callbacks"][name]
+            arrays = [
+                self._start.arrays[f"{name} {index}"]
+                for index in range(saved["arrays"])
+            ]
+            callback.set_state(saved["facts"], arrays)
         self.model.skip_to(self._start.step)
 
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        if self._start is not None:
-            if self._start.step % self.model.steps_per_epoch:
-                # Keras has just reset the metrics of what was done of it
-                self._restore(self._start)
-            self._start = None
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        start, self._start = self._start, None
+        if start is not None and start.step % self.model.steps_per_epoch:
+            # Keras has just reset the metrics of the interrupted epoch
+            self._restore(start)
 
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         step = int(self.model.step.numpy())
-        # the last step of an epoch is saved when the epoch was evaluated
+        # the last step of an epoch is saved after the epoch is evaluated
         if step % self.model.steps_per_epoch == 0:
             return
         if self.model.stopped.numpy():
             self._save(step)
             self.check_stopped()
-        if self._due(step):
+        if self._is_due(step):
             self._save(step)
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         step = int(self.model.step.numpy())
         last = epoch + 1 == self.params["epochs"] or self.model.stop_training
         stopped = bool(self.model.stopped.numpy())
-        if last or stopped or self._due(step, self._epoch_seconds):
-            loss = logs.get("val_loss", logs["loss"])
+        if last or stopped or self._is_due(step, self._epoch_seconds):
+            scores = logs or {}
+            loss = float(scores.get("val_loss", scores["loss"]))
             if self._best is None or loss < self._best[0]:
-                self._best = (float(loss), step)
+                self._best = (loss, step)
             self._save(step)
         if stopped:
             self.check_stopped()
 
     def check_stopped(self) -> None:
-        """Raises TrainingInterrupted if the training was asked to stop."""
+        """Raises TrainingInterrupted if the training was to stop."""
         if self._signum or self.model.stopped.numpy():
             step = int(self.model.step.numpy())
             raise TrainingInterrupted(
                 f"stopped after step {step:,}, which is saved: the same "
-                "command goes on from there.",
-                # another worker may have got the signal
+                "command resumes from there.",
+                # the signal may have reached another worker
                 self._signum or signal.SIGTERM,
             )
 
-    def _due(self, step: int, seconds: float = 0.0) -> bool:
+    def _is_due(self, step: int, seconds: float = 0.0) -> bool:
         every = self._checkpoints.interval
         if every.steps:
             return step // every.steps > self._saved_step // every.steps
         if seconds := seconds or every.seconds:
-            waited = time.monotonic() - self._saved_time
-            # all workers, or none
+            passed = time.monotonic() - self._saved_time
+            # all workers must decide the same
             strategy = self.model.distribute_strategy
-            return all_reduce_mean(strategy, waited - seconds) >= 0
+            return all_reduce_mean(strategy, passed - seconds) >= 0
         return False
 
     def _save(self, step: int) -> None:
         if self.model.failed_step.numpy() >= 0:
             return
-        begun = time.monotonic()
+        start = time.monotonic()
         arrays = state.capture(self.model)
-        memories = {}
-        for name, other in self._others.items():
-            facts, several = other.remember()
-            memories[name] = {"facts": facts, "arrays": len(several)}
+        saved = {}
+        for name, callback in self._stateful.items():
+            facts, several = callback.get_state()
+            saved[name] = {"facts": facts, "arrays": len(several)}
             arrays |= {f"{name} {i}": a for i, a in enumerate(several)}
         facts = {
-            "callbacks": memories,
+            "callbacks": saved,
             "plan": dataclasses.asdict(self.model.plan),
             "ended": bool(self.model.stop_training),
             "resumed": self._resumed,
@@ -151,8 +159,8 @@ class CheckpointCallback(keras.callbacks.Callback):
         self._checkpoints.write(Checkpoint(step, arrays, facts), best_step)
         self._saved_step, self._saved_time = step, time.monotonic()
         if self._epoch_seconds:
-            dear = (self._saved_time - begun) / _SHARE
-            self._epoch_seconds = max(_SECONDS_AN_EPOCH, dear)
+            affordable = (self._saved_time - start) / MAX_SAVING_FRACTION
+            self._epoch_seconds = max(MIN_EPOCH_SECONDS, affordable)
 
     def _restore(self, start: Checkpoint) -> None:
         try:
@@ -160,6 +168,6 @@ class CheckpointCallback(keras.callbacks.Callback):
         except ValueError as error:
             raise UserError(
                 f"The checkpoint of step {start.step} in "
-                f"{self._checkpoints.folder} does not fit: {error}; go on "
+                f"{self._checkpoints.folder} does not fit: {error}; resume "
                 "with the same versions and devices, or remove that folder."
             ) from error

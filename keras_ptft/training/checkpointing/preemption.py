@@ -1,32 +1,35 @@
-"""Stopping on request: at the next step, with everything saved."""
+"""Stops a training on a signal, at its next step."""
 
 import contextlib
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
 
-# a person's Ctrl-C, and what a cluster sends before it takes a machine back
-_DEFAULTS = {
+PATIENCE_SECONDS = 1.0
+"""Time that the main thread has to end by itself after a second signal."""
+
+# Ctrl-C, and what a cluster sends before it takes a machine back
+_DEFAULTS: dict[int, Any] = {
     signal.SIGINT: signal.default_int_handler,
     signal.SIGTERM: signal.SIG_DFL,
 }
-# seconds that the main thread has to end by itself
-_PATIENCE = 1.0
 
 
 @contextlib.contextmanager
-def stop_on_signal(request: Callable[[int], None]) -> Iterator[None]:
-    """Calls `request` with the number of the first SIGINT or SIGTERM.
+def stop_on_signal(request_stop: Callable[[int], None]) -> Iterator[None]:
+    """Calls `request_stop` with the number of the first SIGINT or SIGTERM.
 
-    It is called in a thread of its own, at once: handlers of Python's wait
-    until TensorFlow returns from a call, which may be many steps long. A
-    second signal ends the process as if it were not handled, and a second
-    later even where TensorFlow does not return. What the process was told
-    to ignore it goes on to ignore.
+    It is called at once in a thread of its own: Python runs signal handlers
+    only when TensorFlow returns from a call, which may take many steps. A
+    second signal has its default effect; if TensorFlow does not return
+    within `PATIENCE_SECONDS`, the process exits with 128 plus the signal's
+    number. Signals that the process ignored stay ignored.
 
-    Outside the main thread, where Python lets nobody handle signals, it
-    does nothing.
+    Outside the main thread it does nothing: Python allows signal handlers
+    only there.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -35,20 +38,20 @@ def stop_on_signal(request: Callable[[int], None]) -> Iterator[None]:
     os.set_blocking(writer, False)
     over = threading.Event()
     thread = threading.Thread(
-        target=_listen, args=(reader, request, over), daemon=True
+        target=_listen, args=(reader, request_stop, over), daemon=True
     )
     handlers = {number: signal.getsignal(number) for number in _DEFAULTS}
     ignored = (None, signal.SIG_IGN)
     handlers = {n: h for n, h in handlers.items() if h not in ignored}
-    waker = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    wakeup_fd = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     for number in handlers:
-        signal.signal(number, _once)
+        signal.signal(number, _take_first)
     thread.start()
     try:
         yield
     finally:
         over.set()
-        signal.set_wakeup_fd(waker)
+        signal.set_wakeup_fd(wakeup_fd)
         for number, handler in handlers.items():
             signal.signal(number, handler)
         os.close(writer)
@@ -56,23 +59,23 @@ def stop_on_signal(request: Callable[[int], None]) -> Iterator[None]:
         os.close(reader)
 
 
-def _once(number: int, frame: object) -> None:
-    """Takes the first signal; the next one acts as it does by default."""
+def _take_first(number: int, frame: FrameType | None) -> None:
+    """Ignores the first signal; the next one has its default effect."""
     del number, frame
     for each, default in _DEFAULTS.items():
-        if signal.getsignal(each) is _once:
+        if signal.getsignal(each) is _take_first:
             signal.signal(each, default)
 
 
 def _listen(
-    reader: int, request: Callable[[int], None], over: threading.Event
+    reader: int, request_stop: Callable[[int], None], over: threading.Event
 ) -> None:
-    asked = False
-    # empty when the writing end is closed
+    requested = False
+    # the read returns nothing once the writing end is closed
     while numbers := os.read(reader, 64):
         for number in filter(_DEFAULTS.__contains__, numbers):
-            if not asked:
-                asked = True
-                request(number)
-            elif not over.wait(_PATIENCE):
+            if not requested:
+                requested = True
+                request_stop(number)
+            elif not over.wait(PATIENCE_SECONDS):
                 os._exit(128 + number)

@@ -1,5 +1,6 @@
-"""All that a training loop holds, as arrays: to save and to put back."""
+"""Copies the whole state of a training to arrays, and restores it."""
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,82 +12,99 @@ from keras_ptft.training.distribution.strategies import (
 )
 from keras_ptft.training.training_model import TrainingModel
 
+_Variables = dict[str, tf.Variable]
 
-def capture(loop: TrainingModel) -> dict[str, np.ndarray]:
-    """Copies every variable of a loop: what it trains, random seeds, the
-    optimizer with its loss scale, metrics so far and the step.
+
+def capture(training_model: TrainingModel) -> dict[str, np.ndarray]:
+    """Copies every variable: the model's weights and random seeds, the
+    optimizer's with its loss scale, the metrics' and the step.
+
+    All workers must call this together.
 
     Returns:
-        Arrays by name. Of a variable that differs by replica, such as a
-        metric, the first axis is the replicas'; all workers must call this
-        together.
+        Arrays by name. A variable that differs between replicas, such as a
+        metric's, has the replica as its first axis.
     """
-    shared, own = _variables(loop)
-    strategy = loop.distribute_strategy
+    mirrored, per_replica = _variables(training_model)
+    strategy = training_model.distribute_strategy
     arrays = {
         name: strategy.experimental_local_results(variable)[0].numpy()
-        for name, variable in shared.items()
+        for name, variable in mirrored.items()
     }
-    for name, variable in own.items():
+    for name, variable in per_replica.items():
         copies = strategy.experimental_local_results(variable)
-        here = np.stack([copy.numpy() for copy in copies])
-        arrays[name] = all_gather(strategy, here)
+        local = np.stack([copy.numpy() for copy in copies])
+        arrays[name] = all_gather(strategy, local)
     return arrays
 
 
-def restore(loop: TrainingModel, arrays: Mapping[str, np.ndarray]) -> None:
-    """Puts back what `capture` copied.
+def restore(
+    training_model: TrainingModel, arrays: Mapping[str, np.ndarray]
+) -> None:
+    """Restores what `capture` copied.
 
-    On another number of replicas a training goes on too, though its sums
-    are then rounded otherwise.
+    The number of replicas may be another one; later sums are then rounded
+    differently.
 
     Raises:
-        ValueError: the arrays are of another model or optimizer.
+        ValueError: the arrays belong to another model or optimizer.
     """
-    shared, own = _variables(loop)
-    strategy = loop.distribute_strategy
-    replicas = strategy.num_replicas_in_sync
-    for name, variable in {**shared, **own}.items():
-        # the first axis of a replica's own variable is the replicas'
-        first = 1 if name in own else 0
-        found = arrays[name].shape[first:] if name in arrays else None
-        if found != tuple(variable.shape):
+    mirrored, per_replica = _variables(training_model)
+    strategy = training_model.distribute_strategy
+    saved = {_unnumbered(name): array for name, array in arrays.items()}
+    values = {}
+    for name, variable in {**mirrored, **per_replica}.items():
+        value = saved.get(_unnumbered(name))
+        first_axis = 1 if name in per_replica else 0
+        shape = None if value is None else value.shape[first_axis:]
+        if value is None or shape != tuple(variable.shape):
             raise ValueError(
-                f"expected {name!r} of shape {variable.shape}, got {found}"
+                f"expected {name!r} of shape {variable.shape}, got {shape}"
             )
+        values[name] = value
     with strategy.scope():
-        for name, variable in shared.items():
-            variable.assign(arrays[name])
-    for name, variable in own.items():
-        rows = _shared_out(arrays[name], variable.aggregation, replicas)
+        for name, variable in mirrored.items():
+            variable.assign(values[name])
+    replicas, first = strategy.num_replicas_in_sync, first_replica(strategy)
+    for name, variable in per_replica.items():
+        rows = _redistribute(values[name], variable.aggregation, replicas)
         copies = strategy.experimental_local_results(variable)
-        first = first_replica(strategy)
-        for copy, value in zip(copies, rows[first:], strict=False):
-            copy.assign(value)
+        for copy, row in zip(copies, rows[first:], strict=False):
+            copy.assign(row)
+
+
+def _unnumbered(name: str) -> str:
+    """Removes the numbers by which Keras makes names unique in a process."""
+    return re.sub(r"_\d+", "", name)
 
 
 def _variables(
-    loop: TrainingModel,
-) -> tuple[dict[str, tf.Variable], dict[str, tf.Variable]]:
-    """Variables by name: those all replicas share, and those each has."""
-    found = [*loop.model.variables, *loop.optimizer.variables]
-    found += [v for metric in loop.metrics for v in metric.variables]
-    values = [(variable.path, variable.value) for variable in found]
-    values += [("step", loop.step), ("failed_step", loop.failed_step)]
-    shared, own = {}, {}
-    for number, (path, value) in enumerate(values):
+    training_model: TrainingModel,
+) -> tuple[_Variables, _Variables]:
+    """Returns variables by name: those all replicas share, then the others."""
+    keras_variables = [
+        *training_model.model.variables,
+        *training_model.optimizer.variables,
+        *(v for metric in training_model.metrics for v in metric.variables),
+    ]
+    values = [(variable.path, variable.value) for variable in keras_variables]
+    values += [
+        ("step", training_model.step),
+        ("failed_step", training_model.failed_step),
+    ]
+    mirrored: _Variables = {}
+    per_replica: _Variables = {}
+    for index, (path, value) in enumerate(values):
         on_read = tf.VariableSynchronization.ON_READ
-        differs = value.synchronization == on_read
-        # Keras counts up the first words of a path within a process
-        name = f"{number:04d} {path.rpartition('/')[2]}"
-        (own if differs else shared)[name] = value
-    return shared, own
+        target = per_replica if value.synchronization == on_read else mirrored
+        target[f"{index:04d} {path.rpartition('/')[2]}"] = value
+    return mirrored, per_replica
 
 
-def _shared_out(
+def _redistribute(
     rows: np.ndarray, aggregation: tf.VariableAggregation, replicas: int
 ) -> np.ndarray:
-    """Rows for as many replicas as there are now, that mean the same."""
+    """Returns one row a replica with the same aggregate as `rows`."""
     if len(rows) == replicas:
         return rows
     if aggregation == tf.VariableAggregation.SUM:

@@ -1,4 +1,4 @@
-"""Checkpoints on disk: whole, checked when read, a few of them kept."""
+"""Checkpoint files: written atomically, verified when read, few kept."""
 
 import dataclasses
 import hashlib
@@ -23,12 +23,12 @@ _FACTS = "facts"
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-    """How often a checkpoint is due; 0 is never on its own account.
+    """How often a checkpoint is due; a field that is 0 does not count.
 
     Attributes:
         steps: after so many steps.
         seconds: after so many seconds.
-        epochs: at the end of an epoch (0 or 1).
+        epochs: at the end of each epoch (0 or 1).
     """
 
     steps: int = 0
@@ -37,7 +37,7 @@ class Interval:
 
 
 def parse_interval(text: str) -> Interval:
-    """Reads "epoch", "never", steps as "500" or seconds as "60s".
+    """Parses "epoch", "never", steps as "500" or seconds as "60s".
 
     Raises:
         UserError: none of these.
@@ -55,20 +55,20 @@ def parse_interval(text: str) -> Interval:
             "--checkpoint_every must be epoch, never, steps as 500 or "
             f"seconds as 60s, got {text!r}."
         )
-    if match.group(2):
-        return Interval(seconds=float(match.group(1)))
-    return Interval(steps=int(match.group(1)))
+    if match[2]:
+        return Interval(seconds=float(match[1]))
+    return Interval(steps=int(match[1]))
 
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """A training at one moment.
+    """A training at one step.
 
     Attributes:
         step: steps done.
         arrays: values of variables by name, of any shape and dtype.
-        facts: all else, as JSON can hold it; under "resumed" the steps at
-            which the training was taken up again.
+        facts: everything else, as JSON; "resumed" lists the steps at which
+            the training was resumed so far.
     """
 
     step: int
@@ -77,19 +77,18 @@ class Checkpoint:
 
     @property
     def resumed(self) -> list[int]:
-        """What "resumed" is for a training that goes on from here."""
+        """The value of "resumed" for a training that resumes from here."""
         return [*self.facts["resumed"], self.step]
 
 
 class Checkpoints:
-    """A folder of checkpoints, each there whole or not at all.
+    """A folder of checkpoints, each complete or absent.
 
-    A checkpoint is a NumPy archive, `step-<step>-<digest>.npz`, whose name
-    tells the step and a digest of its content. Files of other names are
-    left alone.
+    A checkpoint is a NumPy archive, `step-<step>-<digest>.npz`, named after
+    its step and a digest of its content. Other files are left alone.
 
     Args:
-        folder: where they are; made when the first is written.
+        folder: where they are; created when the first is written.
         keep: how many of the latest are kept.
         interval: how often one is due.
 
@@ -104,7 +103,7 @@ class Checkpoints:
 
     def __init__(
         self,
-        folder: str | os.PathLike,
+        folder: str | os.PathLike[str],
         *,
         keep: int = 2,
         interval: Interval = Interval(epochs=1),
@@ -114,20 +113,20 @@ class Checkpoints:
         self.interval = interval
 
     def write(self, checkpoint: Checkpoint, best: int | None = None) -> None:
-        """Writes a checkpoint, and removes those that are kept no longer.
+        """Writes a checkpoint, and removes those that are no longer kept.
 
-        These include later ones: they were damaged, and passed over when
-        the training was taken up before them.
+        Later ones are removed too: they were damaged, and the training was
+        resumed from an earlier one.
 
         Args:
             checkpoint: what to write.
-            best: the step of the best one so far, which stays.
+            best: step of the best checkpoint so far, which is kept.
 
         Raises:
             DiskError: the folder cannot be written, or the disk is full.
         """
         facts = np.array(json.dumps(dict(checkpoint.facts)))
-        arrays = {**checkpoint.arrays, _FACTS: facts}
+        arrays: dict[str, Any] = {**checkpoint.arrays, _FACTS: facts}
         name = f"step-{checkpoint.step:09d}-{_digest(arrays)}.npz"
         with (
             files.replacing(self.folder / name) as partial,
@@ -135,36 +134,37 @@ class Checkpoints:
         ):
             np.savez(file, **arrays)
         paths = self._newest_first()
-        earlier = [p for p in paths if _step(p) < checkpoint.step]
+        earlier = [p for p in paths if _parsed(p)[0] < checkpoint.step]
         kept = {self.folder / name, *earlier[: self.keep - 1]}
-        kept |= {path for path in earlier if _step(path) == best}
+        kept |= {path for path in earlier if _parsed(path)[0] == best}
         for path in paths:
             if path not in kept:
                 path.unlink(missing_ok=True)
 
     def latest(self) -> Checkpoint | None:
-        """The last checkpoint that can be read whole, or None.
+        """Reads the last intact checkpoint; None if there is none.
 
-        One that is damaged is passed over with a warning.
+        Damaged ones are skipped with a warning.
         """
         for path in self._newest_first():
             try:
                 return _read(path)
             except Exception as error:
-                # there is nothing that damaged bytes cannot make a parser
-                # raise, and the checksum knows all of the content
+                # damaged bytes can make a parser raise anything, and the
+                # checksum covers the whole content
                 _LOG.warning(
-                    "Checkpoint %s is damaged (%s): it is passed over for "
-                    "the one before, or for the start.",
-                    *(path, first_line(error)),
+                    "Checkpoint %s is damaged (%s): skipping it, and "
+                    "resuming from an earlier one or from the start.",
+                    path,
+                    first_line(error),
                 )
         return None
 
     def remove(self) -> None:
-        """Removes every checkpoint, and the folder if nothing else is in it.
+        """Removes every checkpoint, and the folder if it is then empty.
 
         Raises:
-            DiskError: one cannot be removed.
+            DiskError: a checkpoint cannot be removed.
         """
         try:
             for path in self._newest_first():
@@ -181,21 +181,24 @@ class Checkpoints:
         if not self.folder.is_dir():
             return []
         paths = (p for p in self.folder.iterdir() if _NAME.fullmatch(p.name))
-        return sorted(paths, key=_step, reverse=True)
+        return sorted(paths, key=_parsed, reverse=True)
 
 
 def _read(path: pathlib.Path) -> Checkpoint:
-    # NumPy would leave open what it finds damaged
+    # given a path, np.load would leave a damaged file open
     with open(path, "rb") as file, np.load(file) as archive:
         arrays = {name: archive[name] for name in archive.files}
-    if _digest(arrays) != _NAME.fullmatch(path.name).group(2):
+    step, digest = _parsed(path)
+    if _digest(arrays) != digest:
         raise ValueError("its checksum differs")
     facts = json.loads(str(arrays.pop(_FACTS)))
-    return Checkpoint(_step(path), arrays, facts)
+    return Checkpoint(step, arrays, facts)
 
 
-def _step(path: pathlib.Path) -> int:
-    return int(_NAME.fullmatch(path.name).group(1))
+def _parsed(path: pathlib.Path) -> tuple[int, str]:
+    """Returns the step and the digest in a checkpoint's name."""
+    step, digest = path.stem.removeprefix("step-").split("-")
+    return int(step), digest
 
 
 def _digest(arrays: Mapping[str, np.ndarray]) -> str:

@@ -1,1 +1,1 @@
-"""Devices and workers that train together."""
+"""Replicas and workers that train one model together."""

@@ -1,4 +1,4 @@
-"""The workers of a job: where they are told, and which one this is."""
+"""Finds the workers of a job, and which one this is (no TensorFlow)."""
 
 import dataclasses
 import json
@@ -17,12 +17,12 @@ class Cluster:
     """The processes that train one model together.
 
     Attributes:
-        workers: "host:port" of each; the first is the chief, who writes.
-        index: the number of this process among them.
+        workers: "host:port" of each; the first is the chief, which writes.
+        index: which of them this process is, from 0.
 
     Raises:
-        UserError: an address that is none or comes twice, or no worker of
-            this number.
+        UserError: an address is malformed or repeated, or the index is out
+            of range.
 
     Example:
 
@@ -43,8 +43,8 @@ class Cluster:
                 )
             if self.workers.count(address) > 1:
                 raise UserError(
-                    f"Each worker needs an address of its own, got {address} "
-                    "twice: correct the list of workers."
+                    f"Each worker needs its own address, got {address} twice: "
+                    "correct the list of workers."
                 )
         if not 0 <= self.index < len(self.workers):
             raise UserError(
@@ -53,18 +53,18 @@ class Cluster:
             )
 
     def to_tf_config(self) -> str:
-        """The value of TF_CONFIG that describes it."""
+        """Returns the value of TF_CONFIG that describes it."""
         task = {"type": "worker", "index": self.index}
         cluster = {"worker": list(self.workers)}
         return json.dumps({"cluster": cluster, "task": task})
 
 
 def find_cluster(environ: Mapping[str, str]) -> Cluster:
-    """The cluster that environment variables describe.
+    """Reads the cluster from environment variables.
 
-    The first of these is taken that is there:
+    The first of these that is set counts:
 
-    - `TF_CONFIG`, as TensorFlow has it: workers, with or without a chief;
+    - `TF_CONFIG`, as TensorFlow defines it: workers, with or without a chief;
     - `KERAS_PTFT_HOSTS`, "host:port" of all workers between commas, with
       `JOB_COMPLETION_INDEX`, which Kubernetes sets in Indexed Jobs;
     - the variables of a Slurm job step, as `srun` sets them.
@@ -73,7 +73,7 @@ def find_cluster(environ: Mapping[str, str]) -> Cluster:
         environ: the variables by name.
 
     Raises:
-        UserError: none is there, or it is not as it must be.
+        UserError: none is set, or its value is malformed.
 
     Example:
 
@@ -88,7 +88,7 @@ def find_cluster(environ: Mapping[str, str]) -> Cluster:
     if "SLURM_STEP_NUM_TASKS" in environ:
         return _from_slurm(environ)
     raise UserError(
-        "--strategy=multi_worker needs to be told the workers, got neither "
+        "--strategy=multi_worker needs the list of workers, got neither "
         f"TF_CONFIG nor KERAS_PTFT_HOSTS nor a Slurm step: {_REMEDY}."
     )
 
@@ -96,19 +96,18 @@ def find_cluster(environ: Mapping[str, str]) -> Cluster:
 def several_workers(environ: Mapping[str, str]) -> bool:
     """Whether TF_CONFIG describes a cluster of more than one worker.
 
-    Slurm's variables do not count: its steps are as often many runs of
-    their own.
+    Slurm's variables do not count: its steps are as often independent runs.
     """
     text = environ.get("TF_CONFIG", "")
     return bool(text) and len(from_tf_config(text).workers) > 1
 
 
 def from_tf_config(text: str) -> Cluster:
-    """Reads TF_CONFIG, the chief first where there is one apart.
+    """Parses TF_CONFIG; a separate chief becomes the first worker.
 
     Raises:
-        UserError: no such JSON, another kind of task, or a task that the
-            cluster does not have.
+        UserError: malformed JSON, an unknown kind of task, or a task that
+            the cluster does not have.
 
     Example:
 
@@ -117,13 +116,16 @@ def from_tf_config(text: str) -> Cluster:
     """
     value = _parsed(text)
     cluster, task = value.get("cluster"), value.get("task")
-    jobs = {} if not isinstance(cluster, dict) else cluster
+    jobs = cluster if isinstance(cluster, dict) else {}
     if not jobs or not set(jobs) <= {"chief", "worker"}:
         raise _malformed(
-            "'cluster' must name 'worker' and perhaps 'chief' alone", cluster
+            "'cluster' must have 'worker', maybe 'chief', and nothing else",
+            cluster,
         )
     for job in jobs.values():
-        if not isinstance(job, list) or not all(map(_is_text, job)):
+        if not isinstance(job, list) or not all(
+            isinstance(address, str) for address in job
+        ):
             raise _malformed("each job must be a list of host:port", job)
     kind = task.get("type") if isinstance(task, dict) else None
     index = task.get("index") if isinstance(task, dict) else None
@@ -142,7 +144,7 @@ def from_tf_config(text: str) -> Cluster:
 
 
 def split_hosts(text: str) -> tuple[str, ...]:
-    """Addresses from "host:port,host:port".
+    """Splits "host:port,host:port" into addresses.
 
     Example:
 
@@ -157,18 +159,18 @@ def _from_hosts(environ: Mapping[str, str]) -> Cluster:
     if not index.isdecimal():
         raise UserError(
             "KERAS_PTFT_HOSTS needs JOB_COMPLETION_INDEX, this worker's "
-            f"number from 0, got {index!r}: use an Indexed Job, or set it."
+            f"index from 0, got {index!r}: use an Indexed Job, or set it."
         )
     return Cluster(split_hosts(environ["KERAS_PTFT_HOSTS"]), int(index))
 
 
 def _from_slurm(environ: Mapping[str, str]) -> Cluster:
-    """A worker a task, found by its node and its number there.
+    """Makes one worker a task, found by its node and its index there.
 
-    The resolver sorts nodes by name, node10 before node9, so a task's
-    number in the step (SLURM_PROCID) is not always its place in the list.
+    The resolver sorts nodes by name, node10 before node9, so a task's index
+    in the step (SLURM_PROCID) is not always its index in the list.
     """
-    # the launcher asks for clusters too, and must not wait for TensorFlow
+    # the launcher reads clusters too, and must not wait for TensorFlow
     import tensorflow as tf
 
     first, count = _SLURM_PORTS
@@ -184,8 +186,8 @@ def _from_slurm(environ: Mapping[str, str]) -> Cluster:
         )
         workers = tuple(resolver.cluster_spec().as_dict()["worker"])
         port = base + int(environ["SLURM_LOCALID"])
-        own = f"{environ['SLURMD_NODENAME']}:{port}"
-        return Cluster(workers, workers.index(own))
+        address = f"{environ['SLURMD_NODENAME']}:{port}"
+        return Cluster(workers, workers.index(address))
     except (KeyError, ValueError, RuntimeError) as error:
         raise UserError(
             f"Cannot read the workers from Slurm's variables: {error}. "
@@ -211,10 +213,6 @@ def _malformed(expected: str, got: Any) -> UserError:
     )
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
 def _is_address(text: str) -> bool:
-    found = re.fullmatch(r"[^\s,/]+:(\d{1,5})", text)
-    return bool(found) and 0 < int(found[1]) < 65536
+    match = re.fullmatch(r"[^\s,/]+:(\d{1,5})", text)
+    return match is not None and 0 < int(match[1]) < 65536

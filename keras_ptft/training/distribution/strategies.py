@@ -1,10 +1,10 @@
-"""The process a run happens in: seeds, precision, devices."""
+"""Seeds, precision and devices of a process; its replicas and workers."""
 
 import functools
 import logging
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import keras
 import numpy as np
@@ -14,15 +14,18 @@ from keras_ptft.errors import UserError, first_line
 from keras_ptft.training.distribution import cluster
 
 _LOG = logging.getLogger("keras_ptft")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 MakeBatches = Callable[..., tf.data.Dataset]
+"""(shard=...) → batches, as `data.pipeline.batching` makes them."""
 
 
 def prepare(*, seed: int, precision: str, deterministic: bool) -> None:
     """Seeds Python, NumPy and TensorFlow and sets the Keras dtype policy.
 
-    Deterministic operations stay switched on until the process ends, since
-    TensorFlow has no way back.
+    Deterministic operations stay enabled until the process ends: TensorFlow
+    cannot disable them.
     """
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(precision)
@@ -30,14 +33,14 @@ def prepare(*, seed: int, precision: str, deterministic: bool) -> None:
         tf.config.experimental.enable_op_determinism()
 
 
-def restoring_precision(stage: Callable) -> Callable:
-    """Makes a function leave the dtype policy as it found it.
+def restoring_precision(stage: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Makes a function restore the dtype policy when it returns.
 
-    A notebook that trains one run in half precision goes on in its own.
+    So a notebook that runs one stage in half precision keeps its own policy.
     """
 
     @functools.wraps(stage)
-    def wrapped(*args, **kwargs):
+    def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         policy = keras.config.dtype_policy()
         try:
             return stage(*args, **kwargs)
@@ -49,21 +52,21 @@ def restoring_precision(stage: Callable) -> Callable:
 
 @functools.cache
 def get_strategy(name: str) -> tf.distribute.Strategy:
-    """The `tf.distribute` strategy called `name`, one a process.
+    """Returns the `tf.distribute` strategy called `name`, one a process.
 
-    A second MirroredStrategy in a process confuses the collectives of
-    synchronised batch statistics with those of the first. One over several
-    workers must be made before TensorFlow has done anything else, and waits
-    until all of them are there.
+    A second MirroredStrategy in a process would mix up the collectives of
+    synchronised batch statistics with those of the first. A strategy over
+    several workers must be made before TensorFlow has done anything else,
+    and waits until all workers have joined.
 
     Args:
         name: "auto" is "multi_worker" where TF_CONFIG describes several
-            workers; else it mirrors over all GPUs where there are several
-            and is TensorFlow's default otherwise. "one_device" is the first
-            GPU, or else the CPU; "mirrored" copies the model to every GPU
-            or, on a machine without one, to every logical CPU;
-            "multi_worker" to all devices of the workers that the
-            environment describes (see `training.distribution.cluster`);
+            workers; otherwise it mirrors over all GPUs if there are several,
+            and is TensorFlow's default strategy if not. "one_device" is the
+            first GPU, or else the CPU. "mirrored" copies the model to every
+            GPU or, on a machine without one, to every logical CPU.
+            "multi_worker" copies it to all devices of the workers that the
+            environment describes (see `training.distribution.cluster`),
             "tpu" to the cores of the TPU in TPU_NAME, or of this machine.
 
     Raises:
@@ -99,12 +102,12 @@ def get_strategy(name: str) -> tf.distribute.Strategy:
 def distributed(
     strategy: tf.distribute.Strategy, make_batches: MakeBatches
 ) -> tf.data.Dataset | tf.distribute.DistributedDataset:
-    """Global batches, each replica's share to the replica.
+    """Returns global batches of which each replica gets its part.
 
     Args:
         strategy: of the training.
-        make_batches: (share=...) → batches, as `data.pipeline.batching`
-            makes them; a worker makes its own share of each alone.
+        make_batches: makes a shard of each batch; a worker makes only its
+            own.
     """
     if not _has_workers(strategy):
         return strategy.experimental_distribute_dataset(make_batches())
@@ -116,30 +119,31 @@ def distributed(
 def per_worker_batches(
     make_batches: MakeBatches, context: tf.distribute.InputContext
 ) -> tf.data.Dataset:
-    """A worker's share of each batch, cut up for its replicas.
+    """Returns a worker's shard of each batch, split for its replicas.
 
     Args:
-        make_batches: as in `distributed`.
-        context: which worker it is, and how many replicas there are.
+        make_batches: as in `distributed`; the last tensor of a batch is its
+            weights.
+        context: which worker this is, and how many replicas there are.
     """
     workers = context.num_input_pipelines
-    batches = make_batches(share=(context.input_pipeline_id, workers))
+    batches = make_batches(shard=(context.input_pipeline_id, workers))
     replicas = context.num_replicas_in_sync // workers
     if replicas == 1:
         return batches
-    size = batches.element_spec[0].shape[0] // replicas
+    weights = batches.element_spec[-1]
     parts = batches.cardinality() * replicas
-    batches = batches.rebatch(size, drop_remainder=True)
+    batches = batches.rebatch(weights.shape[0] // replicas, drop_remainder=True)
     if parts > 0:
-        # or Keras would go on asking
+        # without it Keras would ask for one more
         return batches.apply(tf.data.experimental.assert_cardinality(parts))
     return batches
 
 
 def all_reduce_mean(strategy: tf.distribute.Strategy, value: float) -> float:
-    """The mean of each worker's value; it waits until all of them ask.
+    """Returns the mean of all workers' values, once all have called it.
 
-    Where there is but one process it is the value.
+    With a single process it is `value`.
     """
     if not _has_workers(strategy):
         return value
@@ -149,11 +153,11 @@ def all_reduce_mean(strategy: tf.distribute.Strategy, value: float) -> float:
 def all_gather(
     strategy: tf.distribute.Strategy, rows: np.ndarray
 ) -> np.ndarray:
-    """Rows of all workers in the order of their replicas.
+    """Returns the rows of all workers in the order of their replicas.
 
     Args:
         strategy: of the training.
-        rows: array whose first axis is this worker's replicas.
+        rows: one row for each replica of this worker.
     """
     if not _has_workers(strategy):
         return rows
@@ -167,7 +171,7 @@ def all_gather(
 
 
 def gather_replicas(strategy: tf.distribute.Strategy, values: Any) -> Any:
-    """Puts the parts of all replicas together, in every worker.
+    """Concatenates the parts of all replicas, in every worker.
 
     Args:
         strategy: that computed `values`.
@@ -178,22 +182,22 @@ def gather_replicas(strategy: tf.distribute.Strategy, values: Any) -> Any:
         The same structure of tensors with the examples of all replicas, in
         the order of the batch.
     """
-    if _has_workers(strategy):
-        return tf.nest.map_structure(
-            lambda value: strategy.gather(value, axis=0), values
-        )
-    local = strategy.experimental_local_results
-    return tf.nest.map_structure(
-        lambda value: tf.concat(local(value), axis=0), values
-    )
+
+    def gathered(value: Any) -> tf.Tensor:
+        if _has_workers(strategy):
+            return strategy.gather(value, axis=0)
+        local = strategy.experimental_local_results(value)
+        return tf.concat(local, axis=0)
+
+    return tf.nest.map_structure(gathered, values)
 
 
 def first_replica(strategy: tf.distribute.Strategy) -> int:
-    """The number, among all replicas, of the first of this worker's."""
+    """Returns the index, among all replicas, of this worker's first one."""
     if not _has_workers(strategy):
         return 0
-    here = len(strategy.extended.worker_devices)
-    return strategy.cluster_resolver.task_id * here
+    local_replicas = len(strategy.extended.worker_devices)
+    return strategy.cluster_resolver.task_id * local_replicas
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
@@ -203,11 +207,13 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 
 @functools.cache
-def _mean_over(strategy: tf.distribute.Strategy) -> Callable:
-    """(number) → its mean over the workers, traced once."""
+def _mean_over(
+    strategy: tf.distribute.Strategy,
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns (number) → its mean over the workers, traced once."""
 
     @tf.function(autograph=False)
-    def mean(number):
+    def mean(number: tf.Tensor) -> tf.Tensor:
         copies = strategy.run(tf.identity, args=(number,))
         return strategy.reduce("MEAN", copies, axis=None)
 
@@ -221,7 +227,8 @@ def _has_workers(strategy: tf.distribute.Strategy) -> bool:
 def _multi_worker(found: cluster.Cluster) -> tf.distribute.Strategy:
     _LOG.info(
         "Worker %d of %s: waiting for the others.",
-        *(found.index, ", ".join(found.workers)),
+        found.index,
+        ", ".join(found.workers),
     )
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
         tf.train.ClusterSpec({"worker": list(found.workers)}),
@@ -243,7 +250,7 @@ def _multi_worker(found: cluster.Cluster) -> tf.distribute.Strategy:
 def _tpu(name: str) -> tf.distribute.Strategy:
     try:
         if name == "local" and not tf.config.list_physical_devices("TPU"):
-            raise ValueError("this machine shows TensorFlow none")
+            raise ValueError("TensorFlow finds none on this machine")
         resolver = tf.distribute.cluster_resolver.TPUClusterResolver(name)
         tf.config.experimental_connect_to_cluster(resolver)
         tf.tpu.experimental.initialize_tpu_system(resolver)

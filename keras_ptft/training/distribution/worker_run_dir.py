@@ -1,4 +1,4 @@
-"""Where a worker writes: the chief for all, the others for themselves."""
+"""Where each worker writes: the chief to the run, others to a copy."""
 
 import contextlib
 import logging
@@ -22,43 +22,44 @@ _LOG = logging.getLogger("keras_ptft")
 def worker_run_dir(
     strategy: tf.distribute.Strategy, folder: pathlib.Path
 ) -> Iterator[pathlib.Path]:
-    """Gives the runs folder that a worker may write to during a stage.
+    """Yields the runs folder that this worker may write to.
 
-    For the chief, and where there is but one process, it is the one that
-    `folder` stands in. Any other worker does all that the chief does, so
-    that none waits for a step that another leaves out, in a folder of its
-    own that shows what the chief's holds, and is then removed. All workers
-    enter together, before the chief changes anything, and leave together.
+    The chief, or the only process, gets the folder that holds `folder`.
+    Every other worker does the same work as the chief, since a step that
+    one of them left out would block the rest; it gets a temporary folder
+    with the same content, and logs only warnings. All workers enter
+    together, before the chief changes anything, and leave together.
 
     Args:
         strategy: of the training.
-        folder: the run folder of the stage, which all workers must see if
-            it holds a run to be resumed.
+        folder: the run folder of the stage; a run is resumed only if all
+            workers see it.
     """
     all_reduce_mean(strategy, 0.0)
     if is_chief(strategy):
         all_reduce_mean(strategy, 0.0)
         yield folder.parent
     else:
-        with tempfile.TemporaryDirectory(prefix="keras-ptft-") as own:
-            _show(folder, pathlib.Path(own))
+        with tempfile.TemporaryDirectory(prefix="keras-ptft-") as name:
+            runs_dir = pathlib.Path(name)
+            _mirror(folder, runs_dir)
             all_reduce_mean(strategy, 0.0)
-            with _quiet():
-                yield pathlib.Path(own)
+            with _only_warnings():
+                yield runs_dir
     all_reduce_mean(strategy, 0.0)
 
 
-def _show(folder: pathlib.Path, own: pathlib.Path) -> None:
-    """Makes the runs beside `folder` visible in a folder of one's own.
+def _mirror(folder: pathlib.Path, runs_dir: pathlib.Path) -> None:
+    """Links the runs beside `folder` into `runs_dir`.
 
-    Others are linked to. The run itself is copied, since its files come
-    and go while it trains, and so is the list of features.
+    The run itself is copied, since its files change while it trains. Of the
+    cached features, the folder is copied and the files are linked.
     """
-    runs = folder.parent.absolute()
-    if not runs.is_dir():
+    source = folder.parent.absolute()
+    if not source.is_dir():
         return
-    for path in runs.iterdir():
-        target = own / path.name
+    for path in source.iterdir():
+        target = runs_dir / path.name
         if path.name == folder.name:
             ignored = shutil.ignore_patterns("tensorboard", ".partial-*")
             shutil.copytree(path, target, ignore=ignored)
@@ -69,14 +70,14 @@ def _show(folder: pathlib.Path, own: pathlib.Path) -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Leaves it to the chief to tell of progress."""
+def _only_warnings() -> Iterator[None]:
+    """Leaves reports of progress to the chief."""
     level = _LOG.level
     _LOG.setLevel(logging.WARNING)
     try:
         with (
-            open(os.devnull, "w", encoding="utf-8") as nowhere,
-            contextlib.redirect_stdout(nowhere),
+            open(os.devnull, "w", encoding="utf-8") as devnull,
+            contextlib.redirect_stdout(devnull),
         ):
             yield
     finally:

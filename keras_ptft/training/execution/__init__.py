@@ -1,1 +1,1 @@
-"""How steps are executed."""
+"""How training steps are executed."""

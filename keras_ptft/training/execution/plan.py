@@ -1,4 +1,4 @@
-"""How the steps of a run are executed: what is legal, and why so."""
+"""Plans how training steps are executed: what is legal, and why."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_ptft.errors import UserError
 
 # enough steps to hide the cost of one call, few enough to see progress
-_STEPS_A_CALL = 32
+_STEPS_PER_CALL = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,9 +19,10 @@ class Plan:
 
     Attributes:
         strategy: class name of the `tf.distribute` strategy.
-        replicas: copies of the model that share each batch.
+        replicas: copies of the model, each of which gets a part of each
+            batch.
         jit_compile: whether XLA compiles the forward and backward pass;
-            None: still to be measured.
+            None: to be measured.
         steps_per_execution: steps a call to the device.
         reason: why XLA is on or off.
         step_seconds: of a forward and backward pass, "compiled" and
@@ -36,20 +37,16 @@ class Plan:
     step_seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def as_before(self, earlier: Mapping[str, Any]) -> "Plan":
-        """This plan with XLA as it was when the training began.
+        """Returns this plan with XLA as it was before the training stopped.
 
-        Compiled steps end in other bits than plain ones, and what timing
-        them says may differ from one time to the next.
+        A resumed training needs this: compiled steps round differently, and
+        a new measurement may decide differently.
 
         Args:
             earlier: the fields of the plan then.
         """
-        return dataclasses.replace(
-            self,
-            jit_compile=earlier["jit_compile"],
-            reason=earlier["reason"],
-            step_seconds=earlier["step_seconds"],
-        )
+        names = ("jit_compile", "reason", "step_seconds")
+        return dataclasses.replace(self, **{n: earlier[n] for n in names})
 
     def __str__(self) -> str:
         xla = {True: "on", False: "off", None: "open"}[self.jit_compile]
@@ -69,20 +66,23 @@ def make_plan(
     jit_compile: str = "auto",
     steps_per_execution: int = 0,
 ) -> Plan:
-    """Chooses how to execute training steps, or says what is illegal.
+    """Decides how to execute training steps.
 
     Args:
         strategy: decides the number of replicas.
         model: what is trained; some layers cannot be compiled.
         batch_size: examples a step, over all replicas.
-        steps_per_epoch: steps between two looks at the metrics.
+        steps_per_epoch: steps after which metrics are read.
         deterministic: whether only deterministic operations may run.
-        jit_compile: "true", "false", or "auto" to leave it open where it
+        jit_compile: "true", "false", or "auto" to have it measured where it
             is legal (see `keras_ptft.training.execution.xla_autotune`).
         steps_per_execution: steps a call to the device; 0: chosen.
 
+    Returns:
+        The plan; its `jit_compile` is None where XLA is to be measured.
+
     Raises:
-        UserError: settings that contradict each other.
+        UserError: the settings contradict each other.
     """
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:
@@ -103,7 +103,7 @@ def make_plan(
         replicas=replicas,
         jit_compile=jit,
         steps_per_execution=min(
-            steps_per_execution or _STEPS_A_CALL, steps_per_epoch
+            steps_per_execution or _STEPS_PER_CALL, steps_per_epoch
         ),
         reason=reason,
     )
@@ -111,9 +111,9 @@ def make_plan(
 
 def _compile(jit_compile: str, obstacle: str) -> tuple[bool | None, str]:
     if jit_compile == "false":
-        return False, "asked for"
+        return False, "requested"
     if jit_compile == "true" and not obstacle:
-        return True, "asked for"
+        return True, "requested"
     if jit_compile == "true":
         raise UserError(
             f"--jit_compile=true is impossible: {obstacle}; "
@@ -123,12 +123,13 @@ def _compile(jit_compile: str, obstacle: str) -> tuple[bool | None, str]:
 
 
 def _obstacle(model: keras.Model, replicas: int, deterministic: bool) -> str:
-    """Why XLA cannot compile the model, or nothing."""
+    """Returns why XLA cannot compile the model, or an empty string."""
     if deterministic:
         return "not every compiled operation is deterministic"
     for layer in model.layers:
         if not layer.supports_jit:
             return f"layer {layer.name!r} does not support XLA"
-        if replicas > 1 and getattr(layer, "synchronized", False):
-            return f"layer {layer.name!r} talks to the other replicas"
+        normalizes = isinstance(layer, keras.layers.BatchNormalization)
+        if replicas > 1 and normalizes and layer.synchronized:
+            return f"layer {layer.name!r} communicates with other replicas"
     return ""

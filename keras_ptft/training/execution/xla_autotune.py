@@ -1,9 +1,10 @@
-"""Whether XLA makes a model's step faster, found by trying."""
+"""Decides whether XLA makes a model's step faster, by timing it."""
 
 import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import tensorflow as tf
 
@@ -16,9 +17,9 @@ from keras_ptft.training.distribution.strategies import (
 from keras_ptft.training.execution.plan import Plan
 from keras_ptft.training.training_model import TrainingModel, present
 
-# compiling takes a second or more, which a short training never earns back
+# compiling takes a second or more, which a short training never regains
 _WORTH_SECONDS = 10.0
-# a difference below this is noise, and plain steps start sooner
+# a smaller difference is noise, and plain steps start sooner
 _CLEARLY_FASTER = 0.9
 _TRIAL_SECONDS = 0.4
 _MOST_CALLS = 50
@@ -26,42 +27,43 @@ _MOST_CALLS = 50
 
 def autotune_xla(
     plan: Plan,
-    make_loop: Callable[..., TrainingModel],
+    make_model: Callable[..., TrainingModel],
     make_batches: MakeBatches,
     *,
     total_steps: int,
 ) -> Plan:
-    """Decides on XLA by timing the real step both ways, where it is open.
+    """Turns XLA on or off where the plan leaves it open.
 
-    What is timed is the forward and backward pass on a real batch. No
-    weight, statistic or seed of the model is other afterwards.
+    Times the forward and backward pass on a real batch, both ways. Leaves
+    weights, statistics and seeds of the model unchanged.
 
     Args:
         plan: with `jit_compile=None` where XLA is open.
-        make_loop: (plan=...) → the loop over the model to be trained.
-        make_batches: (share=...) → what the loop will be trained on.
+        make_model: (plan=...) → the training model to time.
+        make_batches: (shard=...) → the batches it will be trained on.
         total_steps: steps of the whole training.
 
     Returns:
         The plan with XLA on or off, the reason, and the seconds of a step
-        where they were measured.
+        if they were measured.
     """
     if plan.jit_compile is not None:
         return plan
     without = dataclasses.replace(plan, jit_compile=False)
-    # tracing takes half a second, which a short training need not spend
+    # an untraced step is an upper bound that a short training needs no more
+    # than; tracing takes half a second
     for traced in (False, True) if plan.replicas == 1 else (True,):
-        loop = make_loop(plan=without)
-        plain = _step_seconds(loop, make_batches, traced=traced)
-        whole = plain * total_steps
-        if whole < _WORTH_SECONDS:
-            reason = f"{whole:.1f} s of training at most: too short to gain"
+        model = make_model(plan=without)
+        plain = _step_seconds(model, make_batches, traced=traced)
+        total = plain * total_steps
+        if total < _WORTH_SECONDS:
+            reason = f"{total:.1f} s of training at most: too short to gain"
             return dataclasses.replace(without, reason=reason)
     with_xla = dataclasses.replace(plan, jit_compile=True)
     try:
-        compiled = _step_seconds(make_loop(plan=with_xla), make_batches)
+        compiled = _step_seconds(make_model(plan=with_xla), make_batches)
     except (tf.errors.OpError, ValueError, TypeError) as error:
-        # operations without a compiled form are found only by compiling
+        # only compiling shows which operations have no compiled form
         reason = f"it fails: {first_line(error)[:120]}"
         return dataclasses.replace(without, reason=reason)
     chosen = with_xla if compiled < plain * _CLEARLY_FASTER else without
@@ -74,47 +76,48 @@ def autotune_xla(
 
 
 def _step_seconds(
-    loop: TrainingModel, make_batches: MakeBatches, traced: bool = True
+    model: TrainingModel, make_batches: MakeBatches, traced: bool = True
 ) -> float:
-    """Median seconds of a forward and backward pass, after two to warm up.
+    """Returns the median seconds of a forward and backward pass.
 
-    Untraced, operation by operation, it takes longer and starts at once.
+    Two passes come first to warm up. Untraced passes take longer, and start
+    at once.
     """
-    strategy = loop.distribute_strategy
-    data = next(iter(distributed(strategy, make_batches)))
+    strategy = model.distribute_strategy
+    batch = next(iter(distributed(strategy, make_batches)))
 
-    def backward(data):
-        gradients, loss = loop.backward(data)
-        # or TensorFlow would leave out what nobody asks for
+    def backward(data: Any) -> tf.Tensor:
+        gradients, loss = model.backward(data)
+        # or TensorFlow would not compute the gradients
         with tf.control_dependencies(present(gradients)):
             return tf.identity(loss)
 
-    def step(data):
+    def step(data: Any) -> tf.Tensor:
         parts = strategy.run(backward, args=(data,))
         return strategy.reduce("SUM", parts, axis=None)
 
     most = _MOST_CALLS if traced else 3
-    step = tf.function(step, autograph=False) if traced else step
-    seconds = []
-    with _restored(loop):
+    run = tf.function(step, autograph=False) if traced else step
+    seconds: list[float] = []
+    with _state_restored(model):
         for _ in range(2):
-            step(data).numpy()
+            run(batch).numpy()
         while sum(seconds) < _TRIAL_SECONDS and len(seconds) < most:
             start = time.perf_counter()
-            step(data).numpy()
+            run(batch).numpy()
             spent = time.perf_counter() - start
-            # workers must take the same steps and the same decision
+            # workers must take the same number of steps and decide the same
             seconds.append(all_reduce_mean(strategy, spent))
     return sorted(seconds)[len(seconds) // 2]
 
 
 @contextlib.contextmanager
-def _restored(loop: TrainingModel) -> Iterator[None]:
-    """Puts back what a pass moves in the model: statistics and seeds."""
-    moving = loop.model.non_trainable_variables
-    before = [variable.numpy() for variable in moving]
+def _state_restored(model: TrainingModel) -> Iterator[None]:
+    """Restores the statistics and seeds that a pass changes."""
+    variables = model.model.non_trainable_variables
+    before = [variable.numpy() for variable in variables]
     try:
         yield
     finally:
-        for variable, value in zip(moving, before, strict=True):
+        for variable, value in zip(variables, before, strict=True):
             variable.assign(value)

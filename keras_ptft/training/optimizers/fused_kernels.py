@@ -1,8 +1,11 @@
 """Keras's optimizers with one operation a variable and step.
 
-Keras composes an update of some ten operations, and launching them takes a
-small model longer than their arithmetic. TensorFlow's own kernels compute
-the same formulas at once.
+Keras composes an update from some ten operations, and launching them takes
+a small model longer than their arithmetic; TensorFlow has kernels that
+compute the same formulas at once. Measured on 2 CPU cores, they save a tenth
+of the step of the MLP in benchmarks/results.md. In return this module uses
+three private names of Keras: `_get_variable_index`, `_momentums` and
+`_velocities`. A test compares each class with Keras's own.
 """
 
 import keras
@@ -12,7 +15,12 @@ import tensorflow as tf
 class SGD(keras.optimizers.SGD):
     """Gradient descent, with or without momentum."""
 
-    def update_step(self, gradient, variable, learning_rate) -> None:
+    def update_step(
+        self,
+        gradient: tf.Tensor | tf.IndexedSlices,
+        variable: keras.Variable,
+        learning_rate: tf.Tensor,
+    ) -> None:
         if isinstance(gradient, tf.IndexedSlices):
             super().update_step(gradient, variable, learning_rate)
         elif self.momentum == 0:
@@ -33,8 +41,13 @@ class SGD(keras.optimizers.SGD):
             )
 
 
-def _update_adam(self, gradient, variable, learning_rate) -> None:
-    """Kingma and Ba 2015, the variant before their section 2.1."""
+def _update_adam(
+    self: keras.optimizers.Adam,
+    gradient: tf.Tensor | tf.IndexedSlices,
+    variable: keras.Variable,
+    learning_rate: tf.Tensor,
+) -> None:
+    """Updates as Kingma and Ba 2015 do at the end of their section 2."""
     # every moment decays in every step, so slices would save nothing
     gradient = tf.convert_to_tensor(gradient)
     step = tf.cast(self.iterations + 1, variable.dtype)

@@ -63,6 +63,50 @@ def test_a_mapped_file_gathers_the_same(tmp_path):
     assert (next(iter(batches)).numpy() == images[[5, 0, 0]]).all()
 
 
+def test_several_inputs_by_name(tmp_path):
+    np.save(tmp_path / "b.npy", np.arange(6, dtype=np.float32).reshape(3, 2))
+    inputs = {
+        "a": np.array([[1, 2], [3, 4], [1, 2]], np.uint8),
+        "b": np.load(tmp_path / "b.npy", mmap_mode="r"),
+    }
+    source = ArraySource(inputs, [0, 1, 0])
+    assert source.spec == {
+        "a": tf.TensorSpec((2,), tf.uint8, "a"),
+        "b": tf.TensorSpec((2,), tf.float32, "b"),
+    }
+    found = source.gather(tf.constant([2, 1], tf.int64))
+    assert found["a"].numpy().tolist() == [[1, 2], [3, 4]]
+    assert found["b"].numpy().tolist() == [[4, 5], [2, 3]]
+    # examples 0 and 2 differ in one input only
+    assert len(np.unique(source.hashes)) == 3
+    swapped = ArraySource(dict(reversed(inputs.items())), [0, 1, 0])
+    assert swapped.hashes.tolist() == source.hashes.tolist()
+    some = ArraySource({"a": inputs["a"], "b": inputs["a"]}, [0, 1, 0])
+    assert some.hashes[0] == some.hashes[2] != some.hashes[1]
+
+
+@pytest.mark.parametrize(
+    "labels, shown",
+    [
+        ([0.7, 1.9], "0.7"),
+        ([0, np.nan], "nan"),
+        ([0, np.inf], "inf"),
+        (["a", "b"], "a"),
+    ],
+)
+def test_labels_must_be_whole_numbers(labels, shown):
+    message = f"^Labels must be whole numbers, got {shown}: number the"
+    with pytest.raises(UserError, match=message):
+        ArraySource(np.eye(2), labels)
+
+
+def test_there_is_one_label_for_each_example():
+    labels = ArraySource(np.eye(2), [0.0, 1.0]).labels
+    assert labels.tolist() == [0, 1] and labels.dtype == np.int64
+    with pytest.raises(UserError, match="got 2 examples of 'b' and 3 labels"):
+        ArraySource({"a": np.eye(3), "b": np.eye(2)}, [0, 1, 0])
+
+
 def test_digits_as_bundled():
     dataset = digits(Loading(image_size=8))
     train, test = dataset.splits["train"], dataset.splits["test"]

@@ -61,9 +61,9 @@ def test_an_example_keeps_its_split_when_others_are_added():
 
 def test_validation_is_independent_of_test(real):
     held_out = hold_out_validation(real, 0.2).splits
-    share = len(held_out["validation"]) / len(real.splits["train"])
+    fraction = len(held_out["validation"]) / len(real.splits["train"])
     # 4 standard deviations of 1446 draws at 0.2
-    assert abs(share - 0.2) < 0.042
+    assert abs(fraction - 0.2) < 0.042
     whole = np.concatenate([part.indices for part in held_out.values()])
     assert sorted(whole) == list(range(1797))
 
@@ -146,7 +146,7 @@ def test_a_long_list_of_classes_is_cut(real):
     "examples, counts", [(6, [2, 2, 2]), (3, [1, 1, 1]), (13, [6, 1, 6])]
 )
 def test_a_subset_is_balanced_as_far_as_it_goes(examples, counts):
-    # class 1 has but one example where 13 are asked for
+    # class 1 has but one example where 13 are requested
     labels = [0] * 9 + [1] * (1 if examples > 6 else 2) + [2] * 8
     dataset = made(labels, [0], ("a", "b", "c"))
     train = subset_train(dataset, examples, 0).splits["train"]
@@ -187,11 +187,31 @@ def test_classes_are_chosen_among_labels_alone():
         select_classes(unlabelled, "0-4")
 
 
-def test_the_end_of_running_text_is_held_out():
-    class Running(ArraySource):
-        running = True
+def test_the_end_of_contiguous_texts_is_held_out():
+    class Contiguous(ArraySource):
+        contiguous = True
 
-    train = Running(np.arange(10)[:, None], np.zeros(10))
+    train = Contiguous(np.arange(10)[:, None], np.zeros(10))
     held = hold_out_validation(Dataset({"train": train}, ()), 0.2)
-    places = [s.gather(np.arange(len(s)))[:, 0] for s in held.splits.values()]
-    assert [p.numpy().tolist() for p in places] == [[*range(8)], [8, 9]]
+    indices = [s.gather(np.arange(len(s)))[:, 0] for s in held.splits.values()]
+    assert [part.numpy().tolist() for part in indices] == [[*range(8)], [8, 9]]
+    assert all(source.contiguous for source in held.splits.values())
+
+
+def test_examples_of_no_class_stay_when_classes_are_chosen():
+    dataset = made([0, 1, 2], [0, 1, 2], ("a", "b", "c"))
+    none = numbered([-1, -1], 2000)
+    chosen = select_classes(dataset.with_splits(out_of_scope=none), "a,b")
+    assert chosen.splits["out_of_scope"] is none
+
+
+def test_several_inputs_are_split_and_chosen_alike():
+    inputs = {"a": np.arange(90.0)[:, None], "b": np.ones((90, 2))}
+    source = ArraySource(inputs, np.arange(90) % 3)
+    dataset = split_test(source, ("x", "y", "z"), 0.3)
+    dataset = select_classes(hold_out_validation(dataset, 0.2), "x,z")
+    train = subset_train(dataset, 6, 0).splits["train"]
+    found = train.gather(np.arange(6))
+    assert found["b"].shape == (6, 2)
+    classes = found["a"].numpy()[:, 0] % 3 // 2
+    assert classes.tolist() == train.labels.tolist()

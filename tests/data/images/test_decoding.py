@@ -182,11 +182,11 @@ def test_all_frames_of_a_gif_count():
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "GIF"])
-@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
-def test_half_an_image_is_damaged(tmp_path, kind, share):
+@pytest.mark.parametrize("fraction", [0.3, 0.6, 0.9])
+def test_half_an_image_is_damaged(tmp_path, kind, fraction):
     noise = np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8)
     encoded = written(Image.fromarray(noise), kind)
-    half = encoded[: int(len(encoded) * share)]
+    half = encoded[: int(len(encoded) * fraction)]
     (tmp_path / "half").write_bytes(half)
     assert fault(tmp_path / "half") == "it is damaged"
     with pytest.raises((tf.errors.InvalidArgumentError, ValueError)):

@@ -8,7 +8,7 @@ from keras_ptft.data.core.dataset import Dataset, take
 from keras_ptft.data.core.splits import hold_out_validation
 from keras_ptft.data.leakage.check import handle_leaks
 from keras_ptft.data.leakage.training_fingerprints import (
-    NOTHING,
+    EMPTY,
     seen_by,
     write_seen,
 )
@@ -25,7 +25,7 @@ def made(**splits):
 
 
 def leaking():
-    """Training examples 1, 2 and 4 stand in the test split; 4 repeats 1."""
+    """Training examples 1, 2 and 4 are in the test split; 4 repeats 1."""
     return made(train=column(0, 1, 2, 3, 1), test=column(2, 9, 1))
 
 
@@ -36,7 +36,7 @@ def in_three_splits():
 
 
 def seen_of(*numbers):
-    return NOTHING.union(column(*numbers).hashes, NOTHING.hashes)
+    return EMPTY.union(column(*numbers).hashes, EMPTY.hashes)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def digits():
 
 def test_leaks_stop_the_run():
     message = (
-        "^3 of 5 training examples stand in the test split too, expected "
+        "^3 of 5 training examples are also in the test split, expected "
         "none: use --on_leak=drop.$"
     )
     with pytest.raises(UserError, match=message):
@@ -74,7 +74,7 @@ def test_leaks_are_dropped(caplog):
         "near": None,
         "action": "drop",
     }
-    text = "3 of 5 training examples stand in the test split too: dropped"
+    text = "3 of 5 training examples are also in the test split: dropped"
     assert text in caplog.text
 
 
@@ -97,12 +97,25 @@ def test_no_leaks(caplog):
     }
 
 
+def test_several_inputs_are_compared_by_hashes():
+    def several(*numbers):
+        inputs = {"a": np.array(numbers), "image": np.eye(len(numbers))}
+        inputs["image"][:] = 7
+        return ArraySource(inputs, np.arange(len(numbers)) % 2)
+
+    dataset, found = handle_leaks(
+        made(train=several(1, 2, 3), test=several(2, 4, 9)), "drop"
+    )
+    assert dataset.splits["train"].indices.tolist() == [0, 2]
+    assert found.as_dict()["near"] is None and found.shown == ()
+
+
 def test_nothing_but_leaks():
     test = leaking().splits["test"]
     dataset = made(train=test, test=test)
     with pytest.raises(UserError, match="use other data"):
         handle_leaks(dataset, "fail")
-    with pytest.raises(UserError, match="All 3 training examples stand in"):
+    with pytest.raises(UserError, match="All 3 training examples are also in"):
         handle_leaks(dataset, "drop")
 
 
@@ -114,15 +127,18 @@ def test_every_two_splits_are_compared():
     assert counts["train_in_validation"] == 1
     left = {name: len(part) for name, part in dataset.splits.items()}
     assert left == {"train": 2, "validation": 2, "test": 2}
-    with pytest.raises(UserError, match=r"^1 of 4 training examples stand in"):
+    with pytest.raises(
+        UserError, match=r"^1 of 4 training examples are also in"
+    ):
         handle_leaks(in_three_splits(), "fail")
 
 
 @pytest.mark.parametrize("action", ["fail", "drop"])
 def test_pretraining_on_the_test_split_stops_the_run(action):
     message = (
-        "^1 of 2 test examples stand in what the weights were pretrained on, "
-        "expected none: pretrain with --on_leak=drop, or set --on_leak=warn.$"
+        "^1 of 2 test examples are among those that the weights were "
+        "pretrained on, expected none: pretrain with --on_leak=drop, or set "
+        "--on_leak=warn.$"
     )
     dataset = made(train=column(0, 1), test=column(8, 9))
     with pytest.raises(UserError, match=message):
@@ -143,10 +159,10 @@ def test_pretraining_on_what_is_trained_or_validated_on_is_fine(caplog):
     )
     _, found = handle_leaks(dataset, "fail", pretrained_on=seen_of(0, 1, 5))
     assert found.as_dict()["validation_in_pretraining"] == 1
-    assert "1 of 2 validation examples stand in what" in caplog.text
+    assert "1 of 2 validation examples are among" in caplog.text
 
 
-def test_near_copies_never_stop_a_run(digits, caplog):
+def test_near_duplicates_never_stop_a_run(digits, caplog):
     two = take(digits.splits["train"], np.arange(2, 55))
     clean = digits.with_splits(train=two)
     after, found = handle_leaks(clean, "fail")
@@ -156,11 +172,12 @@ def test_near_copies_never_stop_a_run(digits, caplog):
         "validation_in_test": 1,
         "train_in_validation": 0,
     }
-    text = "3 of 53 training images are near copies of test images, as number 5"
+    text = "3 of 53 training images are near duplicates of test images, as "
+    text += "example 5"
     assert text in caplog.text
 
 
-def test_near_copies_are_dropped(digits):
+def test_near_duplicates_are_dropped(digits):
     two = {name: digits.splits[name] for name in ("train", "test")}
     dataset, found = handle_leaks(made(**two), "drop")
     assert dataset.splits["train"].indices.tolist() == list(range(2, 52))
@@ -176,14 +193,14 @@ def test_the_worst_pairs_are_shown(digits):
         *[("train", "test")] * 4,
     ]
     first, second = found.shown[:2]
-    assert (first.names, first.bits) == (("number 0", "number 0"), 0)
+    assert (first.names, first.bits) == (("example 0", "example 0"), 0)
     assert np.array_equal(*first.images)
-    assert second.names == ("number 0", "number 5")
+    assert second.names == ("example 0", "example 5")
     assert not np.array_equal(*second.images)
     assert second.images[0].shape == (28, 28, 1)
 
 
-def test_near_copies_need_not_be_looked_for(digits):
+def test_near_duplicates_need_not_be_looked_for(digits):
     _, found = handle_leaks(digits, "warn", near=False)
     assert found.as_dict()["near"] is None
     assert [pair.bits for pair in found.shown] == [0, 0]
@@ -260,9 +277,7 @@ def test_a_fine_tuning_knows_what_its_parent_was_trained_on(tmp_path):
         )
 
     keras_ptft.pretrain(settings("first", "first").replace(init_from=""))
-    with pytest.raises(
-        UserError, match=r"^2 of 20 test examples stand in what"
-    ):
+    with pytest.raises(UserError, match=r"^2 of 20 test examples are among"):
         keras_ptft.finetune(settings("second", "second"))
     kept = settings("second", "second").replace(on_leak="warn")
     leaks = keras_ptft.finetune(kept)["leaks"]
@@ -273,5 +288,5 @@ def test_a_fine_tuning_knows_what_its_parent_was_trained_on(tmp_path):
     arrays = {"x_train": x[100:], "y_train": y[100:]}
     arrays |= {"x_test": x[[0, 60, 59]], "y_test": y[[0, 60, 59]]}
     np.savez(tmp_path / "third.npz", **arrays)
-    with pytest.raises(UserError, match=r"^2 of 3 test examples stand in what"):
+    with pytest.raises(UserError, match=r"^2 of 3 test examples are among"):
         keras_ptft.finetune(third)

@@ -9,7 +9,14 @@ from PIL import Image, ImageEnhance
 
 from keras_ptft.data import Loading, load
 from keras_ptft.data.core.array_source import ArraySource
-from keras_ptft.data.leakage import near_duplicates
+from keras_ptft.data.leakage.near_duplicates import (
+    compute_hashes,
+    near_duplicates,
+    pairs_within,
+    perceptual_hashes,
+    similarity,
+    supports_hashing,
+)
 
 SIZE = 64
 
@@ -63,7 +70,7 @@ def mirrored(image):
 
 
 @pytest.mark.parametrize(
-    "change, share",
+    "change, fraction",
     [
         (encoded_anew, 1.0),
         (smaller, 1.0),
@@ -73,26 +80,24 @@ def mirrored(image):
         (mirrored, 0.0),
     ],
 )
-def test_copies_of_photographs_are_found(shared_data, change, share):
+def test_copies_of_photographs_are_found(shared_data, change, fraction):
     images = photos(shared_data, 40)
-    prints = near_duplicates.prints(source(images))
-    changed = near_duplicates.prints(
-        source([change(image) for image in images])
-    )
-    found = near_duplicates.near_copies(prints, changed)
+    hashes = compute_hashes(source(images))
+    changed = compute_hashes(source([change(image) for image in images]))
+    found = near_duplicates(hashes, changed)
     # no photograph is taken for a copy of another
-    assert (found.left == found.right).all()
-    assert len(found.left) >= share * len(images)
-    assert len(found.left) == 0 or share
+    assert (found[:, 0] == found[:, 1]).all()
+    assert len(found) >= fraction * len(images)
+    assert len(found) == 0 or fraction
 
 
 def test_no_digit_is_a_copy_of_another():
     digits = load("digits", Loading()).splits
-    train, test = (near_duplicates.prints(digits[k]) for k in ("train", "test"))
-    assert len(near_duplicates.near_copies(train, test).left) == 0
-    itself = near_duplicates.near_copies(test, test)
-    assert set(itself.left) == set(range(len(digits["test"])))
-    assert np.allclose(itself.likeness, 1, atol=1e-3)
+    train, test = (compute_hashes(digits[k]) for k in ("train", "test"))
+    assert len(near_duplicates(train, test)) == 0
+    itself = near_duplicates(test, test)
+    assert set(itself[:, 0]) == set(range(len(digits["test"])))
+    assert not itself[:, 2].any()
 
 
 @pytest.mark.slow
@@ -101,17 +106,17 @@ def test_no_digit_is_a_copy_of_another():
 )
 def test_look_alikes_are_few(shared_data, name, expected):
     train, test = (
-        near_duplicates.prints(idx_images(shared_data / name, part))
+        compute_hashes(idx_images(shared_data / name, part))
         for part in ("train", "t10k")
     )
-    found = near_duplicates.near_copies(train, test)
+    found = near_duplicates(train, test)
     # rounding may take in or leave out one at the limit
-    assert abs(len(np.unique(found.right)) - expected) <= 2
+    assert abs(len(np.unique(found[:, 1])) - expected) <= 2
 
 
 def test_the_hash_is_phash():
     pixels = np.random.default_rng(0).integers(0, 256, (20, 32, 32), np.uint8)
-    ours = near_duplicates.perceptual_hashes(pixels)
+    ours = perceptual_hashes(pixels)
     theirs = [
         imagehash.phash(Image.fromarray(image), 16, highfreq_factor=2).hash
         for image in pixels
@@ -119,9 +124,7 @@ def test_the_hash_is_phash():
     assert (np.unpackbits(ours, axis=1) == np.reshape(theirs, (20, -1))).all()
 
 
-def test_close_hashes_across_blocks(monkeypatch):
-    monkeypatch.setattr(near_duplicates, "_ROWS", 3)
-    monkeypatch.setattr(near_duplicates, "_COLUMNS", 4)
+def test_similar_hashes_across_blocks():
     generator = np.random.default_rng(0)
     left = generator.integers(0, 256, (7, 32), np.uint8)
     right = generator.integers(0, 256, (9, 32), np.uint8)
@@ -130,28 +133,26 @@ def test_close_hashes_across_blocks(monkeypatch):
     right[8, 0] ^= 0b101
     right[0] = left[6]
     right[0, 3:5] ^= 0b11
-    found = [
-        pair
-        for block in near_duplicates.close(left, right, 3)
-        for pair in zip(*(part.tolist() for part in block), strict=True)
-    ]
-    assert sorted(found) == [(4, 5, 0), (6, 8, 2)]
+    blocks = pairs_within(left, right, 3, rows=3, columns=4)
+    found = [pair for block in blocks for pair in block.tolist()]
+    assert sorted(found) == [[4, 5, 0], [6, 8, 2]]
 
 
-def test_many_look_alikes_take_no_more_memory():
+def test_many_similar_hashes_take_no_more_memory():
     hashes = np.zeros((30, 32), np.uint8)
-    ((rows, _, bits),) = near_duplicates.close(hashes, hashes, 40)
-    assert np.bincount(rows).tolist() == [8] * 30 and not bits.any()
+    (pairs,) = pairs_within(hashes, hashes, 40)
+    assert np.bincount(pairs[:, 0]).tolist() == [8] * 30
+    assert not pairs[:, 2].any()
 
 
-def test_likeness_by_hand():
+def test_similarity_by_hand():
     generator = np.random.default_rng(0)
     picture = generator.integers(60, 120, (1, 32, 32)).astype(np.uint8)
     other = generator.integers(60, 120, (1, 32, 32)).astype(np.uint8)
     empty = np.full_like(picture, 7)
 
     def alike(one, two):
-        return near_duplicates.likeness(one, two).item()
+        return similarity(one, two).item()
 
     assert alike(picture, picture) == pytest.approx(1, abs=1e-4)
     # twice the contrast, and darker
@@ -173,12 +174,12 @@ def test_likeness_by_hand():
 )
 def test_what_can_be_compared(shape, dtype, name, expected):
     spec = tf.TensorSpec(shape, dtype, name)
-    assert near_duplicates.supports_hashing(spec) is expected
+    assert supports_hashing(spec) is expected
 
 
 def test_images_that_are_not_square():
     pixels = np.random.default_rng(0).integers(0, 256, (3, 20, 50, 3), np.uint8)
-    prints = near_duplicates.prints(ArraySource(pixels, np.zeros(3)))
-    assert prints.pictures.shape == (3, 20, 20)
-    found = near_duplicates.near_copies(prints, prints)
-    assert sorted(found.left.tolist()) == [0, 1, 2]
+    hashes = compute_hashes(ArraySource(pixels, np.zeros(3)))
+    assert hashes.thumbnails.shape == (3, 20, 20)
+    found = near_duplicates(hashes, hashes)
+    assert sorted(found[:, 0].tolist()) == [0, 1, 2]

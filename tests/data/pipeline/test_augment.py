@@ -78,15 +78,15 @@ def test_flip_mirrors_about_half():
     assert 450 < mirrored.sum() < 550
 
 
-def test_shift_moves_to_every_place_alike():
+def test_shifts_are_uniform():
     # one bright pixel in the middle of 5×5 moves by up to 2 to each side
     image = np.zeros((1, 5, 5, 1), np.uint8)
     image[0, 2, 2] = 255
     images = tf.constant(image.repeat(5000, 0))
     moved = AUGMENTATIONS["shift"](images, seeds(range(5000)), padding=2)
-    places = moved.numpy()[..., 0].reshape(5000, 25)
-    assert (places.sum(1, dtype=np.int64) == 255).all()
-    counts = (places > 0).sum(0)
+    pixels = moved.numpy()[..., 0].reshape(5000, 25)
+    assert (pixels.sum(1, dtype=np.int64) == 255).all()
+    counts = (pixels > 0).sum(0)
     assert counts.min() > 130 and counts.max() < 270
 
 
@@ -96,8 +96,11 @@ def test_no_padding_leaves_images_alone(images):
 
 
 def test_vectors_cannot_be_augmented():
-    with pytest.raises(UserError, match=r"got \(3,\): use --augment=none"):
+    message = r"got float32 of shape \(3,\): use --augment=none"
+    with pytest.raises(UserError, match=message):
         AUGMENTATIONS["flip"](tf.zeros((2, 3)), seeds(range(2)))
+    with pytest.raises(UserError, match="got the inputs a, b: use --augment"):
+        AUGMENTATIONS["flip"](dict.fromkeys("ab", tf.eye(2)), seeds(range(2)))
     with pytest.raises(UserError, match="'padding' must be at least 0"):
         AUGMENTATIONS["shift"](tf.zeros((1, 4, 4, 1)), seeds([0]), padding=-1)
 

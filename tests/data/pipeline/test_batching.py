@@ -69,17 +69,17 @@ def test_class_weights_multiply():
     assert found.tolist() == weights[labels].tolist()
 
 
-def test_augment_is_told_seed_epoch_and_example():
-    def tell(inputs, seeds):
+def test_augment_is_given_seed_epoch_and_example():
+    def show(inputs, seeds):
         return tf.concat([inputs, tf.cast(seeds, tf.float32)], 1)
 
     endless = training_batches(
-        source(), unweighted, batch_size=5, seed=7, augment=tell
+        source(), unweighted, batch_size=5, seed=7, augment=show
     )
-    for step, (told, labels, _) in enumerate(endless.take(4)):
-        assert told[:, 1].numpy().tolist() == [7] * 5
-        assert told[:, 2].numpy().tolist() == [step // 2] * 5
-        assert told[:, 3].numpy().tolist() == labels.numpy().tolist()
+    for step, (shown, labels, _) in enumerate(endless.take(4)):
+        assert shown[:, 1].numpy().tolist() == [7] * 5
+        assert shown[:, 2].numpy().tolist() == [step // 2] * 5
+        assert shown[:, 3].numpy().tolist() == labels.numpy().tolist()
 
 
 def test_a_source_of_one_example():
@@ -116,23 +116,23 @@ def test_batches_have_static_shapes():
 
 
 @pytest.mark.parametrize("count", [2, 3, 6])
-def test_shares_make_up_the_batch(count):
+def test_shards_make_up_the_batch(count):
     whole = batches(5, batch_size=6, size=20)
-    shares = [
-        batches(5, batch_size=6, size=20, share=(index, count))
+    shards = [
+        batches(5, batch_size=6, size=20, shard=(index, count))
         for index in range(count)
     ]
-    together = zip(*shares, strict=True)
+    together = zip(*shards, strict=True)
     assert whole == [list(itertools.chain(*parts)) for parts in together]
 
 
-def test_evaluation_shares_show_every_example_once():
+def test_evaluation_shards_show_every_example_once():
     shown = []
     for index in range(2):
-        own = evaluation_batches(
-            source(), unweighted, batch_size=4, share=(index, 2)
+        part = evaluation_batches(
+            source(), unweighted, batch_size=4, shard=(index, 2)
         )
-        for _, labels, weights in own.as_numpy_iterator():
+        for _, labels, weights in part.as_numpy_iterator():
             assert labels.shape == (2,)
             shown += labels[weights > 0].tolist()
     assert sorted(shown) == list(range(10))
@@ -140,3 +140,14 @@ def test_evaluation_shares_show_every_example_once():
 
 def test_without_class_weights_the_transform_is_itself():
     assert weighted(unweighted, None) is unweighted
+
+
+def test_several_inputs():
+    inputs = {"a": np.arange(10.0)[:, None], "b": np.arange(10)}
+    several = ArraySource(inputs, np.arange(10))
+    endless = training_batches(several, unweighted, batch_size=4, seed=0)
+    found, labels, _ = next(endless.as_numpy_iterator())
+    assert found["a"][:, 0].tolist() == found["b"].tolist() == labels.tolist()
+    assert endless.element_spec[0]["a"].shape == (4, 1)
+    last = list(evaluation_batches(several, unweighted, batch_size=4))[-1]
+    assert last[0]["b"].numpy().tolist() == [8, 9, 0, 0]

@@ -49,7 +49,7 @@ def test_views_are_not_augmented_again():
         np.testing.assert_array_equal(one, other)
 
 
-def test_views_stand_for_their_source():
+def test_views_have_the_members_of_their_source():
     found = views(2)
     assert (len(found), found.spec) == (10, SOURCE.spec)
     np.testing.assert_array_equal(found.labels, SOURCE.labels)
@@ -59,3 +59,18 @@ def test_views_stand_for_their_source():
         found.gather(some),
         found.gather_at_epoch(tf.constant(4, tf.int64), some),
     )
+
+
+def test_views_of_several_inputs():
+    def swapped(inputs, seeds):
+        del seeds
+        return {"a": inputs["b"], "b": inputs["a"]}
+
+    several = ArraySource(
+        {"a": np.zeros((4, 1)), "b": np.ones((4, 1))}, [0] * 4
+    )
+    turns = Views((several, Augmented(several, swapped, "swapped", 0, 1)))
+    some = tf.constant([2, 0], tf.int64)
+    for epoch in range(3):
+        found = turns.gather_at_epoch(tf.constant(epoch, tf.int64), some)
+        assert found["a"].numpy().tolist() == [[epoch % 2]] * 2

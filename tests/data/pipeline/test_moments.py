@@ -6,6 +6,7 @@ import pytest
 from keras_ptft.data import Loading, load
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.pipeline.moments import moments
+from keras_ptft.errors import UserError
 
 
 @pytest.mark.parametrize("shape", [(300, 4), (257, 3, 2), (1, 5)])
@@ -27,3 +28,9 @@ def test_pixels_of_the_digits():
     mean, variance = moments(source)
     assert mean[0] == pytest.approx(pixels.mean())
     assert variance[0] == pytest.approx(pixels.var())
+
+
+def test_several_inputs_have_no_common_moments():
+    several = ArraySource({"a": np.eye(2), "b": np.eye(2)}, [0, 1])
+    with pytest.raises(UserError, match="one input, got a, b: use --normal"):
+        moments(several)

@@ -1,4 +1,4 @@
-"""Arrays are looked at before memory is taken for them."""
+"""Arrays are checked before memory is allocated for them."""
 
 import io
 import zipfile
@@ -47,6 +47,6 @@ def test_what_is_not_an_array(tmp_path, content, message):
 
 
 def test_what_does_not_fit_into_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "_memory", lambda: 143)
+    monkeypatch.setattr(archives, "physical_memory", lambda: 143)
     with pytest.raises(UserError, match="has 72 bytes, more than half of the"):
         member(tmp_path / "a.npz", saved(np.eye(3)))

@@ -2,7 +2,7 @@ import pytest
 import tensorflow as tf
 
 from keras_ptft.data import load
-from keras_ptft.data.core.dataset import Loading, name_of
+from keras_ptft.data.core.dataset import Loading
 from keras_ptft.data.sources.conll import conll
 from keras_ptft.errors import UserError
 
@@ -37,7 +37,7 @@ def test_columns_sentences_and_tags(tmp_path, caplog):
         [1],
     ]
     assert train.source.targets(places)[1].numpy().tolist() == [1] + [-1] * 6
-    assert name_of(train, 1) == f"{file}, line 11"
+    assert train.name_of(1) == f"{file}, line 11"
     assert [record.getMessage() for record in caplog.records] == [
         f"{file}: read I- as B- where a chunk begins, in 2 of 2 sentences, "
         "the first at line 3."

@@ -2,7 +2,7 @@ import pytest
 import tensorflow as tf
 
 from keras_ptft.data import load
-from keras_ptft.data.core.dataset import Loading, name_of
+from keras_ptft.data.core.dataset import Loading
 from keras_ptft.data.sources.text_folder import textfolder
 from keras_ptft.errors import UserError
 
@@ -36,7 +36,7 @@ def test_train_and_test_inside(reviews):
     train = dataset.splits["train"]
     assert train.labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert every(train)[4] == "train pos\r\n猫 1"
-    assert name_of(train, 4) == str(reviews / "train" / "pos" / "1.txt")
+    assert train.name_of(4) == str(reviews / "train" / "pos" / "1.txt")
     assert every(dataset.splits["test"])[0] == "test neg\r\n猫 0"
 
 
@@ -46,8 +46,8 @@ def test_one_folder_is_split_by_content(reviews):
     splits = textfolder(Loading(), str(reviews / "train")).splits
     train, test = splits["train"], splits["test"]
     assert len(train) + len(test) == 46 and 0 < len(test) < 20
-    names = {name_of(train, n) for n in range(len(train))}
-    names |= {name_of(test, n) for n in range(len(test))}
+    names = {train.name_of(n) for n in range(len(train))}
+    names |= {test.name_of(n) for n in range(len(test))}
     assert len(names) == 46
 
 

@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 
 from keras_ptft.data import load
-from keras_ptft.data.core.dataset import Loading, name_of
-from keras_ptft.data.sources.text_lines import cut_blocks, lines, text
+from keras_ptft.data.core.dataset import Loading
+from keras_ptft.data.sources.text_lines import lines, text
 from keras_ptft.errors import UserError
 
 ALL = 1e-9
@@ -24,15 +24,15 @@ def test_one_example_a_line(tmp_path):
     # a comma in a name is part of it where there is such a file
     one = lines(Loading(), f"{tmp_path}/a, b.txt", test_fraction=ALL)
     assert every(one.splits["train"]) == ["一 ", "b"]
-    assert one.label_names == () and not one.splits["train"].running
+    assert one.label_names == () and not one.splits["train"].contiguous
     (tmp_path / "b.txt").write_text("last\n")
     both = lines(
         Loading(), f"{tmp_path}/c.txt, {tmp_path}/b.txt", test_fraction=ALL
     )
     train = both.splits["train"]
     assert every(train) == ["c", "\td", "e\u0301", "last"]
-    assert name_of(train, 2) == f"{tmp_path}/c.txt, line 4"
-    assert name_of(train, 3) == f"{tmp_path}/b.txt, line 1"
+    assert train.name_of(2) == f"{tmp_path}/c.txt, line 4"
+    assert train.name_of(3) == f"{tmp_path}/b.txt, line 1"
 
 
 def test_lines_of_shakespeare(shared_data):
@@ -47,7 +47,7 @@ def test_lines_of_shakespeare(shared_data):
     assert found == [expected[5].encode(), expected[20_000].encode()]
 
 
-def test_running_text_is_split_by_position(shared_data):
+def test_one_long_text_is_split_by_position(shared_data):
     file = shared_data / "tiny_shakespeare" / "input.txt"
     whole = file.read_text()
     dataset = load(f"text:{file}", Loading())
@@ -59,7 +59,7 @@ def test_running_text_is_split_by_position(shared_data):
     for part, share in zip(parts, (0.8, 0.1, 0.1), strict=True):
         assert abs(len(part) - share * len(whole)) < 100
     for source in dataset.splits.values():
-        assert source.running
+        assert source.contiguous
         assert 3500 < len("".join(every(source))) / len(source) <= 4096
 
 
@@ -72,7 +72,7 @@ def test_the_first_nine_tenths_and_the_last(tmp_path):
     assert "".join(every(splits["test"])).split() == [
         f"{n:03}" for n in range(90, 100)
     ]
-    assert name_of(splits["test"], 0) == f"{path}, line 91"
+    assert splits["test"].name_of(0) == f"{path}, line 91"
 
 
 def test_a_split_may_begin_in_another_file(tmp_path):
@@ -98,13 +98,6 @@ def test_one_line_of_any_length_is_cut(tmp_path):
     (tmp_path / "a.txt").write_text(content)
     splits = text(Loading(), str(tmp_path / "a.txt"), block_size=100).splits
     assert "".join(t for s in splits.values() for t in every(s)) == content
-    assert "".join(cut_blocks_of(content, 100)) == content
-
-
-def cut_blocks_of(content, size):
-    blocks = list(cut_blocks(content.encode(), size))
-    assert max(map(len, blocks)) <= size
-    return [block.decode() for block in blocks]
 
 
 def test_what_cannot_be_used(tmp_path):

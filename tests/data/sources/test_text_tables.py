@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from keras_ptft.data import load
-from keras_ptft.data.core.dataset import Loading, name_of
+from keras_ptft.data.core.dataset import Loading
 from keras_ptft.data.sources.text_tables import jsonl, text_table, tsv
 from keras_ptft.errors import UserError
 
@@ -42,7 +42,7 @@ def test_sib200_in_chinese(shared_data):
     text = every(train)[0]
     assert text == "土耳其三面环海：西面是爱琴海，北面是黑海，南面则是地中海。"
     assert train.labels[:2].tolist() == [1, 4]
-    assert name_of(train, 0) == f"{path}_train.tsv, line 2"
+    assert train.name_of(0) == f"{path}_train.tsv, line 2"
 
 
 def test_csv_knows_quotes_and_tsv_does_not(read):
@@ -53,7 +53,7 @@ def test_csv_knows_quotes_and_tsv_does_not(read):
     assert dataset.label_names == ("x", "y")
     assert train.labels.tolist() == [0, 1, 0]
     # the first row is two lines, and one is blank
-    assert name_of(train, 1).endswith("a.csv, line 5")
+    assert train.name_of(1).endswith("a.csv, line 5")
     train = read("tsv", 'label\ttext\nx\t"a\nx\tb" c\n').splits["train"]
     assert every(train) == ['"a', 'b" c']
 

@@ -1,15 +1,10 @@
+import io
 import os
 
 import pytest
 
 from keras_ptft.data.text import files
-from keras_ptft.data.text.files import (
-    block_end,
-    decoded_lines,
-    pieces,
-    text_file,
-    whole_lines,
-)
+from keras_ptft.data.text.files import cut_blocks, decoded_lines, text_file
 from keras_ptft.errors import UserError
 
 
@@ -22,17 +17,20 @@ def written(tmp_path):
     return write
 
 
-def test_pieces_end_where_lines_do(written, monkeypatch):
-    monkeypatch.setattr(files, "_PIECE", 6)
-    file = written("ab\ncd\n猫猫猫猫\nx".encode())
-    found = list(whole_lines(file))
-    # the third line is longer than a piece, which grows to hold it
-    assert found == [
-        (0, b"ab\ncd\n"),
-        (6, "猫猫猫猫\nx".encode()),
+def test_lines_come_with_their_offsets(written):
+    file = written("ab\n\n猫猫猫猫\nx".encode())
+    assert list(file.lines()) == [
+        (0, b"ab\n"),
+        (3, b"\n"),
+        (4, "猫猫猫猫\n".encode()),
+        (17, b"x"),
     ]
-    assert file.line_of(0) == 1
-    assert file.line_of(18) == 3 and file.line_of(19) == 4
+    assert [file.line_of(offset) for offset in (0, 3, 16, 17)] == [1, 2, 3, 4]
+
+
+def test_the_line_of_an_offset_in_a_large_file(written):
+    file = written(b"ab\n" * 3_000_000)
+    assert file.line_of(3 * 2_999_999) == 3_000_000
 
 
 def test_a_byte_order_mark_is_no_text(written):
@@ -43,17 +41,22 @@ def test_a_byte_order_mark_is_no_text(written):
 def test_lines_end_at_line_feeds_alone(written):
     text = "a\u2028b\x0bc\u0085d\n\ne"
     file = written(text.encode())
-    assert list(decoded_lines(file)) == ["a\u2028b\x0bc\u0085d\n", "\n", "e\n"]
+    assert list(decoded_lines(file)) == ["a\u2028b\x0bc\u0085d\n", "\n", "e"]
 
 
 def test_blocks_end_at_a_line_a_word_or_a_character(written):
     text = "one two\nthree four five 北京北京"
     file = written(text.encode())
-    found = [
-        content.decode()
-        for _, content in pieces(file, 0, file.end, 11, block_end)
-    ]
+    found = [block.decode() for _, block in file.blocks(0, file.end, 11)]
     assert found == ["one two\n", "three four ", "five ", "北京北", "京"]
+
+
+def test_one_line_of_any_length_is_cut():
+    content = ("北京" * 5000 + " and so on" * 50).encode()
+    found = list(cut_blocks(io.BytesIO(content), 0, len(content), 100))
+    assert all(block.decode() and len(block) <= 100 for _, block in found)
+    assert all(content[at:].startswith(block) for at, block in found)
+    assert b"".join(block for _, block in found) == content
 
 
 @pytest.mark.parametrize(
@@ -69,16 +72,15 @@ def test_blocks_end_at_a_line_a_word_or_a_character(written):
 )
 def test_what_is_no_utf8(written, content, message):
     with pytest.raises(UserError, match=message) as caught:
-        list(whole_lines(written(content)))
+        list(written(content).lines())
     assert "\n" not in str(caught.value)
 
 
 def test_a_line_too_long(written, monkeypatch):
-    monkeypatch.setattr(files, "_PIECE", 64)
     monkeypatch.setattr(files, "MOST_BYTES", 2**20)
-    assert len(next(whole_lines(written(b"a" * 10**6)))[1]) == 10**6
+    assert next(written(b"a" * 2**20).lines()) == (0, b"a" * 2**20)
     with pytest.raises(UserError, match=r"line 2: .* at most 1 MB"):
-        list(whole_lines(written(b"b\n" + b"a" * 2**21 + b"\n")))
+        list(written(b"b\n" + b"a" * 2**20 + b"\n").lines())
 
 
 def test_files_that_cannot_be_read(tmp_path):
@@ -103,7 +105,7 @@ def test_a_file_that_changes(tmp_path, written):
     file = written(b"before")
     (tmp_path / "a.txt").write_bytes(b"behind it")
     with pytest.raises(UserError, match="has changed since it was first read"):
-        list(whole_lines(file))
+        list(file.lines())
     (tmp_path / "a.txt").unlink()
     with pytest.raises(UserError, match=r"Cannot read .*a\.txt: No such"):
-        list(whole_lines(file))
+        list(file.lines())

@@ -1,4 +1,4 @@
-"""Texts as ids of tokens: padding, tags, files, running text."""
+"""Texts as ids of tokens: padding, tags, files."""
 
 from functools import partial
 
@@ -10,23 +10,19 @@ from keras_ptft.data.core.dataset import fingerprint, take
 from keras_ptft.data.pipeline.batching import training_batches
 from keras_ptft.data.text import token_source as token_source_module
 from keras_ptft.data.text.source import TagSource, TextSource
-from keras_ptft.data.text.storage import held
+from keras_ptft.data.text.storage import in_memory
 from keras_ptft.data.text.token_source import (
     TokenSource,
     texts_of,
     token_source,
 )
-from keras_ptft.data.text.tokenizers import END, UNKNOWN, learn
-from keras_ptft.data.text.window_source import (
-    TokenWindowSource,
-    token_window_source,
-)
+from keras_ptft.data.text.tokenizers import UNKNOWN, learn
 
 TEXTS = ["to be or not to be", "", "be", "天地 to"]
 
 
-def texts_source(texts=TEXTS, **settings):
-    return TextSource(held([t.encode() for t in texts]), **settings)
+def texts_source(texts=TEXTS, labels=None):
+    return TextSource(in_memory([t.encode() for t in texts]), labels)
 
 
 def tokenizer_for(source, setting="characters", length=5):
@@ -86,17 +82,19 @@ def test_subsets_are_read_in_their_own_order(source, tokenizer):
     np.testing.assert_array_equal(some.gather(at(0, 1)), whole.gather(at(3, 0)))
 
 
-def test_many_ids_go_to_a_file_and_are_the_same(source, tokenizer, monkeypatch):
-    for setting in ("characters", "words(ngrams=[2,3],buckets=50)"):
-        tokenizer = tokenizer_for(source, setting)
-        monkeypatch.setattr(token_source_module, "_IN_MEMORY", 2**28)
-        held = token_source(source, tokenizer)
-        monkeypatch.setattr(token_source_module, "_IN_MEMORY", 1)
-        monkeypatch.setattr(token_source_module, "_TEXTS", 2)
-        spilled = token_source(source, tokenizer)
-        assert fingerprint(held) == fingerprint(spilled)
-        every = at(0, 1, 2, 3)
-        np.testing.assert_array_equal(held.gather(every), spilled.gather(every))
+@pytest.mark.parametrize(
+    "setting", ["characters", "words(ngrams=[2,3],buckets=50)"]
+)
+def test_many_ids_go_to_a_file_and_are_the_same(setting, monkeypatch):
+    # these are encoded in three parts
+    source = texts_source(TEXTS * 600)
+    tokenizer = tokenizer_for(source, setting)
+    in_memory = token_source(source, tokenizer)
+    monkeypatch.setattr(token_source_module, "IDS_IN_MEMORY", 1)
+    spilled = token_source(source, tokenizer)
+    assert fingerprint(in_memory) == fingerprint(spilled)
+    some = at(0, 1, 2, 3, 1500, 2399)
+    np.testing.assert_array_equal(in_memory.gather(some), spilled.gather(some))
 
 
 def test_other_tokens_are_another_source(source, tokenizer):
@@ -107,13 +105,14 @@ def test_other_tokens_are_another_source(source, tokenizer):
 
 @pytest.fixture
 def tagged():
-    texts = held([b"EU rejects ... call", b"Peter"])
+    texts = in_memory([b"EU rejects ... call", b"Peter"])
     return TagSource(texts, [np.array([1, 0, 0, 2]), np.array([3])])
 
 
 def test_each_word_keeps_its_tag(tagged):
     tokenizer = tokenizer_for(tagged)
     found = token_source(tagged, tokenizer)
+    assert found.has_targets
     ids, tags = found.gather(at(0, 1)), found.targets(at(0, 1))
     assert tags.numpy().tolist() == [[1, 0, 0, 2, -1], [3, -1, -1, -1, -1]]
     assert words_of(tokenizer, ids[0, :2]) == ["eu", "rejects"]
@@ -121,7 +120,7 @@ def test_each_word_keeps_its_tag(tagged):
 
 
 def test_a_word_of_which_nothing_is_left_is_unknown():
-    texts = TagSource(held([b"a \x01 b"]), [np.array([0, 1, 2])])
+    texts = TagSource(in_memory([b"a \x01 b"]), [np.array([0, 1, 2])])
     tokenizer = tokenizer_for(texts)
     ids = token_source(texts, tokenizer).gather(at(0)).numpy()[0, :3]
     assert ids[1] == UNKNOWN and words_of(tokenizer, ids[::2]) == ["a", "b"]
@@ -131,40 +130,6 @@ def test_subsets_keep_their_tags(tagged):
     tokenizer = tokenizer_for(tagged)
     some = token_source(take(tagged, [1]), tokenizer)
     assert some.targets(at(0)).numpy()[0, 0] == 3
-
-
-def test_windows_by_hand():
-    source = TokenWindowSource(np.arange(1, 9, dtype=np.int32), length=3)
-    assert source.gather(at(0, 1, 2)).numpy().tolist() == [
-        *([1, 2, 3, 4], [4, 5, 6, 7], [7, 8, 0, 0])
-    ]
-
-
-def test_each_token_is_predicted_once_an_epoch_up_to_the_shift():
-    ids = np.arange(1, 101, dtype=np.int32)
-    source = TokenWindowSource(ids, length=7)
-    every = tf.range(len(source), dtype=tf.int64)
-    starts = set()
-    for epoch in range(7):
-        shown = source.gather_at_epoch(
-            tf.constant(epoch, tf.int64), every
-        ).numpy()
-        targets = shown[:, 1:][shown[:, 1:] > 0]
-        assert targets.tolist() == list(range(targets[0], 101))
-        starts.add(int(targets[0]))
-    # over as many epochs as a window is long, each place begins one once
-    assert starts == set(range(2, 9))
-
-
-def test_texts_apart_end_and_parts_of_one_do_not(tokenizer):
-    apart = token_window_source(texts_source(), tokenizer)
-    one = token_window_source(texts_source(running=True), tokenizer)
-    first = apart.gather(tf.range(len(apart), dtype=tf.int64)).numpy()
-    second = one.gather(tf.range(len(one), dtype=tf.int64)).numpy()
-    # 10 tokens; the last END of four is predicted too
-    assert (first[:, 1:] == END).sum() == 4
-    assert not (second == END).any()
-    assert (second[:, 1:] > 0).sum() == 9
 
 
 def test_batches_of_texts_are_a_pure_function_of_their_step():
@@ -181,41 +146,22 @@ def test_batches_of_texts_are_a_pure_function_of_their_step():
     later = [b[1].numpy().tolist() for b in make(start_step=5).take(7)]
     assert whole[5:] == later
     halves = [
-        [b[1].numpy().tolist() for b in make(share=(i, 2)).take(12)]
+        [b[1].numpy().tolist() for b in make(shard=(i, 2)).take(12)]
         for i in range(2)
     ]
     assert [a + b for a, b in zip(*halves, strict=True)] == whole
 
 
-def test_what_is_told_of_a_source():
+def test_a_source_without_tags_has_labels_as_targets():
     ids = np.array([5, 6, 7], np.int32)
     found = TokenSource(ids, [1, 3], [0, 1], np.zeros(2), longest=4)
     assert found.spec == tf.TensorSpec((None,), tf.int32, "tokens")
-    assert len(found) == 2
+    assert len(found) == 2 and not found.has_targets
+    assert found.targets(at(1, 0, 1)).numpy().tolist() == [1, 0, 1]
 
 
-def test_what_is_lost_of_texts_by_hand(tokenizer):
+def test_what_texts_lose_by_hand(tokenizer):
     texts = texts_source(["to be or whatever", "be", "to or to be be be"])
     found = token_source(texts, tokenizer)
     assert found.unknown == pytest.approx(1 / 11)
     assert found.cut_off == pytest.approx(1 / 3)
-
-
-def test_windows_are_augmented_too():
-    source = TokenWindowSource(np.arange(1, 1001, dtype=np.int32), length=10)
-
-    def gaps(inputs, seeds):
-        return tf.where(seeds[:, 2:] % 2 == 0, inputs, 0)
-
-    def transform(inputs, labels, seeds):
-        return inputs, seeds[:, 2], tf.ones_like(labels, tf.float32)
-
-    inputs, numbers, _ = next(
-        iter(
-            training_batches(
-                source, transform, batch_size=16, seed=0, augment=gaps
-            )
-        )
-    )
-    shown = inputs.numpy().any(axis=1)
-    assert (shown == (numbers.numpy() % 2 == 0)).all() and not shown.all()

@@ -6,7 +6,7 @@ from keras_ptft.data.core.dataset import Dataset
 from keras_ptft.data.core.splits import select_classes
 from keras_ptft.data.leakage.check import handle_leaks
 from keras_ptft.data.text.source import TextSource
-from keras_ptft.data.text.storage import held
+from keras_ptft.data.text.storage import in_memory
 from keras_ptft.errors import UserError
 from keras_ptft.evaluation.metrics.out_of_scope import confidence, out_of_scope
 
@@ -67,26 +67,26 @@ def test_what_is_outside_is_no_leak():
     train = ArraySource(rows, [0, 1, 0, 1, 0, 1])
     test = ArraySource(rows + 100, [0, 1, 0, 1, 0, 1])
     outside = ArraySource(rows, np.full(6, -1))
-    splits = {"train": train, "test": test, "outside": outside}
+    splits = {"train": train, "test": test, "out_of_scope": outside}
     dataset, leaks = handle_leaks(Dataset(splits, ("a", "b")), "fail")
     assert set(leaks.as_dict()) >= {"train_in_test"}
-    assert not any("outside" in name for name in leaks.as_dict())
-    assert dataset.splits["outside"] is outside
+    assert not any("out_of_scope" in name for name in leaks.as_dict())
+    assert dataset.splits["out_of_scope"] is outside
 
 
 def test_what_is_outside_of_all_classes_is_outside_of_some():
     source = ArraySource(np.eye(4), [0, 1, 2, 2])
     outside = ArraySource(np.eye(4), np.full(4, -1))
-    splits = {"train": source, "test": source, "outside": outside}
+    splits = {"train": source, "test": source, "out_of_scope": outside}
     chosen = select_classes(Dataset(splits, ("a", "b", "c")), "b,c")
-    assert chosen.splits["outside"] is outside
+    assert chosen.splits["out_of_scope"] is outside
     assert chosen.splits["test"].labels.tolist() == [0, 1, 1]
 
 
 def test_a_text_in_two_splits_is_shown_once():
-    train = TextSource(held([b"to be", "生存".encode()]))
-    test = TextSource(held(["生存".encode(), b"not to be"]))
+    train = TextSource(in_memory([b"to be", "生存".encode()]))
+    test = TextSource(in_memory(["生存".encode(), b"not to be"]))
     _, leaks = handle_leaks(Dataset({"train": train, "test": test}, ()), "warn")
     (pair,) = leaks.shown
     assert (pair.text, pair.images, pair.bits) == ("生存", (), 0)
-    assert pair.names == ("number 1", "number 0")
+    assert pair.names == ("example 1", "example 0")

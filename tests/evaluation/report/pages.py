@@ -9,8 +9,8 @@ import re
 import numpy as np
 from matplotlib.image import imread
 
-from keras_ptft.evaluation.findings import Findings
-from keras_ptft.evaluation.metrics.classification import classification_metrics
+from keras_ptft.evaluation.evaluation import Evaluation
+from keras_ptft.evaluation.metrics.classification import class_metrics
 from keras_ptft.evaluation.report.report import write_report
 
 HISTORY = [
@@ -32,13 +32,22 @@ def example_metrics(label_names, examples=2000):
     labels = generator.integers(0, classes, examples)
     logits = generator.normal(size=(examples, classes))
     logits[np.arange(examples), labels] += 3
-    return classification_metrics(labels, logits, label_names)
+    return metrics_of(labels, logits.argmax(axis=1), label_names)
+
+
+def metrics_of(labels, predicted, label_names):
+    return {
+        "examples": len(labels),
+        "loss": 0.25,
+        "accuracy": float(np.mean(labels == predicted)),
+        **class_metrics(labels, predicted, label_names),
+    }
 
 
 def report(path, label_names, metrics=None, **changes):
-    told = {
+    found = {
         field.name: changes.pop(field.name)
-        for field in dataclasses.fields(Findings)
+        for field in dataclasses.fields(Evaluation)
         if field.name in changes
     }
     metrics = metrics or example_metrics(label_names)
@@ -46,7 +55,7 @@ def report(path, label_names, metrics=None, **changes):
         "title": "A run",
         "settings": {"epochs": "5", "backbone": "cnn(dropout=0.2)"},
         "history": HISTORY,
-        "findings": Findings({"test": metrics}, **told),
+        "evaluation": Evaluation({"test": metrics}, **found),
     }
     write_report(path, **{**given, **changes})
     return path.read_text(encoding="utf-8")

@@ -1,5 +1,6 @@
 from keras_ptft.evaluation.report.class_tables import (
     class_rows,
+    confusion_matrix,
     most_confused,
     worst_classes,
 )
@@ -15,12 +16,29 @@ def rows(count):
     )
 
 
-def test_mistakes_are_ordered():
-    matrix = [[5, 0, 5], [1, 9, 0], [0, 0, 0]]
-    assert most_confused(matrix, ["a", "b", "c"]) == [
+def test_confusions_are_named():
+    scores = {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 10}
+    classes = class_rows(dict.fromkeys("abc", scores))
+    assert most_confused([(0, 2, 5), (1, 0, 1)], classes) == [
         ("a", "c", 5, 0.5),
         ("b", "a", 1, 0.1),
     ]
+
+
+def test_matrix_of_few_classes():
+    # 2 examples of each; one of class 0 was taken for class 2
+    counts, numbers = confusion_matrix([(0, 2, 1)], rows(3))
+    assert counts.tolist() == [[1, 0, 1], [0, 2, 0], [0, 0, 2]]
+    assert numbers == ["0", "1", "2"]
+
+
+def test_matrix_of_the_most_confused_of_many_classes():
+    confusions = [(40, 7, 2), *((n, n + 1, 1) for n in range(10, 29))]
+    counts, numbers = confusion_matrix(confusions, rows(100))
+    assert counts.shape == (20, 20)
+    assert {"40", "7"} <= set(numbers)
+    row, column = numbers.index("40"), numbers.index("7")
+    assert counts[row, column] == 2 and counts[row, row] == 0
 
 
 def test_the_weakest_of_many_classes():

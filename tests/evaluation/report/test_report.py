@@ -8,9 +8,8 @@ import pytest
 
 from keras_ptft.data.leakage.overlap import ShownPair
 from keras_ptft.errors import UserError
-from keras_ptft.evaluation.metrics.classification import classification_metrics
 from keras_ptft.evaluation.report.report import Leakage
-from tests.evaluation.report.pages import pictures, report, words
+from tests.evaluation.report.pages import metrics_of, pictures, report, words
 
 WITHOUT_VALIDATION = [
     {"epoch": 1, "loss": 0.5, "accuracy": 0.8, "seconds": 1.0}
@@ -36,10 +35,8 @@ def test_any_label_names_make_a_page(tmp_path, label_names):
 
 
 def test_the_page_tells_the_scores(tmp_path):
-    metrics = classification_metrics(
-        np.array([0, 0, 0, 1, 1]),
-        np.eye(2)[[0, 0, 1, 1, 0]],
-        ["猫", "狗"],
+    metrics = metrics_of(
+        np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 1, 0]), ["猫", "狗"]
     )
     page = report(tmp_path / "report.html", ["猫", "狗"], metrics=metrics)
     for text in ("60.00 %", "0.5833", "0.6667", "猫", "狗", "cnn(dropout=0.2)"):
@@ -141,7 +138,7 @@ def test_an_unwritable_place_is_an_error(tmp_path):
 
 def test_pyplot_stays_unused():
     code = (
-        "import sys, keras_ptft.evidence.report; "
+        "import sys, keras_ptft.evaluation.report.report; "
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,7 +1,9 @@
 """What a report tells of texts."""
 
+import numpy as np
+
 from keras_ptft.data.leakage.overlap import ShownPair
-from keras_ptft.evaluation.findings import Mistake
+from keras_ptft.evaluation.evaluation import Mistake, WordVectors
 from keras_ptft.evaluation.report.report import Leakage
 from tests.evaluation.report.pages import pictures, report, words
 
@@ -27,7 +29,12 @@ def test_a_run_that_answers_with_its_loss(tmp_path):
     metrics["perplexity"] = 4.4817
     history = [{"epoch": 1, "loss": 2.0, "val_loss": 1.5, "seconds": 1.0}]
     page = report(
-        tmp_path / "a.html", [], metrics=metrics, history=history, title="Run"
+        tmp_path / "a.html",
+        [],
+        metrics=metrics,
+        history=history,
+        title="Run",
+        titles={"accuracy": "accuracy by token"},
     )
     assert 'alt="Loss by epoch"\n  width="414"' in page
     assert words(page).startswith(
@@ -40,7 +47,10 @@ def test_a_run_that_answers_with_its_loss(tmp_path):
 def test_nearest_words_are_told(tmp_path):
     metrics = {"examples": 9, "loss": 2.5}
     near = [("猫", [("<狗>", 0.912), ("鱼", 0.5)]), ("to", [])]
-    page = report(tmp_path / "a.html", [], metrics=metrics, neighbours=near)
+    trained = WordVectors(["猫", "to"], np.eye(2), near)
+    page = report(
+        tmp_path / "a.html", [], metrics=metrics, word_vectors=trained
+    )
     assert "cosines 猫 <狗> 0.91 鱼 0.50 to Settings" in words(page)
 
 
@@ -100,7 +110,8 @@ def test_tags_are_told_by_entity(tmp_path):
         "entity_f1": 0.48,
         "per_class": {"PER": scores},
     }
-    page = report(tmp_path / "a.html", [], metrics=metrics)
+    titles = {"accuracy": "accuracy by token"}
+    page = report(tmp_path / "a.html", [], metrics=metrics, titles=titles)
     text = words(page)
     assert "90.00 % accuracy by token 0.4800 entity F1" in text
     assert "Entities class precision recall F1 entities PER" in text

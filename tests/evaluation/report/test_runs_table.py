@@ -1,4 +1,4 @@
-from keras_ptft.evaluation.report.runs_table import format_table, measures
+from keras_ptft.evaluation.report.runs_table import format_table
 
 ROWS = [
     {
@@ -48,9 +48,3 @@ def test_a_column_stands_where_a_run_has_something_to_tell():
         "vectors – – – 2.5000 – 650 1.0",
         "tags 90.00 – 0.8000 – – 650 1.0",
     ]
-
-
-def test_the_loss_stands_where_no_classes_were_scored():
-    scores = {"examples": 3, "loss": 1.5, "accuracy": 0.5}
-    assert measures(scores) == {"accuracy": 0.5, "loss": 1.5}
-    assert measures({**scores, "per_class": {}}) == {"accuracy": 0.5}

@@ -1,4 +1,3 @@
-import json
 import zipfile
 
 import keras
@@ -6,132 +5,159 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_ptft.data.text.tokenizers import learn
 from keras_ptft.errors import UserError
-from keras_ptft.serving.inference.predictor import load_predictor
+from keras_ptft.serving.inference.predictor import (
+    load_predictor,
+    text_predictor,
+)
+from keras_ptft.serving.inference.resolve import ModelFiles, find_model
+from keras_ptft.serving.inference.results import tagged_words
+from keras_ptft.serving.signatures.arrays import class_scores
 
-# Keras 3.15 saves weights through an interface that NumPy 2.4 calls old
-NAMES = tuple("零一二三四五六七八九")
+KINDS = ("card", "天气")
 
 
 @pytest.fixture(scope="module")
-def run(model, tmp_path_factory):
-    """A run folder, complete."""
-    folder = tmp_path_factory.mktemp("runs") / "digits"
-    folder.mkdir()
-    model.save(folder / "model.keras")
-    (folder / "labels.json").write_text(
-        json.dumps(NAMES, ensure_ascii=False), encoding="utf-8"
-    )
-    (folder / "flags.flags").write_text("--name=digits\n")
-    (folder / "result.json").write_text('{"status": "complete"}')
-    return folder
+def run(model, make_run, tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("runs") / "digits", model)
 
 
-@pytest.fixture(params=["run", "file", "version", "versions"])
-def place(request, run, exported):
-    return {
-        "run": run,
-        "file": run / "model.keras",
-        "version": exported.path,
-        "versions": exported.path.parent,
-    }[request.param]
+@pytest.fixture(scope="module")
+def text_run(text_model, tokenizer, make_run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "cards"
+    return make_run(folder, text_model, tokenizer)
 
 
-def test_a_model_answers_alike_wherever_it_is(place, digits, logits):
-    predictor = load_predictor(place)
-    assert predictor.label_names == NAMES
-    assert predictor.input_shape == (8, 8, 1)
-    assert predictor.input_spec.dtype == tf.uint8
-    assert predictor.input_spec.name == "image"
-    found = predictor.probabilities(digits[0][:300])
-    assert found.dtype == np.float32
+@pytest.fixture(params=["run", "export"])
+def predictor(request, run, exported):
+    path = {"run": run, "export": exported.path}[request.param]
+    return load_predictor(find_model(path), class_scores)
+
+
+@pytest.fixture(params=["run", "export"])
+def labeller(request, text_run, text_export, tokenizer):
+    path = {"run": text_run, "export": text_export.path}[request.param]
+    predictor = load_predictor(find_model(path), class_scores)
+    return text_predictor(predictor, tokenizer, KINDS, tagging=False)
+
+
+def test_a_model_answers_alike_wherever_it_is(predictor, digits, logits):
+    assert predictor.input_spec == tf.TensorSpec((8, 8, 1), tf.uint8, "image")
+    assert predictor.outputs["logits"].shape.as_list() == [None, 10]
+    # in two batches
+    found = predictor.run(digits[0][:300])
+    assert found.keys() == {"logits", "probabilities"}
+    assert found["probabilities"].dtype == np.float32
     expected = tf.nn.softmax(logits[:300])
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(found["probabilities"], expected, atol=1e-5)
+    assert predictor.run(digits[0][:0])["probabilities"].shape == (0, 10)
 
 
-def test_no_examples_have_no_probabilities(exported, digits):
-    predictor = load_predictor(str(exported.path))
-    assert predictor.probabilities(digits[0][:0]).shape == (0, 10)
+def test_files_become_batches(predictor, digits, logits, tmp_path):
+    images, labels = digits
+    np.savez(tmp_path / "all.npz", images=images, labels=labels)
+    (tmp_path / "0.png").write_bytes(tf.io.encode_png(images[0]).numpy())
+    files = [tmp_path / "all.npz", tmp_path / "0.png"]
+    names, found = zip(
+        *(
+            (names, predictor.run(batch)["logits"])
+            for names, batch in predictor.batches(files)
+        ),
+        strict=True,
+    )
+    assert len(names) == 9 and names[-1] == [str(tmp_path / "0.png")]
+    expected = np.concatenate([logits, logits[:1]])
+    np.testing.assert_allclose(np.concatenate(found), expected, atol=1e-4)
 
 
-def test_the_highest_version_is_loaded(exported, tmp_path):
-    (tmp_path / "9").symlink_to(exported.path)
-    (tmp_path / "10").mkdir()
-    with pytest.raises(UserError, match=r"No model in .*10: expected"):
-        load_predictor(tmp_path)
-    (tmp_path / "10").rmdir()
-    (tmp_path / "11").symlink_to(exported.path)
-    assert load_predictor(tmp_path).input_shape == (8, 8, 1)
+def test_texts_are_labelled(labeller, tmp_path):
+    assert labeller.input_spec == tf.TensorSpec((), tf.string, "text")
+    assert labeller.outputs.keys() == {"label", "logits", "probabilities"}
+    file = tmp_path / "texts.txt"
+    file.write_text("Freeze the card!\n\n今天天气\n", encoding="utf-8")
+    odd = ["", "👩‍🚀", "a\0b", "a\udcff", "冻结 " * 50_000]
+    (names, texts), *others = labeller.batches([file, "rain today?", *odd])
+    found = [labeller.run(batch) for batch in (texts, *(b for _, b in others))]
+    labels = [name.decode() for each in found for name in each["label"]]
+    assert labels[:1] + labels[2:4] == ["card", "天气", "天气"]
+    assert names == [f"{file}[{index}]" for index in range(3)]
+    assert others[0][0] == ["rain today?"]
+    assert (len(labels), labels[-1]) == (9, "card")
+    assert all(0.5 <= each["probabilities"].max() <= 1 for each in found)
 
 
-@pytest.mark.parametrize("name", ["", "nowhere", "notes.txt"])
-def test_a_missing_model_is_an_error(tmp_path, name):
-    (tmp_path / "notes.txt").write_text("")
-    with pytest.raises(UserError, match=r"No model in .*: expected a run"):
-        load_predictor(tmp_path / name)
+def test_words_are_tagged(tagger, tokenizer, make_run, tmp_path):
+    files = find_model(make_run(tmp_path / "run", tagger, tokenizer))
+    predictor = load_predictor(files, class_scores)
+    predictor = text_predictor(predictor, tokenizer, ("O", "B"), tagging=True)
+    texts = [b"freeze my card", b"", b"a b c d e f g h"]
+    outputs = predictor.run(np.array(texts, object))
+    assert outputs.keys() == predictor.outputs.keys()
+    first, second, third = tagged_words(outputs)
+    assert [each.word for each in first] == ["freeze", "my", "card"]
+    assert {each.tag for each in first} <= {"O", "B"}
+    assert str(first[0]) == f"freeze/{first[0].tag}"
+    assert first[0].probability == outputs["probabilities"][0, 0].max()
+    assert second == [] and len(third) == 6
+    # a batch of texts with fewer words than the first
+    outputs = predictor.run(np.array([*texts[2:] * 256, texts[0]], object))
+    (last,) = tagged_words(outputs)[-1:]
+    assert [each[:2] for each in last] == [each[:2] for each in first]
+    assert tagged_words(predictor.run(np.array([b""], object))) == [[]]
 
 
-@pytest.mark.parametrize("result", [None, '{"status": "running"}'])
-def test_a_run_must_be_complete(run, tmp_path, result):
-    (tmp_path / "flags.flags").write_text("--name=digits\n")
-    (tmp_path / "model.keras").symlink_to(run / "model.keras")
-    if result:
-        (tmp_path / "result.json").write_text(result)
-    with pytest.raises(UserError, match="is not complete"):
-        load_predictor(tmp_path)
+def test_what_cannot_be_in_a_graph_is_run_before_it(
+    text_source, token_model, make_run, tmp_path
+):
+    pytest.importorskip("jieba")
+    texts = text_source.gather(tf.range(8, dtype=tf.int64))
+    tokenizer = learn("jieba", lambda: [texts], 0)
+    model = token_model(tokenizer, 2, per_token=False)
+    files = find_model(make_run(tmp_path / "run", model))
+    predictor = load_predictor(files, class_scores)
+    predictor = text_predictor(predictor, tokenizer, KINDS, tagging=False)
+    ids = tokenizer(texts).to_tensor()
+    found = predictor.run(texts.numpy())["logits"]
+    np.testing.assert_allclose(found, model(ids), atol=1e-5)
 
 
-def test_label_names_must_be_there(run, tmp_path):
-    (tmp_path / "model.keras").symlink_to(run / "model.keras")
-    with pytest.raises(UserError, match=r"Cannot read .*labels\.json"):
-        load_predictor(tmp_path)
+def test_several_inputs_have_names(make_run, tmp_path):
+    inputs = {name: keras.Input((2,), name=name) for name in ("old", "new")}
+    outputs = keras.layers.Subtract()([inputs["new"], inputs["old"]])
+    model = keras.Model(inputs, outputs)
+    files = find_model(make_run(tmp_path / "run", model))
+    predictor = load_predictor(files, class_scores)
+    assert set(predictor.input_spec) == {"old", "new"}
+    arrays = {"old": np.eye(2), "new": np.ones((2, 2)), "labels": np.eye(2)}
+    np.savez(tmp_path / "x.npz", **arrays)
+    ((names, batch),) = predictor.batches([tmp_path / "x.npz"])
+    assert names == [f"{tmp_path / 'x.npz'}[{index}]" for index in range(2)]
+    found = predictor.run(batch)["logits"]
+    np.testing.assert_array_equal(found, 1 - np.eye(2))
 
 
-def test_label_names_must_match(run, tmp_path):
-    (tmp_path / "model.keras").symlink_to(run / "model.keras")
-    (tmp_path / "labels.json").write_text('["a", "b"]')
-    with pytest.raises(UserError, match="holds 2 label names, expected 10"):
-        load_predictor(tmp_path / "model.keras")
-
-
-def test_a_lambda_is_refused(tmp_path):
+def broken_files(tmp_path):
     inputs = keras.Input((2,), name="vector")
     outputs = keras.layers.Lambda(lambda x: x * 2)(inputs)
-    keras.Model(inputs, outputs).save(tmp_path / "model.keras")
-    with pytest.raises(UserError, match="got a Lambda layer"):
-        load_predictor(tmp_path)
-
-
-def test_a_damaged_file_is_an_error(run, tmp_path):
-    file = tmp_path / "model.keras"
-    file.write_bytes((run / "model.keras").read_bytes()[:1000])
-    with pytest.raises(UserError, match="Cannot read the model") as error:
-        load_predictor(file)
-    assert "\n" not in str(error.value)
-
-
-def test_a_zip_file_of_something_else_is_an_error(tmp_path):
-    file = tmp_path / "model.keras"
-    with zipfile.ZipFile(file, "w") as archive:
+    keras.Model(inputs, outputs).save(tmp_path / "lambda.keras")
+    good = (tmp_path / "lambda.keras").read_bytes()
+    (tmp_path / "damaged.keras").write_bytes(good[:1000])
+    with zipfile.ZipFile(tmp_path / "other.keras", "w") as archive:
         archive.writestr("hello.txt", "hello")
-    with pytest.raises(UserError, match="Cannot read the model"):
-        load_predictor(file)
 
 
-def test_a_damaged_export_is_an_error(tmp_path):
-    (tmp_path / "saved_model.pb").write_bytes(b"nothing of use")
-    with pytest.raises(UserError, match="Cannot read the model"):
-        load_predictor(tmp_path)
-
-
-def test_an_export_without_probabilities_is_an_error(tmp_path):
-    module = tf.Module()
-    module.double = tf.function(
-        lambda x: {"doubled": 2 * x},
-        input_signature=[tf.TensorSpec((None, 2), name="x")],
-    )
-    tf.saved_model.save(
-        module, str(tmp_path), {"serving_default": module.double}
-    )
-    with pytest.raises(UserError, match="'probabilities': export"):
-        load_predictor(tmp_path)
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("lambda", "got a Lambda layer"),
+        ("damaged", "Cannot read the model"),
+        ("other", "Cannot read the model"),
+    ],
+)
+def test_a_file_that_cannot_be_loaded_is_an_error(tmp_path, name, message):
+    broken_files(tmp_path)
+    files = ModelFiles(tmp_path, keras_file=tmp_path / f"{name}.keras")
+    with pytest.raises(UserError, match=message) as error:
+        load_predictor(files, class_scores)
+    assert "\n" not in str(error.value)

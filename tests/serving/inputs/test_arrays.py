@@ -6,11 +6,16 @@ import tensorflow as tf
 
 from keras_ptft.data.images.decoding import IMAGES
 from keras_ptft.errors import UserError
-from keras_ptft.serving.inputs.arrays import input_batches, read_inputs
+from keras_ptft.serving.inputs.arrays import input_batches
 
 IMAGE = tf.TensorSpec((8, 8, 1), tf.uint8, "image")
 COLOUR = tf.TensorSpec((8, 8, 3), tf.uint8, "image")
 VECTOR = tf.TensorSpec((3,), tf.float32, "vector")
+
+
+def read_inputs(paths, spec):
+    names, arrays = zip(*input_batches(paths, spec), strict=True)
+    return [one for some in names for one in some], np.concatenate(arrays)
 
 
 def write_png(path, image):
@@ -21,14 +26,14 @@ def write_png(path, image):
 
 def test_folders_are_read_below_in_order(tmp_path, digits):
     images = digits[0][:4]
-    places = ["b/2.png", "a.PNG", "b/1.png", "c/d/e.png"]
-    for place, image in zip(places, images, strict=True):
-        write_png(tmp_path / place, image)
+    paths = ["b/2.png", "a.PNG", "b/1.png", "c/d/e.png"]
+    for path, image in zip(paths, images, strict=True):
+        write_png(tmp_path / path, image)
     (tmp_path / "b" / "._1.png").write_bytes(b"of macOS")
     (tmp_path / "notes.txt").write_text("no image")
     names, found = read_inputs([tmp_path], IMAGE)
     order = ["a.PNG", "b/1.png", "b/2.png", "c/d/e.png"]
-    assert names == [str(tmp_path / place) for place in order]
+    assert names == [str(tmp_path / path) for path in order]
     assert found.dtype == np.uint8
     np.testing.assert_array_equal(found, images[[1, 2, 0, 3]])
 
@@ -133,11 +138,54 @@ def text(content):
         ("a.txt", text(""), IMAGE, r"expected a folder or a file ending"),
     ],
 )
-def test_bad_input_is_told_in_one_line(tmp_path, name, write, spec, message):
+def test_bad_input_is_reported_in_one_line(
+    tmp_path, name, write, spec, message
+):
     write(tmp_path / name)
     with pytest.raises(UserError, match=message) as error:
         read_inputs([tmp_path / name], spec)
     assert "\n" not in str(error.value) and name in str(error.value)
+
+
+def test_several_inputs_come_by_name(tmp_path):
+    specs = {"image": IMAGE, "vector": VECTOR}
+    arrays = {
+        "vector": np.arange(9).reshape(3, 3),
+        "image": np.zeros((3, 8, 8)),
+        "labels": np.zeros(3),
+    }
+    file = tmp_path / "a.npz"
+    np.savez(file, **arrays)
+    (names, first), (_, last) = input_batches([file], specs, batch_size=2)
+    assert names == [f"{file}[0]", f"{file}[1]"]
+    assert first.keys() == specs.keys()
+    assert (first["image"].shape, first["image"].dtype) == (
+        (2, 8, 8, 1),
+        "uint8",
+    )
+    assert last["vector"].dtype == np.float32
+    assert last["vector"].tolist() == [[6, 7, 8]]
+    for changes, message in (
+        ({"vector": np.zeros((2, 3))}, "3 of image, 2 of vector: correct"),
+        ({"vector": np.zeros((3, 4))}, r"Expected shape \(3,\) .*\(3, 4\)"),
+        ({"vector": np.zeros(())}, r"Expected shape \(3,\) .*shape \(\)"),
+        ({"image": np.ones((3, 8, 8)) / 2}, "0.5 to 0.5"),
+    ):
+        np.savez(file, **{**arrays, **changes})
+        with pytest.raises(UserError, match=message):
+            list(input_batches([file], specs))
+    np.savez(file, image=arrays["image"])
+    with pytest.raises(UserError, match=r"got image: add vector\."):
+        list(input_batches([file], specs))
+    np.save(tmp_path / "a.npy", arrays["image"])
+    (tmp_path / "b.npz").write_bytes((tmp_path / "a.npy").read_bytes())
+    for name, message in (
+        ("a.npy", "takes image, vector; expected an .npz"),
+        ("", "takes image, vector; expected an .npz"),
+        ("b.npz", "Cannot read .*numpy.savez"),
+    ):
+        with pytest.raises(UserError, match=message):
+            list(input_batches([tmp_path / name], specs))
 
 
 def test_missing_and_empty_input_is_an_error(tmp_path):

@@ -98,7 +98,7 @@ def test_a_name_fits_a_line():
         ("a.png", b"", r"Cannot read .*a\.png: expected a text itself"),
     ],
 )
-def test_bad_input_is_told_in_one_line(tmp_path, name, content, message):
+def test_bad_input_is_reported_on_one_line(tmp_path, name, content, message):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=message) as error:

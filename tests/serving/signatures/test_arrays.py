@@ -3,17 +3,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.serving.signatures.arrays import (
     accepts_encoded_images,
+    array_signatures,
+    class_scores,
+    examples_of,
     in_float32,
-    write_saved_model,
+    input_specs,
 )
-
-
-def answers(model, path, name, **inputs):
-    write_saved_model(model, path)
-    loaded = tf.saved_model.load(str(path))
-    return loaded.signatures[name](**inputs)
+from keras_ptft.serving.signatures.signature import write_saved_model
 
 
 def small(shape, name, dtype="float32", policy="float32", channels=2):
@@ -31,32 +30,71 @@ def small(shape, name, dtype="float32", policy="float32", channels=2):
     return keras.Model(inputs, outputs)
 
 
+def signatures_of(model, **examples):
+    found = array_signatures(model, class_scores(model), examples)
+    return {signature.name: signature for signature in found}
+
+
 @pytest.mark.parametrize(
     ("shape", "name"), [((5,), "vector"), ((3, 4, 5), "array")]
 )
-def test_the_input_keeps_its_name(tmp_path, shape, name):
+def test_the_input_keeps_its_name(tmp_path, in_session, shape, name):
     model = small(shape, name)
     inputs = np.ones((3, *shape), np.float32)
-    found = answers(
-        model, tmp_path, "serving_default", **{name: tf.constant(inputs)}
+    found = signatures_of(model, **{name: inputs})
+    assert list(found) == ["serving_default"]
+    write_saved_model(model, tmp_path, found.values())
+    outputs = in_session(tmp_path, "serving_default", **{name: inputs})
+    np.testing.assert_allclose(outputs["logits"], model(inputs), atol=1e-6)
+
+
+def test_the_keras_model_gives_the_expected_outputs(model, digits, logits):
+    found = signatures_of(model, image=digits[0][:5].astype(np.float64))
+    every, first, last = found["serving_default"].cases
+    assert every.inputs["image"].dtype == np.uint8
+    np.testing.assert_allclose(every.outputs["logits"], logits[:5], atol=1e-5)
+    encoded = found["encoded_images"].cases
+    for case, files in zip((every, first, last), encoded, strict=True):
+        assert case.outputs.keys() == {"logits", "probabilities"}
+        assert files.outputs["logits"].tolist() == (
+            case.outputs["logits"].tolist()
+        )
+        decoded = [tf.io.decode_png(file) for file in files.inputs["bytes"]]
+        np.testing.assert_array_equal(decoded, case.inputs["image"])
+
+
+def test_several_inputs_have_names(tmp_path, in_session):
+    image = keras.Input((4, 4, 1), dtype="uint8", name="image")
+    age = keras.Input((1,), name="age")
+    pixels = keras.layers.Rescaling(1.0)(keras.layers.Flatten()(image))
+    features = keras.layers.Concatenate()([age, pixels])
+    model = keras.Model(
+        {"image": image, "age": age}, keras.layers.Dense(3)(features)
     )
-    np.testing.assert_allclose(found["logits"], model(inputs), atol=1e-6)
-    loaded = tf.saved_model.load(str(tmp_path))
-    assert list(loaded.signatures) == ["serving_default"]
+    source = ArraySource(np.ones((70, 4, 4, 1), np.uint8), np.zeros(70))
+    examples = examples_of(source)
+    assert examples["image"].shape == (64, 4, 4, 1)
+    examples["age"] = np.arange(64.0)[:, None]
+    found = signatures_of(model, **examples)
+    # no file holds an image and an age
+    assert list(found) == ["serving_default"]
+    assert input_specs(model)["image"].dtype == tf.uint8
+    write_saved_model(model, tmp_path, found.values())
+    outputs = in_session(tmp_path, "serving_default", **examples)
+    expected = found["serving_default"].cases[0].outputs
+    np.testing.assert_allclose(outputs["logits"], expected["logits"], atol=1e-4)
 
 
-def test_colour_images_of_any_size_are_decoded(tmp_path):
+def test_colour_images_of_any_size_are_decoded(tmp_path, in_session):
     model = small((16, 16, 3), "image", dtype="uint8")
     # a plain colour stays itself whatever the resizing
     image = np.broadcast_to(np.uint8([200, 100, 50]), (40, 30, 3))
-    found = answers(
-        model,
-        tmp_path,
-        "encoded_images",
-        bytes=tf.stack([tf.io.encode_png(image)] * 2),
-    )
-    expected = model(np.broadcast_to(image[0, 0], (2, 16, 16, 3)))
-    np.testing.assert_allclose(found["logits"], expected, atol=1e-5)
+    plain = np.broadcast_to(image[0, 0], (2, 16, 16, 3))
+    found = signatures_of(model, image=plain)
+    write_saved_model(model, tmp_path, found.values())
+    encoded = [tf.io.encode_png(image).numpy()] * 2
+    outputs = in_session(tmp_path, "encoded_images", bytes=encoded)
+    np.testing.assert_allclose(outputs["logits"], model(plain), atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -97,12 +135,12 @@ def test_float32_stays_the_model_itself(model):
     assert in_float32(model) is model
 
 
-def test_a_model_of_two_replicas_is_written(tmp_path):
+def test_a_model_of_two_replicas_is_written(tmp_path, in_session):
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     with strategy.scope():
         model = small((4,), "vector")
     inputs = np.ones((2, 4), np.float32)
-    found = answers(
-        model, tmp_path, "serving_default", vector=tf.constant(inputs)
-    )
-    np.testing.assert_allclose(found["logits"], model(inputs), atol=1e-6)
+    found = signatures_of(model, vector=inputs)
+    write_saved_model(model, tmp_path, found.values())
+    outputs = in_session(tmp_path, "serving_default", vector=inputs)
+    np.testing.assert_allclose(outputs["logits"], model(inputs), atol=1e-6)

@@ -1,80 +1,70 @@
-"""A training goes on from any of its checkpoints to the same bits."""
+"""A training resumes from any of its checkpoints to the same bits."""
 
 import os
 import signal
-import time
+from functools import partial
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_ptft.data.core.dataset import take
 from keras_ptft.data.pipeline.augment import AUGMENTATIONS
 from keras_ptft.errors import TrainingInterrupted, UserError
 from keras_ptft.registry import lookup
 from keras_ptft.training.checkpointing import callback
 from keras_ptft.training.checkpointing.store import Checkpoints, Interval
 from keras_ptft.training.fit import FitConfig, fit
+from tests.states import wait_until
+from tests.training.small import STATEFUL_CNN, mlp, timeless, values_of
 
-CNN = "cnn(filters=[4], dense=8, batch_norm=True, dropout=0.3)"
 SHIFT = lookup(AUGMENTATIONS, "shift(padding=1)", "augmentation")
 EVERY = Interval(steps=7)
 
 
-@pytest.fixture
-def splits(digits):
-    return {
-        "train": digits.splits["train"],
-        "validation": take(digits.splits["test"], np.arange(101)),
-    }
+def assert_same_bits(model, other):
+    pairs = zip(values_of(model), values_of(other), strict=True)
+    assert all(np.array_equal(one, two) for one, two in pairs)
 
 
-def rows_of(rows):
-    return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
-
-
-def weights_of(loop):
-    return [variable.numpy() for variable in loop.model.variables]
-
-
-def assert_goes_on(make, splits, schooling, checkpoints, *, steps=None):
-    """Resumes at each of some steps and compares with the whole training."""
-    loop = make()
-    rows = fit(loop, splits, schooling, checkpoints=checkpoints)
-    expected = weights_of(loop)
-    found = sorted(checkpoints.folder.iterdir())
-    known = [int(path.name.split("-")[1]) for path in found]
-    assert steps is None or set(steps) <= set(known), known
-    for path, step in zip(found, known, strict=True):
+def assert_resumes(make, splits, fit_config, checkpoints, *, steps=None):
+    """Resumes at some of the steps and compares with the whole training."""
+    whole = make()
+    rows = fit(whole, splits, fit_config, checkpoints=checkpoints)
+    saved = steps_in(checkpoints.folder)
+    assert steps is None or set(steps) <= set(saved), saved
+    for path, step in zip(
+        sorted(checkpoints.folder.iterdir()), saved, strict=True
+    ):
         if steps is not None and step not in steps:
             continue
-        place = checkpoints.folder.parent / str(step)
-        place.mkdir()
-        (place / path.name).write_bytes(path.read_bytes())
-        again = Checkpoints(place, keep=99, interval=EVERY)
-        loop = make()
+        folder = checkpoints.folder.parent / str(step)
+        folder.mkdir()
+        (folder / path.name).write_bytes(path.read_bytes())
+        again = Checkpoints(folder, keep=99, interval=EVERY)
+        model = make()
         start = again.latest()
-        others = fit(loop, splits, schooling, checkpoints=again, start=start)
-        assert rows_of(others) == rows_of(rows), step
-        pairs = zip(expected, weights_of(loop), strict=True)
-        assert all(np.array_equal(one, other) for one, other in pairs), step
-    return rows, known
+        found = fit(model, splits, fit_config, checkpoints=again, start=start)
+        assert timeless(found) == timeless(rows), step
+        assert_same_bits(whole, model)
+    return rows, saved
 
 
-def folder(tmp_path, interval=EVERY):
+def all_kept(tmp_path, interval=EVERY):
     return Checkpoints(tmp_path / "all", keep=99, interval=interval)
 
 
+def steps_in(folder):
+    return [int(p.name.split("-")[1]) for p in sorted(folder.iterdir())]
+
+
+ACCUMULATION = {"batch_size": 16, "gradient_accumulation": 4}
 CASES = {
     "mlp": ({}, {}),
-    "cnn": ({"backbone": CNN, "optimizer": "adam"}, {"augment": SHIFT}),
-    "accumulation": (
-        {"batch_size": 16, "gradient_accumulation": 4},
-        {"batch_size": 16, "gradient_accumulation": 4},
-    ),
-    "mirrored": ({"backbone": CNN, "replicas": "mirrored"}, {}),
-    "compiled": ({"backbone": CNN, "jit_compile": "true"}, {}),
+    "cnn": ({"build": STATEFUL_CNN, "optimizer": "adam"}, {"augment": SHIFT}),
+    "accumulation": (ACCUMULATION, ACCUMULATION),
+    "mirrored": ({"build": STATEFUL_CNN, "replicas": "mirrored"}, {}),
+    "compiled": ({"build": STATEFUL_CNN, "jit_compile": "true"}, {}),
     "weighted": (
         {},
         {"class_weights": np.linspace(0.1, 3, 10, dtype=np.float32)},
@@ -84,103 +74,116 @@ QUICK = {"mlp", "cnn", "accumulation"}
 
 
 @pytest.mark.parametrize(
-    ("loop", "schooling"),
+    ("settings", "shown"),
     [
         pytest.param(*case, marks=[] if name in QUICK else pytest.mark.slow)
         for name, case in CASES.items()
     ],
     ids=list(CASES),
 )
-def test_from_within_an_epoch_and_from_its_end(
-    make_loop, splits, tmp_path, loop, schooling
+def test_within_an_epoch_and_at_its_end(
+    make_model, splits, tmp_path, settings, shown
 ):
     # of 22 steps an epoch, 3 a call: what is due at 7 is saved at 9
-    plan = {"jit_compile": "false", "steps_per_execution": 3} | loop
-    _, known = assert_goes_on(
-        lambda: make_loop(**plan),
+    plan = {"jit_compile": "false", "steps_per_execution": 3} | settings
+    _, saved = assert_resumes(
+        lambda: make_model(**plan),
         splits,
-        FitConfig(epochs=2, **schooling),
-        folder(tmp_path),
+        FitConfig(epochs=2, **shown),
+        all_kept(tmp_path),
         steps=(9, 28, 44),
     )
-    assert known == [9, 15, 21, 28, 37, 43, 44]
+    assert saved == [9, 15, 21, 28, 37, 43, 44]
 
 
 @pytest.mark.slow
-def test_half_precision_with_its_loss_scale(make_loop, splits, tmp_path):
+def test_half_precision_with_its_loss_scale(make_model, splits, tmp_path):
     keras.config.set_dtype_policy("mixed_float16")
+    plan = {"jit_compile": "false", "steps_per_execution": 5}
     try:
-        assert_goes_on(
-            lambda: make_loop(CNN, jit_compile="false", steps_per_execution=5),
+        assert_resumes(
+            lambda: make_model(STATEFUL_CNN, **plan),
             splits,
             FitConfig(epochs=2),
-            folder(tmp_path),
+            all_kept(tmp_path),
             steps=(10, 37),
         )
     finally:
         keras.config.set_dtype_policy("float32")
 
 
-def test_early_stopping_remembers_and_stays_ended(make_loop, splits, tmp_path):
-    rows, known = assert_goes_on(
-        lambda: make_loop(learning_rate=0.8, steps_per_execution=5),
+def test_early_stopping_is_resumed_and_stays_ended(
+    make_model, splits, tmp_path
+):
+    rows, saved = assert_resumes(
+        lambda: make_model(learning_rate=0.8, steps_per_execution=5),
         splits,
         FitConfig(epochs=30, early_stopping_patience=2),
-        folder(tmp_path, Interval(steps=15)),
+        all_kept(tmp_path, Interval(steps=15)),
     )
     losses = [row["val_loss"] for row in rows]
     assert len(rows) == int(np.argmin(losses)) + 3 < 30
     # the last one is of a training that had ended
-    assert known[-1] == 22 * len(rows)
+    assert saved[-1] == 22 * len(rows)
 
 
-def test_the_best_of_those_at_the_end_of_an_epoch_stays(
-    make_loop, splits, tmp_path, monkeypatch
+def save_epochs(monkeypatch, min_seconds, max_fraction):
+    monkeypatch.setattr(callback, "MIN_EPOCH_SECONDS", min_seconds)
+    monkeypatch.setattr(callback, "MAX_SAVING_FRACTION", max_fraction)
+
+
+def test_the_best_at_the_end_of_an_epoch_stays(
+    make_model, splits, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(callback, "_SECONDS_AN_EPOCH", 1e-9)
-    monkeypatch.setattr(callback, "_SHARE", float("inf"))
+    save_epochs(monkeypatch, min_seconds=1e-9, max_fraction=float("inf"))
     checkpoints = Checkpoints(tmp_path, keep=1)
     rows = fit(
-        make_loop(learning_rate=0.8),
+        make_model(learning_rate=0.8),
         splits,
         FitConfig(epochs=6),
         checkpoints=checkpoints,
     )
     best = 22 * (int(np.argmin([row["val_loss"] for row in rows])) + 1)
-    names = sorted(path.name for path in tmp_path.iterdir())
-    steps = {int(name.split("-")[1]) for name in names}
-    assert steps == {best, 132} and best < 132
+    assert steps_in(tmp_path) == [best, 132] and best < 132
     assert checkpoints.latest().facts["best"][1] == best
 
 
-def test_short_epochs_are_not_saved_one_by_one(make_loop, splits, tmp_path):
+@pytest.mark.parametrize(
+    ("min_seconds", "max_fraction", "saved"),
+    [
+        (1e-9, float("inf"), [22, 44, 66, 88]),
+        # epochs are too short: only the last is saved
+        (1e9, float("inf"), [88]),
+        # saving takes too long: after the first, only the last
+        (1e-9, 1e-12, [22, 88]),
+    ],
+)
+def test_ends_of_epochs_are_saved_if_there_is_time(
+    make_model, splits, tmp_path, monkeypatch, min_seconds, max_fraction, saved
+):
+    save_epochs(monkeypatch, min_seconds, max_fraction)
     checkpoints = Checkpoints(tmp_path, keep=99)
-    fit(make_loop(), splits, FitConfig(epochs=40), checkpoints=checkpoints)
-    steps = [int(p.name.split("-")[1]) for p in sorted(tmp_path.iterdir())]
-    assert steps[-1] == 880
-    assert len(steps) < 40
-    assert all(step % 22 == 0 for step in steps)
+    fit(make_model(), splits, FitConfig(epochs=4), checkpoints=checkpoints)
+    assert steps_in(tmp_path) == saved
 
 
-def test_seconds_are_looked_at_between_calls(make_loop, splits, tmp_path):
+def test_seconds_are_checked_between_calls(make_model, splits, tmp_path):
     checkpoints = Checkpoints(
         tmp_path, keep=99, interval=Interval(seconds=1e-9)
     )
-    loop = make_loop(steps_per_execution=8)
-    fit(loop, splits, FitConfig(epochs=1), checkpoints=checkpoints)
-    steps = [int(p.name.split("-")[1]) for p in sorted(tmp_path.iterdir())]
-    assert steps == [8, 16, 22]
+    model = make_model(steps_per_execution=8)
+    fit(model, splits, FitConfig(epochs=1), checkpoints=checkpoints)
+    assert steps_in(tmp_path) == [8, 16, 22]
 
 
-def signalling(loop, name, number):
-    """A step of a loop that sends a signal to this process, once."""
-    step, sent = getattr(loop, name), []
+def signalling(model, name, number):
+    """A step of a model that sends a signal to this process, once."""
+    step, sent = getattr(model, name), []
 
     def send():
         if not sent:
             sent.append(os.kill(os.getpid(), number))
-            while not loop.stop_requested.numpy():
-                time.sleep(0.001)
+            wait_until(lambda: model.stop_requested.numpy() == 1)
 
     def wrapped(data):
         tf.py_function(send, [], [])
@@ -192,44 +195,43 @@ def signalling(loop, name, number):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("when", ["training", "validation"])
 def test_a_signal_stops_after_the_next_step(
-    make_loop, splits, tmp_path, monkeypatch, number, when
+    make_model, splits, tmp_path, monkeypatch, number, when
 ):
     handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
-    whole = make_loop()
-    rows = fit(whole, splits, FitConfig(epochs=3))
-    loop, checkpoints = make_loop(), folder(tmp_path)
+    whole = make_model()
+    fit_config = FitConfig(epochs=3)
+    rows = fit(whole, splits, fit_config)
+    model, checkpoints = make_model(), all_kept(tmp_path)
     name = "train_step" if when == "training" else "test_step"
-    monkeypatch.setattr(loop, name, signalling(loop, name, number))
-    schooling = FitConfig(epochs=3)
+    monkeypatch.setattr(model, name, signalling(model, name, number))
     with pytest.raises(TrainingInterrupted) as caught:
-        fit(loop, splits, schooling, checkpoints=checkpoints)
-    step = int(loop.step.numpy())
-    # the signal may come after the step in which it is sent has looked
+        fit(model, splits, fit_config, checkpoints=checkpoints)
+    step = int(model.step.numpy())
+    # the first step may have read the request before the signal was sent
     assert step in ((1, 2) if when == "training" else (23,))
     assert caught.value.signum == number
     assert str(caught.value) == (
-        f"stopped after step {step}, which is saved: the same command goes "
-        "on from there."
+        f"stopped after step {step}, which is saved: the same command "
+        "resumes from there."
     )
     assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == (
         handlers
     )
     start = checkpoints.latest()
     assert start.step == step
-    loop = make_loop()
-    found = fit(loop, splits, schooling, checkpoints=checkpoints, start=start)
-    assert rows_of(found) == rows_of(rows)
-    pairs = zip(weights_of(whole), weights_of(loop), strict=True)
-    assert all(np.array_equal(one, other) for one, other in pairs)
+    model = make_model()
+    found = fit(model, splits, fit_config, checkpoints=checkpoints, start=start)
+    assert timeless(found) == timeless(rows)
+    assert_same_bits(whole, model)
 
 
-def test_a_checkpoint_of_another_model_is_told(make_loop, splits, tmp_path):
+def test_a_checkpoint_of_another_model(make_model, splits, tmp_path):
     checkpoints = Checkpoints(tmp_path)
-    fit(make_loop(), splits, FitConfig(epochs=1), checkpoints=checkpoints)
+    fit(make_model(), splits, FitConfig(epochs=1), checkpoints=checkpoints)
     start = checkpoints.latest()
     with pytest.raises(UserError) as caught:
         fit(
-            make_loop("mlp(hidden=[8])"),
+            make_model(partial(mlp, hidden=8)),
             splits,
             FitConfig(epochs=2),
             checkpoints=checkpoints,

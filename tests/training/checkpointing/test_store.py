@@ -1,4 +1,4 @@
-"""Checkpoints are there whole or not at all, and few of them stay."""
+"""Checkpoints are complete or absent, and few of them stay."""
 
 import json
 import re
@@ -57,7 +57,7 @@ def test_intervals(text, interval):
     "text",
     ["", "0", "0s", "-1", "1.5", "60 s", "60m", "s", "epochs", "1" * 10, "٣"],
 )
-def test_what_is_no_interval(text):
+def test_malformed_intervals(text):
     with pytest.raises(UserError) as caught:
         parse_interval(text)
     assert str(caught.value) == (
@@ -76,12 +76,12 @@ def test_what_is_written_is_read(tmp_path):
     assert Checkpoint(9, {}, {"resumed": [3]}).resumed == [3, 9]
 
 
-def test_names_tell_the_step_and_the_content(tmp_path):
+def test_names_have_the_step_and_a_digest(tmp_path):
     checkpoints = Checkpoints(tmp_path)
     checkpoints.write(checkpoint(7))
     (path,) = tmp_path.iterdir()
     assert re.fullmatch("step-000000007-[0-9a-f]{32}.npz", path.name)
-    # the same content has the same name, another one another
+    # the same content has the same name, other content another name
     checkpoints.write(checkpoint(7))
     assert list(tmp_path.iterdir()) == [path]
     checkpoints.write(checkpoint(7, more=1))
@@ -122,22 +122,22 @@ def test_every_flipped_byte_is_noticed(tmp_path, caplog):
     checkpoints.write(checkpoint(2))
     newest = max(tmp_path.iterdir())
     whole = newest.read_bytes()
-    passed_over = 0
-    for place in range(0, len(whole), 3):
+    skipped = 0
+    for position in range(0, len(whole), 3):
         broken = bytearray(whole)
-        broken[place] ^= 1 << place % 8
+        broken[position] ^= 1 << position % 8
         newest.write_bytes(broken)
         found = checkpoints.latest()
-        # a date or an attribute in the archive is nobody's content
+        # dates and attributes in the archive are not content
         assert_same(found, checkpoint(found.step))
-        passed_over += found.step == 1
-    assert passed_over > len(whole) / 9
+        skipped += found.step == 1
+    assert skipped > len(whole) / 9
     assert all(r.levelname == "WARNING" for r in caplog.records)
-    assert len(caplog.records) == passed_over
+    assert len(caplog.records) == skipped
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, -1, -30])
-def test_a_cut_one_is_passed_over_with_a_warning(tmp_path, caplog, size):
+def test_a_cut_one_is_skipped_with_a_warning(tmp_path, caplog, size):
     checkpoints = Checkpoints(tmp_path)
     checkpoints.write(checkpoint(1))
     checkpoints.write(checkpoint(2))
@@ -146,7 +146,7 @@ def test_a_cut_one_is_passed_over_with_a_warning(tmp_path, caplog, size):
     assert_same(checkpoints.latest(), checkpoint(1))
     (message,) = caplog.messages
     assert f"Checkpoint {newest} is damaged (" in message
-    assert "passed over for the one before, or for the start." in message
+    assert message.endswith("from an earlier one or from the start.")
     assert "\n" not in message
 
 
@@ -165,7 +165,7 @@ def test_damaged_ones_make_room_for_whole_ones(tmp_path):
     checkpoints.write(checkpoint(900))
     next(tmp_path.iterdir()).write_bytes(b"")
     assert checkpoints.latest() is None
-    # the training begins anew, and its checkpoints are the earlier ones
+    # the training starts from the beginning, with earlier checkpoints
     checkpoints.write(checkpoint(100))
     assert steps(tmp_path) == [100]
     assert checkpoints.latest().step == 100

@@ -1,4 +1,4 @@
-"""Which workers there are, from what environments tell."""
+"""Which workers an environment describes."""
 
 import json
 
@@ -45,9 +45,9 @@ def test_a_chief_apart_is_the_first_worker():
     [
         ("{", r"must be JSON .*, got '{'\. Correct"),
         ("[]", r"must be a JSON object, got \[\]\."),
-        ("{}", r"'cluster' must name 'worker' .* alone, got null"),
+        ("{}", r"'cluster' must have 'worker', .*, got null"),
         (tf_config({"worker": []}), "there are 0 tasks 'worker'"),
-        (tf_config({"ps": ["a:1"]}), "'cluster' must name 'worker'"),
+        (tf_config({"ps": ["a:1"]}), "'cluster' must have 'worker'"),
         (tf_config({"worker": "a:1"}), "each job must be a list of host:port"),
         (tf_config({"worker": [1]}), "each job must be a list of host:port"),
         (tf_config({"worker": ["a:1"]}, "chief"), r"have a type \(worker\)"),
@@ -61,25 +61,25 @@ def test_a_chief_apart_is_the_first_worker():
         (tf_config({"worker": ["a:1", "a:1"]}), "got a:1 twice: correct"),
     ],
 )
-def test_a_tf_config_that_is_none(text, message):
+def test_malformed_tf_config(text, message):
     with pytest.raises(UserError, match=message) as error:
         find_cluster({"TF_CONFIG": text})
     assert len(str(error.value).splitlines()) == 1
 
 
-def test_nothing_is_told():
-    with pytest.raises(UserError, match="needs to be told the workers"):
+def test_an_empty_environment():
+    with pytest.raises(UserError, match="needs the list of workers"):
         find_cluster({"PATH": "/bin"})
 
 
 def test_an_indexed_job():
-    told = {"KERAS_PTFT_HOSTS": "a:1, b:1,", "JOB_COMPLETION_INDEX": "1"}
-    assert find_cluster(told) == Cluster(("a:1", "b:1"), 1)
+    environment = {"KERAS_PTFT_HOSTS": "a:1, b:1,", "JOB_COMPLETION_INDEX": "1"}
+    assert find_cluster(environment) == Cluster(("a:1", "b:1"), 1)
     with pytest.raises(UserError, match="This is worker 2, but there are 2"):
-        find_cluster(told | {"JOB_COMPLETION_INDEX": "2"})
-    del told["JOB_COMPLETION_INDEX"]
-    with pytest.raises(UserError, match="number from 0, got ''"):
-        find_cluster(told)
+        find_cluster(environment | {"JOB_COMPLETION_INDEX": "2"})
+    del environment["JOB_COMPLETION_INDEX"]
+    with pytest.raises(UserError, match="index from 0, got ''"):
+        find_cluster(environment)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_slurm_step(monkeypatch, node, local, index):
     assert find_cluster(SLURM | own) == Cluster(tuple(workers), index)
 
 
-def test_a_slurm_step_that_tells_too_little(monkeypatch):
+def test_a_slurm_step_without_an_index(monkeypatch):
     for name, value in (SLURM | {"SLURM_PROCID": "0"}).items():
         monkeypatch.setenv(name, value)
     with pytest.raises(UserError, match="Slurm's variables: 'SLURM_LOCALID'"):

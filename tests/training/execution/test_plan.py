@@ -1,4 +1,4 @@
-"""What is legal, and what is chosen and why."""
+"""Which plans are legal, and what is chosen and why."""
 
 import keras
 import pytest
@@ -31,11 +31,11 @@ def test_steps_a_call_are_at_most_an_epoch():
     assert plan(layer, steps_per_execution=3).steps_per_execution == 3
 
 
-def test_what_was_asked_for():
+def test_what_was_requested():
     layer = keras.layers.Flatten()
     assert plan(layer, jit_compile="true").jit_compile
     assert not plan(layer, jit_compile="false").jit_compile
-    assert "XLA on (asked for)" in str(plan(layer, jit_compile="true"))
+    assert "XLA on (requested)" in str(plan(layer, jit_compile="true"))
 
 
 def test_a_layer_that_cannot_be_compiled():
@@ -49,8 +49,8 @@ def test_synchronised_batch_statistics_are_not_compiled_on_replicas():
     layer = keras.layers.BatchNormalization(synchronized=True, name="bn")
     assert plan(layer, jit_compile="true").jit_compile
     found = plan(layer, replicas="mirrored")
-    assert found.reason == "layer 'bn' talks to the other replicas"
-    with pytest.raises(UserError, match="talks to the other replicas"):
+    assert found.reason == "layer 'bn' communicates with other replicas"
+    with pytest.raises(UserError, match="communicates with other replicas"):
         plan(layer, replicas="mirrored", jit_compile="true")
 
 

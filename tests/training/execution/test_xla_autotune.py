@@ -1,4 +1,4 @@
-"""XLA is measured where it is open, and the trial leaves no trace."""
+"""XLA is timed where the plan leaves it open, and the trial changes nothing."""
 
 import dataclasses
 from functools import partial
@@ -8,53 +8,49 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_ptft.objectives.classification import classification
-from keras_ptft.objectives.objective import Task
-from keras_ptft.training.distribution.strategies import get_strategy
 from keras_ptft.training.execution import xla_autotune
-from keras_ptft.training.execution.plan import make_plan
 from keras_ptft.training.fit import FitConfig, training_batches
-from keras_ptft.training.optimizers.optimizers import make_optimizer
 from keras_ptft.training.training_model import TrainingModel
+from tests.training.small import STATEFUL_CNN, cnn
 
-BACKBONE = "cnn(filters=[4], dense=8, batch_norm=True, dropout=0.2)"
 
-
-def autotune_xla(loop, digits, jit_compile=None, total_steps=10**9):
-    """Settles a plan with loops that are all over the one model."""
-    plan = dataclasses.replace(loop.plan, jit_compile=jit_compile)
-    source = digits.splits["train"]
+def autotune_xla(model, splits, jit_compile=None, total_steps=10**9):
+    """Tunes a plan; all trials run on the variables of one model."""
+    plan = dataclasses.replace(model.plan, jit_compile=jit_compile)
     return xla_autotune.autotune_xla(
         plan,
-        lambda plan: TrainingModel(
-            loop.model,
-            loop.objective,
-            optimizer=loop.optimizer,
-            plan=plan,
-            steps_per_epoch=loop.steps_per_epoch,
+        partial(
+            TrainingModel,
+            model.model,
+            model.objective,
+            optimizer=model.optimizer,
+            steps_per_epoch=model.steps_per_epoch,
         ),
-        partial(training_batches, source, loop.objective, FitConfig()),
+        partial(
+            training_batches, splits["train"], model.objective, FitConfig()
+        ),
         total_steps=total_steps,
     )
 
 
 @pytest.mark.parametrize("jit_compile", [True, False])
-def test_what_is_decided_stays(make_loop, digits, jit_compile):
-    found = autotune_xla(make_loop(), digits, jit_compile)
+def test_what_is_decided_stays(make_model, splits, jit_compile):
+    found = autotune_xla(make_model(), splits, jit_compile)
     assert found.jit_compile == jit_compile
     assert found.step_seconds == {}
 
 
-def test_short_trainings_are_not_compiled(make_loop, digits):
-    found = autotune_xla(make_loop(), digits, total_steps=2)
+def test_short_trainings_are_not_compiled(make_model, splits):
+    # no step at all: shorter than any limit, however slow the machine
+    found = autotune_xla(make_model(), splits, total_steps=0)
     assert found.jit_compile is False
-    assert "s of training at most: too short to gain" in found.reason
+    assert found.reason == "0.0 s of training at most: too short to gain"
 
 
 @pytest.mark.parametrize("replicas", ["auto", "mirrored"])
-def test_the_faster_is_chosen_by_both_figures(make_loop, digits, replicas):
-    loop = make_loop("cnn(filters=[4], dense=8)", replicas=replicas)
-    found = autotune_xla(loop, digits)
+def test_the_faster_is_chosen_by_both_figures(make_model, splits, replicas):
+    model = make_model(cnn, replicas=replicas)
+    found = autotune_xla(model, splits)
     plain = found.step_seconds["plain"]
     compiled = found.step_seconds["compiled"]
     assert found.jit_compile == (compiled < 0.9 * plain)
@@ -63,11 +59,11 @@ def test_the_faster_is_chosen_by_both_figures(make_loop, digits, replicas):
     assert found.reason in str(found)
 
 
-def test_a_trial_leaves_no_trace(make_loop, digits):
-    loop = make_loop(BACKBONE)
-    variables = [*loop.model.variables, *loop.optimizer.variables]
+def test_a_trial_changes_nothing(make_model, splits):
+    model = make_model(STATEFUL_CNN)
+    variables = [*model.model.variables, *model.optimizer.variables]
     before = [np.array(variable.value) for variable in variables]
-    autotune_xla(loop, digits)
+    autotune_xla(model, splits)
     for variable, value in zip(variables, before, strict=True):
         np.testing.assert_array_equal(variable.value, value, variable.path)
 
@@ -81,23 +77,14 @@ class Uncompiled(keras.layers.Layer):
         return tf.stop_gradient(outputs) + inputs
 
 
-def test_what_cannot_be_compiled_is_found_out(digits):
+def uncompiled_model():
     inputs = keras.Input((8, 8, 1), dtype="uint8")
     x = keras.layers.Rescaling(1 / 255)(inputs)
     x = keras.layers.Flatten()(Uncompiled()(x))
-    objective = classification(Task(digits.label_names))
-    model = objective.assemble(keras.Model(inputs, x))
-    loop = TrainingModel(
-        model,
-        objective,
-        optimizer=make_optimizer(
-            "sgd", "constant", learning_rate=0.1, total_steps=9
-        ),
-        plan=make_plan(
-            get_strategy("auto"), model, batch_size=64, steps_per_epoch=9
-        ),
-        steps_per_epoch=9,
-    )
-    found = autotune_xla(loop, digits)
+    return keras.Model(inputs, keras.layers.Dense(10)(x))
+
+
+def test_a_failing_compilation_turns_xla_off(make_model, splits):
+    found = autotune_xla(make_model(uncompiled_model), splits)
     assert found.jit_compile is False
     assert found.reason.startswith("it fails: ")

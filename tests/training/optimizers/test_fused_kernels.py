@@ -1,4 +1,4 @@
-"""One operation a variable computes what Keras's own optimizers compute."""
+"""Fused updates are the same as those of Keras's own optimizers."""
 
 import keras
 import numpy as np

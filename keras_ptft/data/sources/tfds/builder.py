@@ -1,7 +1,7 @@
 """Images and texts of TensorFlow Datasets, prepared and read whole.
 
-TensorFlow Datasets is imported where it is used: other data sets do not
-wait for it.
+TensorFlow Datasets takes seconds to import, so it is imported where it is
+used.
 """
 
 import contextlib
@@ -33,8 +33,8 @@ _SPLITS = ("train", "validation", "test")
 def mnist(loading: Loading, /) -> Dataset:
     """70,000 handwritten digits, 28×28 grey (LeCun, Cortes, Burges).
 
-    Prepared by TensorFlow Datasets, without network where --manual_dir
-    holds the four files train-images-idx3-ubyte.gz and so on.
+    Prepared by TensorFlow Datasets, without network if --manual_dir holds
+    the four files train-images-idx3-ubyte.gz and so on.
     """
     return tfds(loading, "mnist")
 
@@ -54,20 +54,20 @@ def tfds(
 
     Images keep their size unless an image size is set, which sets of
     varying size need. Of texts --text_column and --label_column choose the
-    features where there is doubt; an empty --label_column leaves them
+    features if there are several; an empty --label_column leaves them
     unlabelled, and trains on "unsupervised" texts too. A set without a test
     split is split by content.
 
     Args:
-        loading: what a run tells any data set.
-        name: as TensorFlow Datasets has it, such as "cifar10",
-            "imdb_reviews" or "name/config:version".
-        test_fraction: share of the examples held out for testing where
+        loading: the settings of the run.
+        name: in TensorFlow Datasets, such as "cifar10", "imdb_reviews" or
+            "name/config:version".
+        test_fraction: fraction of the examples held out for testing if
             there is no test split.
 
     Raises:
         UserError: an unknown set, one without images and labels or texts,
-            or one that can be neither found nor downloaded.
+            or one that is neither prepared nor can be downloaded.
     """
     builder = _builder(name, loading.data_dir)
     columns = text_columns(builder.info, name, loading)
@@ -156,7 +156,7 @@ def _prepare(builder: Any, name: str, manual_dir: str) -> None:
         if builder.is_prepared():
             return
     missing = _missing(builder, manual_dir)
-    if missing and not _reachable(next(iter(missing))):
+    if missing and not is_reachable(next(iter(missing))):
         raise UserError(_offline(name, sorted(set(missing.values()))))
     logger.info("Preparing %s in %s.", name, builder.data_path)
     try:
@@ -167,7 +167,7 @@ def _prepare(builder: Any, name: str, manual_dir: str) -> None:
                 try_download_gcs=bool(missing),
             )
             builder.download_and_prepare(download_config=config)
-    # a builder runs its authors' code, which may raise anything
+    # a builder runs the code of its authors, which can raise anything
     except Exception as error:
         raise UserError(
             f"Cannot prepare tfds:{name} in {builder.data_path}, check "
@@ -176,8 +176,8 @@ def _prepare(builder: Any, name: str, manual_dir: str) -> None:
 
 
 def _extraction(builder: Any) -> tempfile.TemporaryDirectory:
-    # TensorFlow Datasets knows what it extracted by file name alone: in a
-    # shared folder Fashion MNIST would be made of the images of MNIST
+    # TensorFlow Datasets identifies extracted files by name: in a shared
+    # folder Fashion MNIST would be made of the images of MNIST
     beside = pathlib.Path(builder.data_path).parent
     beside.mkdir(parents=True, exist_ok=True)
     return tempfile.TemporaryDirectory(prefix="extracted-", dir=beside)
@@ -185,7 +185,7 @@ def _extraction(builder: Any) -> tempfile.TemporaryDirectory:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps the chatter of TensorFlow Datasets from the terminal."""
+    """Hides what TensorFlow Datasets prints and logs."""
     import tensorflow_datasets as tfds
 
     tfds.disable_progress_bar()
@@ -200,12 +200,12 @@ def _quiet() -> Iterator[None]:
 
 
 def _missing(builder: Any, manual_dir: str) -> dict[str, str]:
-    """URL and file name of what stands not in the folder."""
+    """URL and file name of each download that is not in the folder."""
     folder = pathlib.Path(manual_dir).expanduser()
     if manual_dir and not folder.is_dir():
         raise UserError(f"--manual_dir={manual_dir} is no folder: correct it.")
     if builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
-        # the set says itself what it wants there
+        # the set's own error says which files it needs
         return {}
     return {
         url: info.filename or url
@@ -214,20 +214,22 @@ def _missing(builder: Any, manual_dir: str) -> dict[str, str]:
     }
 
 
-def _reachable(url: str) -> bool:
-    """Whether a host answers; TensorFlow Datasets would retry for minutes."""
+def is_reachable(url: str) -> bool:
+    """Returns whether a host answers.
+
+    Without this test TensorFlow Datasets would retry for minutes.
+    """
     try:
         request = urllib.request.Request(url, method="HEAD")
         urllib.request.urlopen(request, timeout=10).close()
-    except urllib.error.HTTPError:
+    # the host answered, or the address cannot be tested
+    except (urllib.error.HTTPError, ssl.SSLError, ValueError):
         return True
-    except ValueError:
-        # no address that can be asked
-        return True
-    except OSError as error:
-        reason = getattr(error, "reason", error)
-        is_ssl = isinstance(reason, ssl.SSLError)
-        return is_ssl or not isinstance(reason, OSError)
+    except urllib.error.URLError as error:
+        is_ssl = isinstance(error.reason, ssl.SSLError)
+        return is_ssl or not isinstance(error.reason, OSError)
+    except OSError:
+        return False
     return True
 
 
@@ -240,6 +242,6 @@ def _offline(name: str, files: list[str]) -> str:
 
 
 def _line(error: object) -> str:
-    """One line, cut where it gets too long to read."""
+    """The message as one line of at most 300 characters."""
     text = " ".join(str(error).split())
     return text if len(text) <= 300 else f"{text[:300]}..."

@@ -30,7 +30,7 @@ def read_split(
     *,
     memory_limit: int = MEMORY_LIMIT,
 ) -> ArraySource:
-    """Decodes a prepared split once, so that any example can be reached.
+    """Decodes a prepared split once, for random access.
 
     Args:
         builder: a prepared `tfds.core.DatasetBuilder`.
@@ -39,13 +39,17 @@ def read_split(
         memory_limit: bytes of images above which they are written to a
             file beside the prepared data and mapped from there.
 
+    Returns:
+        The images, with hashes of those that are stored.
+
     Raises:
         UserError: that file cannot be written.
     """
     row = np.dtype([("image", "u1", shape), ("hash", "u8"), ("label", "i8")])
     count = builder.info.splits[split].num_examples
+    rows: Any
     if count * math.prod(shape) <= memory_limit:
-        rows = {key: np.empty(count, row[key]) for key in row.names}
+        rows = {key: np.empty(count, row[key]) for key in row.names or ()}
         _fill(rows, _batches(builder, split, shape))
     else:
         size = "x".join(map(str, shape))
@@ -62,10 +66,10 @@ def read_split(
 def _batches(
     builder: Any, split: str, shape: tuple[int, int, int]
 ) -> Iterable[tuple]:
-    """(stored images, resized images, labels), in the order of the set."""
+    """Yields stored images, resized images and labels, in stored order."""
     stored = tuple(builder.info.features["image"].shape)
 
-    def sized(batch):
+    def sized(batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, ...]:
         images = batch["image"]
         resized = images if stored == shape else resize_images(images, shape[0])
         return images, resized, batch["label"]
@@ -80,10 +84,10 @@ def _batches(
 def _fill(rows: Any, batches: Iterable[tuple]) -> None:
     start = 0
     for stored, images, labels in batches:
-        place = slice(start, start + len(labels))
-        rows["image"][place] = images
-        rows["hash"][place] = content_hashes(stored)
-        rows["label"][place] = labels
+        part = slice(start, start + len(labels))
+        rows["image"][part] = images
+        rows["hash"][part] = content_hashes(stored)
+        rows["label"][part] = labels
         start += len(labels)
 
 
@@ -93,7 +97,7 @@ def _write(
     logger.info("Decoding %d images into %s.", count, file)
     with replacing(file) as partial:
         if shutil.disk_usage(file.parent).free < count * row.itemsize:
-            # a mapped file would find out by killing the process
+            # writing to a map without disk space kills the process
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         rows = np.lib.format.open_memmap(partial, "w+", row, (count,))
         _fill(rows, batches)

@@ -1,33 +1,35 @@
-"""The texts of TensorFlow Datasets, read whole into memory."""
+"""Texts of TensorFlow Datasets, read into memory."""
 
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_ptft.data.core.dataset import Dataset, Loading
+from keras_ptft.data.core.dataset import Dataset, Loading, Source
 from keras_ptft.data.sources.arrays import name_labels
 from keras_ptft.data.sources.split_discovery import with_test
-from keras_ptft.data.sources.text_lines import cut_blocks
+from keras_ptft.data.text.files import cut_blocks
 from keras_ptft.data.text.source import TextSource
-from keras_ptft.data.text.storage import InMemoryTexts, held
+from keras_ptft.data.text.storage import InMemoryTexts, in_memory
 from keras_ptft.errors import UserError
 from keras_ptft.registry import nearest
 
 _BATCH = 256
-# requests that belong to none of the classes, as CLINC calls them
-_OUTSIDE = "test_oos"
-# more texts to train on, as the reviews of IMDB have them
+_BLOCK_SIZE = 4096
+# CLINC's name for requests of no class
+_OUT_OF_SCOPE = "test_oos"
+# IMDB's name for more texts to train on
 _UNLABELLED = "unsupervised"
 
 
-class Columns(NamedTuple):
-    """Which features of a set are used.
+class TextColumns(NamedTuple):
+    """The features of a set that are used.
 
     Attributes:
-        text: the text.
-        label: what tells the classes apart; empty: unlabelled.
-        names: of the classes, where the set knows them.
+        text: the feature with the text.
+        label: the feature with the label; empty: unlabelled.
+        names: of the classes, if the set has them.
     """
 
     text: str
@@ -35,15 +37,18 @@ class Columns(NamedTuple):
     names: tuple[str, ...]
 
 
-def text_columns(info: Any, name: str, loading: Loading) -> Columns | None:
-    """What to read of a set of texts; None: of images, or not to be told.
+def text_columns(info: Any, name: str, loading: Loading) -> TextColumns | None:
+    """Chooses the features of a set of texts.
 
     Args:
         info: the `tfds.core.DatasetInfo` of the set.
         name: of the set.
-        loading: whose `text_column` and `label_column` choose. Unless they
-            do, it is the only text, or the one called so or that the set
-            itself calls its input; and likewise the label.
+        loading: its `text_column` and `label_column` choose. By default,
+            these are the features named "text" and "label", or the set's
+            supervised keys, or its only text.
+
+    Returns:
+        The features; None for a set of images, or if the text is ambiguous.
 
     Raises:
         UserError: no such columns.
@@ -64,46 +69,56 @@ def text_columns(info: Any, name: str, loading: Loading) -> Columns | None:
     if not wanted and not usual:
         return None
     label = _label(known, name, loading.label_column, paired[1])
-    return Columns(wanted or usual[0], *label)
+    return TextColumns(wanted or usual[0], *label)
 
 
 def read_texts(
-    builder: Any, splits: Sequence[str], columns: Columns, test_fraction: float
+    builder: Any,
+    splits: Sequence[str],
+    columns: TextColumns,
+    test_fraction: float,
 ) -> Dataset:
-    """The texts of a prepared set.
+    """Reads the texts of a prepared set.
 
-    Of a set with out-of-scope requests they are the split "outside", with
-    label -1. Where a split is one text, it is cut into blocks of lines.
+    Out-of-scope requests become the split "out_of_scope", with label -1. If
+    all of train is one text, the texts are cut into blocks of lines.
 
     Args:
         builder: a prepared `tfds.core.DatasetBuilder`.
         splits: those of "train", "validation" and "test" that it has.
-        columns: what to read.
-        test_fraction: share of the examples held out for testing where
+        columns: the features to read.
+        test_fraction: fraction of the examples held out for testing if
             there is no test split.
+
+    Returns:
+        The data set.
+
+    Raises:
+        UserError: a label that the training split does not have.
     """
     parts = {split: split for split in splits}
-    extra = builder.info.splits
-    if columns.label and _OUTSIDE in extra:
-        parts["outside"] = _OUTSIDE
-    if not columns.label and _UNLABELLED in extra:
+    stored = builder.info.splits
+    if columns.label:
+        if _OUT_OF_SCOPE in stored:
+            parts["out_of_scope"] = _OUT_OF_SCOPE
+        return _labelled(builder, parts, columns, test_fraction)
+    if _UNLABELLED in stored:
         parts["train"] = f"train+{_UNLABELLED}"
-    if not columns.label and extra["train"].num_examples == 1:
-        sources = {k: _running(builder, k, columns) for k in parts}
-        return with_test(sources, (), test_fraction)
-    read = {k: _read(builder, part, columns) for k, part in parts.items()}
-    names, codes = _codes(columns, read["train"][1])
+    is_one = stored["train"].num_examples == 1
+    read = _blocks if is_one else _texts
     sources = {
-        split: _source(split, texts, labels, codes if columns.label else None)
-        for split, (texts, labels) in read.items()
+        split: TextSource(
+            in_memory(read(builder, part, columns)), contiguous=is_one
+        )
+        for split, part in parts.items()
     }
-    return with_test(sources, names, test_fraction)
+    return with_test(sources, (), test_fraction)
 
 
 def _label(
     known: Mapping[str, Any], name: str, wanted: str, paired: str
 ) -> tuple[str, tuple[str, ...]]:
-    """The column of labels, or "", and the names it knows."""
+    """Returns the feature with the labels, or "", and its class names."""
     import tensorflow_datasets as tfds
 
     usable = [key for key, feature in known.items() if _is_label(feature)]
@@ -124,9 +139,9 @@ def _is_label(feature: Any) -> bool:
 
     if isinstance(feature, tfds.features.Text):
         return True
-    kind = getattr(feature, "np_dtype", None)
-    whole = kind is not None and np.issubdtype(kind, np.integer)
-    return whole and feature.shape == ()
+    if not isinstance(feature, tfds.features.Tensor) or feature.shape:
+        return False
+    return np.issubdtype(feature.np_dtype, np.integer)
 
 
 def _no_column(
@@ -139,30 +154,51 @@ def _no_column(
     )
 
 
+def _labelled(
+    builder: Any,
+    parts: Mapping[str, str],
+    columns: TextColumns,
+    test_fraction: float,
+) -> Dataset:
+    read = {k: _read(builder, part, columns) for k, part in parts.items()}
+    names, codes = _codes(columns, read["train"][1])
+    sources: dict[str, Source] = {}
+    for split, (texts, labels) in read.items():
+        unknown = set(labels) - set(codes)
+        if split == "out_of_scope":
+            sources[split] = TextSource(texts, np.full(len(texts), -1))
+        elif unknown:
+            raise UserError(
+                f"The {split} split has label {min(unknown)!r}, which train "
+                "has not: choose another --label_column."
+            )
+        else:
+            sources[split] = TextSource(texts, [codes[v] for v in labels])
+    return with_test(sources, names, test_fraction)
+
+
 def _read(
-    builder: Any, split: str, columns: Columns
+    builder: Any, split: str, columns: TextColumns
 ) -> tuple[InMemoryTexts, list[Any]]:
-    """The texts of a split, and the value that labels each."""
-    labels = []
-
-    def texts() -> Iterator[bytes]:
-        for batch in _batches(builder, split):
-            if columns.label:
-                labels.extend(batch[columns.label].tolist())
-            yield from batch[columns.text].tolist()
-
-    return held(texts()), labels
+    """Returns the texts of a split, and the label of each as stored."""
+    texts, labels = InMemoryTexts(), []
+    for batch in _batches(builder, split):
+        labels.extend(batch[columns.label].tolist())
+        for text in batch[columns.text].tolist():
+            texts.append(text)
+    return texts, labels
 
 
-def _running(builder: Any, split: str, columns: Columns) -> TextSource:
-    """One long text, as blocks."""
-    whole = [
-        text
-        for batch in _batches(builder, split)
-        for text in batch[columns.text].tolist()
-    ]
-    texts = held(block for text in whole for block in cut_blocks(text))
-    return TextSource(texts, running=True)
+def _texts(builder: Any, split: str, columns: TextColumns) -> Iterator[bytes]:
+    for batch in _batches(builder, split):
+        yield from batch[columns.text].tolist()
+
+
+def _blocks(builder: Any, split: str, columns: TextColumns) -> Iterator[bytes]:
+    for text in _texts(builder, split, columns):
+        stream = io.BytesIO(text)
+        for _, block in cut_blocks(stream, 0, len(text), _BLOCK_SIZE):
+            yield block
 
 
 def _batches(builder: Any, split: str) -> Iterator[dict[str, np.ndarray]]:
@@ -171,31 +207,12 @@ def _batches(builder: Any, split: str) -> Iterator[dict[str, np.ndarray]]:
 
 
 def _codes(
-    columns: Columns, values: Sequence[Any]
+    columns: TextColumns, values: Sequence[Any]
 ) -> tuple[tuple[str, ...], dict[Any, int]]:
-    """The label names, and the index of each value."""
+    """Returns the label names, and the index of each stored label."""
     if columns.names:
         return columns.names, {n: n for n in range(len(columns.names))}
     distinct = sorted(set(values))
     shown = [v.decode() if isinstance(v, bytes) else v for v in distinct]
-    numbers, names = name_labels(np.array(shown))
-    return names, dict(zip(distinct, numbers.tolist(), strict=True))
-
-
-def _source(
-    split: str,
-    texts: InMemoryTexts,
-    labels: Sequence[Any],
-    codes: Mapping[Any, int] | None,
-) -> TextSource:
-    if codes is None:
-        return TextSource(texts)
-    if split == "outside":
-        return TextSource(texts, np.full(len(texts), -1))
-    unknown = set(labels) - set(codes)
-    if unknown:
-        raise UserError(
-            f"The {split} split has label {min(unknown)!r}, which train has "
-            "not: choose another --label_column."
-        )
-    return TextSource(texts, np.array([codes[label] for label in labels]))
+    indices, names = name_labels(np.array(shown))
+    return names, dict(zip(distinct, indices.tolist(), strict=True))

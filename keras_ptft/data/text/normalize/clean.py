@@ -1,7 +1,7 @@
 """Clean text, by one definition for training and for serving.
 
-All of it is core TensorFlow operations: what prepares the training data is
-the very graph that an export holds, and TensorFlow Serving runs it as it is.
+All of it is core TensorFlow operations: the graph that prepares the training
+data is the one that an export holds, and TensorFlow Serving runs it as it is.
 Letters of every script stay.
 """
 
@@ -13,18 +13,17 @@ import tensorflow as tf
 
 from keras_ptft.data.text.normalize.html_entities import unescape
 from keras_ptft.data.text.normalize.unicode_nfkc import (
+    change_some,
     is_ascii,
     lower,
     nfkc,
-    where,
 )
 
 # `<b>`, `</p>`, `<br/>`, `<a href="...">`, `<!-- -->`, `<?xml ?>`, but
 # neither `a < b > c` nor `<me@example.org>`
 _TAG = r"</?[A-Za-z][\w:-]*(?:\s[^<>]*|/)?>|<[!?][^<>]*>"
-# without width or a meaning of their own: soft hyphens, marks of direction
-# and order. Joiners stay: emoji, Persian and Indic scripts are spelt with
-# them.
+# without width or meaning: soft hyphens, marks of direction and order.
+# Joiners stay: emoji, Persian and Indic scripts need them.
 _INVISIBLE = (
     r"[\x{ad}\x{200e}\x{200f}\x{202a}-\x{202e}\x{2060}-\x{206f}"
     r"\x{feff}\x{fff9}-\x{fffb}]"
@@ -32,14 +31,14 @@ _INVISIBLE = (
 _BLANK = r"[\s\p{Z}\p{Cc}\x{200b}]+"
 
 
-def valid(texts: tf.Tensor) -> tf.Tensor:
-    """Strings as UTF-8, with U+FFFD in place of each byte that is none.
+def to_utf8(texts: tf.Tensor) -> tf.Tensor:
+    """Replaces each byte that is not UTF-8 by U+FFFD.
 
     Args:
         texts: strings of any bytes, of shape (batch,).
 
     Returns:
-        strings of shape (batch,).
+        Strings of shape (batch,).
     """
     return tf.strings.unicode_transcode(
         texts, "UTF-8", "UTF-8", errors="replace"
@@ -47,17 +46,17 @@ def valid(texts: tf.Tensor) -> tf.Tensor:
 
 
 def clean(texts: tf.Tensor) -> tf.Tensor:
-    """Text without markup, controls and ways of writing the same thing.
+    """Removes markup, control characters and variants of spelling.
 
-    In turn: entities of HTML become characters, tags a space (what stands
-    between tags stays); Unicode NFKC; invisible marks go; control
+    In turn: HTML entities become characters, tags become a space (the text
+    between tags stays); Unicode NFKC; invisible marks are removed; control
     characters and white space become one space, none at the ends.
 
     Args:
         texts: UTF-8 strings of shape (batch,).
 
     Returns:
-        strings of shape (batch,).
+        Strings of shape (batch,).
 
     Example:
 
@@ -67,29 +66,29 @@ def clean(texts: tf.Tensor) -> tf.Tensor:
     """
     texts = tf.strings.regex_replace(unescape(texts), _TAG, " ")
     texts = nfkc(texts)
-    texts = where(~is_ascii(texts), texts, _visible)
+    texts = change_some(~is_ascii(texts), texts, _visible)
     return tf.strings.strip(tf.strings.regex_replace(texts, _BLANK, " "))
 
 
-def prepared(
+def normalize(
     texts: tf.Tensor, *, cleaned: bool = True, lowered: bool = True
 ) -> tf.Tensor:
-    """Any strings as valid UTF-8, clean and in lower case where asked for.
+    """Makes any strings valid UTF-8, and cleans and lowers them if wanted.
 
     Args:
         texts: strings of any bytes, of shape (batch,).
-        cleaned: see `clean`.
-        lowered: see `letters.lower`.
+        cleaned: apply `clean`.
+        lowered: convert to lower case, whatever the locale.
 
     Returns:
-        strings of shape (batch,).
+        Strings of shape (batch,).
     """
     texts = tf.convert_to_tensor(texts, tf.string)
     return _graph(cleaned, lowered)(texts)
 
 
 def traced(function: Callable[[tf.Tensor], Any]) -> Callable[..., Any]:
-    """A function of strings of shape (batch,) as a graph, traced once."""
+    """Traces a function of strings of shape (batch,), once."""
     with tf.init_scope():
         graph = tf.function(function, autograph=False)
         return graph.get_concrete_function(tf.TensorSpec([None], tf.string))
@@ -98,7 +97,7 @@ def traced(function: Callable[[tf.Tensor], Any]) -> Callable[..., Any]:
 @functools.cache
 def _graph(cleaned: bool, lowered: bool) -> Callable[[tf.Tensor], tf.Tensor]:
     def prepare(texts: tf.Tensor) -> tf.Tensor:
-        texts = valid(texts)
+        texts = to_utf8(texts)
         if cleaned:
             texts = clean(texts)
         return lower(texts) if lowered else texts

@@ -1,4 +1,8 @@
-"""Characters that HTML writes by name or number."""
+"""HTML's named and numbered characters, by core TensorFlow operations.
+
+Not `html.unescape`: an export must clean a client's text exactly as training
+cleaned its own, and Python does not run there.
+"""
 
 import functools
 import html.entities
@@ -7,28 +11,28 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ptft.data.text.normalize.string_table import StringTable
-from keras_ptft.data.text.normalize.unicode_nfkc import where
+from keras_ptft.data.text.normalize.unicode_nfkc import change_some
 
 _NUMBER = "&#(?:[0-9]{1,7}|[xX][0-9a-fA-F]{1,6});"
 _ENTITY = f"{_NUMBER}|&[A-Za-z][A-Za-z0-9]{{1,31}};"
 _MARK = "\x1f"
 _DIGITS = 7
-# what no character has a number for (U+FFFD)
+# U+FFFD replaces numbers of no character
 _INVALID = 0xFFFD
 
 
 def unescape(texts: tf.Tensor) -> tf.Tensor:
-    """Entities of HTML 5 as the characters that they stand for.
+    """Replaces the entities of HTML 5 by the characters they stand for.
 
-    All named ones that end with a semicolon, and numbers, of which 128 to
-    159 mean what Windows puts there, as browsers read them. What is no
-    entity stays.
+    Covers all named ones that end with a semicolon, and numbers, of which
+    128 to 159 mean Windows' characters, as browsers read them. Anything else
+    stays.
 
     Args:
         texts: UTF-8 strings of shape (batch,).
 
     Returns:
-        strings of shape (batch,).
+        Strings of shape (batch,).
 
     Example:
 
@@ -36,27 +40,25 @@ def unescape(texts: tf.Tensor) -> tf.Tensor:
     >>> unescape(texts).numpy()[0].decode()
     '<é中’'
     """
-    return where(tf.strings.regex_full_match(texts, "(?s).*&.*"), texts, _split)
+    has_entity = tf.strings.regex_full_match(texts, "(?s).*&.*")
+    return change_some(has_entity, texts, _unescape)
 
 
-def _split(texts: tf.Tensor) -> tf.Tensor:
-    """Splits at the entities, reads each, and joins again."""
+def _unescape(texts: tf.Tensor) -> tf.Tensor:
+    """Splits texts at entities, reads each, and joins them again."""
     texts = tf.strings.regex_replace(texts, _MARK, " ")
     texts = tf.strings.regex_replace(texts, _ENTITY, rf"{_MARK}\0{_MARK}")
     parts = tf.strings.split(texts, _MARK)
-    read = where(
-        tf.strings.regex_full_match(parts.flat_values, _NUMBER),
-        _named(parts.flat_values),
-        _numbered,
-    )
+    is_number = tf.strings.regex_full_match(parts.flat_values, _NUMBER)
+    read = change_some(is_number, _named(parts.flat_values), _numbered)
     return tf.strings.reduce_join(parts.with_flat_values(read), axis=-1)
 
 
 def _named(parts: tf.Tensor) -> tf.Tensor:
     table, values = _names()
-    places = table.find(parts)
-    found = tf.gather(values, tf.maximum(places, 0))
-    return tf.where(places < 0, parts, found)
+    indices = table.find(parts)
+    found = tf.gather(values, tf.maximum(indices, 0))
+    return tf.where(indices < 0, parts, found)
 
 
 @functools.cache
@@ -74,18 +76,19 @@ def _numbered(parts: tf.Tensor) -> tf.Tensor:
     coded = tf.cast(coded, tf.int32)
     # 0 to 9 are 48 to 57, a to f 97 to 102, A to F 65 to 70
     digit = tf.where(coded < 65, coded - 48, coded % 32 + 9)
-    places = base[:, None] ** tf.range(_DIGITS - 1, -1, -1)
-    codes = _mended(tf.reduce_sum(digit * places, 1))
+    powers = base[:, None] ** tf.range(_DIGITS - 1, -1, -1)
+    codes = _valid(tf.reduce_sum(digit * powers, 1))
     return tf.strings.unicode_encode(codes[:, None], "UTF-8")
 
 
-def _mended(codes: tf.Tensor) -> tf.Tensor:
-    """Code points without those that are none."""
+def _valid(codes: tf.Tensor) -> tf.Tensor:
+    """Replaces numbers of no character."""
     windows = bytes(range(128, 160)).decode("cp1252", "replace")
-    windows = np.array([ord(character) for character in windows], np.int32)
-    inside = (codes >= 128) & (codes < 160)
-    moved = tf.gather(windows, tf.where(inside, codes - 128, 0))
-    codes = tf.where(inside, moved, codes)
+    table = np.array([ord(character) for character in windows], np.int32)
+    moves = (codes >= 128) & (codes < 160)
+    codes = tf.where(
+        moves, tf.gather(table, tf.where(moves, codes - 128, 0)), codes
+    )
     surrogate = (codes >= 0xD800) & (codes < 0xE000)
     invalid = tf.equal(codes, 0) | surrogate | (codes > 0x10FFFF)
     return tf.where(invalid, _INVALID, codes)

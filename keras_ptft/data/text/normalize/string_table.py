@@ -1,7 +1,7 @@
-"""Where values stand in a table, by operations that keep no state.
+"""Look-up of values in a table, by operations without state.
 
-A table is constants of the graph: nothing to initialise, to track or to
-write beside an export, as the lookup tables of TensorFlow ask for.
+A table is constants of the graph. Unlike TensorFlow's lookup tables it needs
+no initialization, no tracking and no file beside an export.
 """
 
 from collections.abc import Sequence
@@ -13,27 +13,28 @@ _HASHES = 2**63 - 1
 
 
 def find(keys: np.ndarray, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Places of numbers in a sorted table, and whether they are there.
+    """Finds numbers in a sorted table.
 
     Args:
-        keys: sorted whole numbers, at least one.
-        values: of shape (n,) and the dtype of the keys.
+        keys: sorted integers, at least one.
+        values: tensor of shape (n,), of the dtype of the keys.
 
     Returns:
-        int32 of shape (n,), any place where a value is missing; and bool.
+        The index of each value, int32 of shape (n,), arbitrary where it is
+        missing; and whether it is there, bool of shape (n,).
 
     Example:
 
-    >>> places, found = find(np.int32([3, 7]), tf.constant([7, 9]))
-    >>> int(places[0]), found.numpy().tolist()
+    >>> indices, found = find(np.int32([3, 7]), tf.constant([7, 9]))
+    >>> int(indices[0]), found.numpy().tolist()
     (1, [True, False])
     """
-    places = tf.minimum(tf.searchsorted(keys, values), len(keys) - 1)
-    return places, tf.equal(tf.gather(keys, places), values)
+    indices = tf.minimum(tf.searchsorted(keys, values), len(keys) - 1)
+    return indices, tf.equal(tf.gather(keys, indices), values)
 
 
 class StringTable:
-    """A table of different strings.
+    """A table of distinct strings.
 
     Example:
 
@@ -42,18 +43,18 @@ class StringTable:
     """
 
     def __init__(self, strings: Sequence[str]) -> None:
-        # a place of its own for nothing, since a table may not be empty
+        # the empty string, with index -1, since no table may be empty
         coded = [b"", *(string.encode() for string in strings)]
         with tf.init_scope():
             hashes = tf.strings.to_hash_bucket_fast(coded, _HASHES).numpy()
         order = np.argsort(hashes)
         self._hashes = hashes[order]
         self._strings = np.array(coded, object)[order]
-        self._places = (order - 1).astype(np.int32)
+        self._indices = (order - 1).astype(np.int32)
 
     def find(self, values: tf.Tensor) -> tf.Tensor:
-        """Places in the table, int32 of the shape (n,), -1 where missing."""
+        """Returns indices in the table, int32 of shape (n,), -1 if missing."""
         hashes = tf.strings.to_hash_bucket_fast(values, _HASHES)
-        places, near = find(self._hashes, hashes)
-        same = tf.equal(tf.gather(self._strings, places), values)
-        return tf.where(near & same, tf.gather(self._places, places), -1)
+        slots, near = find(self._hashes, hashes)
+        same = tf.equal(tf.gather(self._strings, slots), values)
+        return tf.where(near & same, tf.gather(self._indices, slots), -1)

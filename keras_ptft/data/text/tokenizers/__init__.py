@@ -1,8 +1,7 @@
 """How texts become ids of tokens, and ids text."""
 
 from keras_ptft.data.text.tokenizers.learning import learn
-from keras_ptft.data.text.tokenizers.table import TOKENIZERS
-from keras_ptft.data.text.tokenizers.tokenizer import Tokenizer
+from keras_ptft.data.text.tokenizers.tokenizer import TOKENIZERS, Tokenizer
 from keras_ptft.data.text.tokenizers.vocabulary import (
     END,
     MASK,

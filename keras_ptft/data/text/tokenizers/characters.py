@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from keras_ptft.data.text.normalize.clean import prepared
+from keras_ptft.data.text.normalize.clean import normalize
 from keras_ptft.data.text.tokenizers.scheme import Scheme
 from keras_ptft.data.text.tokenizers.words import Split, splitter
 
@@ -25,17 +25,17 @@ def characters(
 ) -> Scheme:
     """Characters of Chinese and other scripts without spaces, else words.
 
-    These are Han, Hiragana, Katakana, Bopomofo, Hangul, Thai, Lao, Khmer
-    and Myanmar; the rest is as in `words`. To learn to write any text
+    These scripts are Han, Hiragana, Katakana, Bopomofo, Hangul, Thai, Lao,
+    Khmer and Myanmar; others are split as in `words`. To generate any text
     character by character: characters(all=True, clean=False, lower=False).
 
     Args:
-        lower: make letters lower case.
-        clean: take out HTML, controls and ways of writing the same thing.
-        vocabulary_size: most tokens that are kept, 4 special ones with them.
+        lower: convert to lower case.
+        clean: remove HTML, control characters and variants of spelling.
+        vocabulary_size: most tokens to keep, with the 4 special ones.
         min_count: how often a token must occur to be kept.
-        all: make each code point of every script a token, spaces and line
-            breaks as well.
+        all: make each code point of every script a token, also spaces and
+            line breaks.
     """
     split = _every(clean, lower) if all else splitter(clean, lower, CHARACTER)
     return Scheme(
@@ -47,7 +47,7 @@ def characters(
 
 
 def join(tokens: Sequence[str]) -> str:
-    """Tokens as text, with spaces between words alone.
+    """Joins tokens to text, with spaces only between words.
 
     Example:
 
@@ -64,7 +64,7 @@ def join(tokens: Sequence[str]) -> str:
 
 def _every(clean: bool, lower: bool) -> Split:
     def split(texts: tf.Tensor) -> tf.RaggedTensor:
-        texts = prepared(texts, cleaned=clean, lowered=lower)
+        texts = normalize(texts, cleaned=clean, lowered=lower)
         return tf.strings.unicode_split(texts, "UTF-8")
 
     return split

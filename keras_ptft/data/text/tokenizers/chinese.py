@@ -9,12 +9,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from keras_ptft.data.text.normalize.clean import prepared
+from keras_ptft.data.text.normalize.clean import normalize
 from keras_ptft.data.text.tokenizers.characters import join
 from keras_ptft.data.text.tokenizers.scheme import Scheme
 from keras_ptft.errors import UserError
 
-# jieba's time goes by the square of what it is given at once
+# jieba takes time quadratic in the length of its input
 _PART = re.compile(r"(?s).{0,4999}\W|.{1,5000}")
 
 
@@ -27,24 +27,24 @@ def jieba(
 ) -> Scheme:
     """Chinese words by jieba's dictionary; not in an exported graph.
 
-    It takes the package `jieba`, in preparation and wherever raw text is
+    Needs the package `jieba`, in preparation and wherever raw text is
     predicted. An export takes tokens.
 
     Args:
-        lower: make letters lower case.
-        clean: take out HTML, controls and ways of writing the same thing.
-        vocabulary_size: most tokens that are kept, 4 special ones with them.
+        lower: convert to lower case.
+        clean: remove HTML, control characters and variants of spelling.
+        vocabulary_size: most tokens to keep, with the 4 special ones.
         min_count: how often a word must occur to be kept.
     """
-    segmenter = _segmenter()
+    segmenter = _segmenter(_library())
 
     def split(texts: tf.Tensor) -> tf.RaggedTensor:
         if not tf.executing_eagerly():
             raise UserError(
-                "jieba must be called on texts at hand, got those of a "
-                "graph, where it cannot run: use --tokenizer=characters."
+                "jieba must be called on eager texts, got those of a graph, "
+                "where it cannot run: use --tokenizer=characters."
             )
-        texts = prepared(texts, cleaned=clean, lowered=lower)
+        texts = normalize(texts, cleaned=clean, lowered=lower)
         found = [
             [word for word in _cut(segmenter, text.decode()) if word.strip()]
             for text in texts.numpy()
@@ -68,11 +68,10 @@ def _cut(segmenter: Any, text: str) -> Iterator[str]:
         yield from segmenter.lcut(part)
 
 
-@functools.cache
-def _segmenter() -> Any:
+def _library() -> Any:
     try:
         with warnings.catch_warnings():
-            # its escapes and its look for pkg_resources are of an older Python
+            # jieba's escapes and use of pkg_resources are of an older Python
             warnings.simplefilter("ignore")
             import jieba as library
     except ImportError:
@@ -81,5 +80,10 @@ def _segmenter() -> Any:
             'installed: pip install "keras_ptft[zh]", or use '
             "--tokenizer=characters."
         ) from None
+    return library
+
+
+@functools.cache
+def _segmenter(library: Any) -> Any:
     library.setLogLevel(logging.WARNING)
     return library.Tokenizer()

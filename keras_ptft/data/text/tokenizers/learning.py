@@ -1,14 +1,13 @@
-"""A tokenizer learned from texts."""
+"""Learns the vocabulary of a tokenizer from texts."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from keras_ptft.data.text.tokenizers.scheme import Scheme
-from keras_ptft.data.text.tokenizers.table import TOKENIZERS
-from keras_ptft.data.text.tokenizers.tokenizer import Tokenizer
+from keras_ptft.data.text.tokenizers.tokenizer import TOKENIZERS, Tokenizer
 from keras_ptft.data.text.tokenizers.vocabulary import (
     SPECIAL,
     UNKNOWN,
@@ -17,25 +16,31 @@ from keras_ptft.data.text.tokenizers.vocabulary import (
 from keras_ptft.errors import UserError, check_range
 from keras_ptft.registry import lookup
 
-Texts = Callable[[], Iterator[tf.Tensor]]
-_SHARE = 0.95
+TextBatches = Callable[[], Iterable[tf.Tensor]]
+"""Returns batches of strings of shape (batch,), from the start each time."""
+
+_Counts = tuple[Counter[str], Counter[int]]
+_COVERED = 0.95
 
 
-def learn(setting: str, texts: Texts, sequence_length: int) -> Tokenizer:
+def learn(setting: str, texts: TextBatches, sequence_length: int) -> Tokenizer:
     """Learns a vocabulary, the most frequent tokens first.
 
-    Memory holds the different words, not the texts. Where words are cut
-    into pieces, the texts are read twice, else once.
+    Memory holds the distinct words, not the texts. The texts are read once,
+    or twice where words are cut into pieces.
 
     Args:
         setting: a row of TOKENIZERS with its settings.
-        texts: gives batches of strings of shape (batch,), anew each time.
+        texts: returns the texts in batches.
         sequence_length: most tokens of a text that are used; 0: as many as
             95 % of the texts have.
 
+    Returns:
+        The tokenizer.
+
     Raises:
-        UserError: an unknown tokenizer or setting, a package that it needs
-            and is missing, or texts without any words.
+        UserError: an unknown tokenizer or setting, a missing package, or
+            texts without any words.
 
     Example:
 
@@ -45,7 +50,7 @@ def learn(setting: str, texts: Texts, sequence_length: int) -> Tokenizer:
     """
     check_range("sequence_length", sequence_length, 0)
     scheme = lookup(TOKENIZERS, setting, "tokenizer")()
-    words, lengths = _counted(scheme, texts)
+    words, lengths = _count_words(scheme, texts)
     if not words:
         raise UserError(
             "The training texts must have a word, got "
@@ -53,35 +58,30 @@ def learn(setting: str, texts: Texts, sequence_length: int) -> Tokenizer:
         )
     if scheme.pieces:
         pieces = sorted(scheme.pieces(words))
-        words, lengths = _recounted(setting, pieces, texts)
+        words, lengths = _count_pieces(setting, pieces, texts)
     longest = sequence_length or _percentile(lengths)
-    return _made(setting, scheme, words, longest)
+    return _make(setting, scheme, words, longest)
 
 
-def _counted(scheme: Scheme, texts: Texts) -> tuple[Counter[str], Counter[int]]:
-    """How often each word, and each number of words a text, occurs."""
-
-    def count(batch):
-        found = scheme.split(batch)
-        return *_unique(found.flat_values), *_unique(found.row_lengths())
-
-    words, lengths = Counter(), Counter()
+def _count_words(scheme: Scheme, texts: TextBatches) -> _Counts:
+    """Counts each word, and each number of words per text."""
+    words: Counter[bytes] = Counter()
+    lengths: Counter[int] = Counter()
     for batch in texts():
-        found = [part.numpy().tolist() for part in count(tf.constant(batch))]
-        words.update(dict(zip(*found[:2], strict=True)))
-        lengths.update(dict(zip(*found[2:], strict=True)))
-    decoded = {word.decode(): count for word, count in words.items()}
-    return Counter(decoded), lengths
+        found = scheme.split(tf.constant(batch))
+        words.update(_counts(found.flat_values))
+        lengths.update(_counts(found.row_lengths()))
+    return Counter({word.decode(): n for word, n in words.items()}), lengths
 
 
-def _recounted(
-    setting: str, pieces: list[str], texts: Texts
-) -> tuple[Counter[str], Counter[int]]:
-    """The same of pieces, each 0 times at least."""
+def _count_pieces(
+    setting: str, pieces: Sequence[str], texts: TextBatches
+) -> _Counts:
+    """Counts each piece, even if 0 times, and each number per text."""
     names = (*SPECIAL, *pieces)
     counts = np.zeros(len(names), np.int64)
     tokenizer = Tokenizer(setting, names, counts, 1)
-    lengths = Counter()
+    lengths: Counter[int] = Counter()
     for batch in texts():
         found = tokenizer(batch)
         counts += np.bincount(found.flat_values, minlength=len(names))
@@ -90,7 +90,7 @@ def _recounted(
     return tokens, lengths
 
 
-def _made(
+def _make(
     setting: str, scheme: Scheme, words: Counter[str], longest: int
 ) -> Tokenizer:
     total = sum(words.values())
@@ -105,13 +105,16 @@ def _made(
     return Tokenizer(setting, (*SPECIAL, *kept), counts, longest, width)
 
 
-def _unique(values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _counts(values: tf.Tensor) -> dict:
     found = tf.unique_with_counts(values)
-    return found.y, found.count
+    pairs = zip(
+        found.y.numpy().tolist(), found.count.numpy().tolist(), strict=True
+    )
+    return dict(pairs)
 
 
 def _percentile(lengths: Counter[int]) -> int:
     values = np.array(sorted(lengths), np.int64)
     reached = np.cumsum([lengths[value] for value in values.tolist()])
-    place = np.argmax(reached >= _SHARE * reached[-1])
-    return max(int(values[place]), 1)
+    index = np.argmax(reached >= _COVERED * reached[-1])
+    return max(int(values[index]), 1)

@@ -1,4 +1,4 @@
-"""Words cut into the longest pieces that a vocabulary has (WordPiece)."""
+"""Cuts words into the longest pieces of a vocabulary (WordPiece)."""
 
 from collections.abc import Sequence
 
@@ -14,11 +14,11 @@ LONGEST = 100
 class Pieces:
     """Cuts words as BERT does: greedily, from the left.
 
-    "Fast WordPiece Tokenization", Song et al. 2021, calls it MaxMatch. A
-    word of which any part is missing is unknown as a whole.
+    "Fast WordPiece Tokenization", Song et al. 2021, calls it MaxMatch. If
+    any part of a word is missing, the whole word is unknown.
 
     Args:
-        pieces: what begins a word, and `##` before what goes on in it.
+        pieces: beginnings of words, and continuations with `##` in front.
     """
 
     def __init__(self, pieces: Sequence[str]) -> None:
@@ -27,10 +27,13 @@ class Pieces:
         self._most = min(max(sizes, default=1), LONGEST)
 
     def cut(self, words: tf.Tensor) -> tf.RaggedTensor:
-        """Places of the pieces, int32 of shape (words, None); -1: unknown.
+        """Cuts words into pieces.
 
         Args:
             words: UTF-8 strings of shape (words,), none of them empty.
+
+        Returns:
+            Indices of the pieces, int32 of shape (words, None); -1: unknown.
         """
         sizes = tf.strings.length(words, unit="UTF8_CHAR")
         long = sizes > LONGEST
@@ -40,75 +43,77 @@ class Pieces:
         start = tf.range(tf.size(owner)) - tf.gather(first, owner)
         left = tf.gather(sizes, owner) - start
         short = tf.where(long, "", words)
-        places, lengths = self._matches(tf.gather(short, owner), start, left)
+        indices, lengths = self._matches(tf.gather(short, owner), start, left)
         chosen, stuck = _walk(first, sizes, lengths)
         stuck = tf.gather(stuck, owner)
         chosen = tf.where(stuck, tf.equal(start, 0), chosen)
         return tf.RaggedTensor.from_value_rowids(
-            tf.boolean_mask(tf.where(stuck, -1, places), chosen),
+            tf.boolean_mask(tf.where(stuck, -1, indices), chosen),
             tf.boolean_mask(tf.cast(owner, tf.int64), chosen),
             nrows=tf.size(words, tf.int64),
             validate=False,
         )
 
-    def _matches(self, words, start, left):
-        """The longest piece at each character: its place and its length."""
-        places = tf.fill(tf.shape(start), -1)
-        lengths = tf.zeros_like(start)
+    def _matches(
+        self, words: tf.Tensor, start: tf.Tensor, left: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns index and length of the longest piece at each character."""
 
-        def longer(size, places, lengths):
+        def longer(
+            size: tf.Tensor, indices: tf.Tensor, lengths: tf.Tensor
+        ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             sizes = tf.fill(tf.shape(start), size)
             cut = tf.strings.substr(words, start, sizes, unit="UTF8_CHAR")
             cut = tf.where(start > 0, tf.strings.join([AFTER, cut]), cut)
             found = self._table.find(cut)
             here = (found >= 0) & (size <= left)
-            places = tf.where(here, found, places)
-            return size + 1, places, tf.where(here, size, lengths)
+            indices = tf.where(here, found, indices)
+            return size + 1, indices, tf.where(here, size, lengths)
 
-        size = tf.constant(1)
-        _, places, lengths = tf.while_loop(
-            lambda size, *_: size <= tf.minimum(self._most, _most(left)),
+        most = tf.minimum(self._most, tf.reduce_max(tf.concat([left, [0]], 0)))
+        missing = tf.fill(tf.shape(start), -1)
+        _, indices, lengths = tf.while_loop(
+            lambda size, *_: size <= most,
             longer,
-            (size, places, lengths),
+            (tf.constant(1), missing, tf.zeros_like(start)),
         )
-        return places, lengths
+        return indices, lengths
 
 
-def _most(values: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_max(tf.concat([values, [0]], 0))
-
-
-def _walk(first, sizes, lengths):
-    """Goes through all words at once, from piece to piece.
+def _walk(
+    first: tf.Tensor, sizes: tf.Tensor, lengths: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Walks through all words in parallel, from piece to piece.
 
     Returns:
         Which characters begin a piece, and which words cannot be cut.
     """
-    chosen = tf.zeros_like(lengths, tf.bool)
-    stuck = tf.zeros_like(sizes, tf.bool)
 
-    def step(chosen, stuck, state):
+    def step(
+        chosen: tf.Tensor, stuck: tf.Tensor, state: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         at, end, word = tf.unstack(state, axis=1)
         size = tf.gather(lengths, at)
-        chosen = tf.tensor_scatter_nd_update(
-            chosen, at[:, None], tf.ones_like(at, tf.bool)
-        )
-        lost = tf.boolean_mask(word, tf.equal(size, 0))
-        stuck = tf.tensor_scatter_nd_update(
-            stuck, lost[:, None], tf.ones_like(lost, tf.bool)
-        )
+        chosen = _set(chosen, at)
+        stuck = _set(stuck, tf.boolean_mask(word, tf.equal(size, 0)))
         state = tf.stack([at + size, end, word], 1)
-        return (
-            chosen,
-            stuck,
-            tf.boolean_mask(state, (size > 0) & (at + size < end)),
-        )
+        goes_on = (size > 0) & (at + size < end)
+        return chosen, stuck, tf.boolean_mask(state, goes_on)
 
+    chosen = tf.zeros_like(lengths, tf.bool)
+    stuck = tf.zeros_like(sizes, tf.bool)
     state = tf.stack([first, first + sizes, tf.range(tf.size(first))], 1)
     chosen, stuck, _ = tf.while_loop(
-        lambda *state: tf.size(state[-1]) > 0,
+        lambda *loop: tf.size(loop[-1]) > 0,
         step,
         (chosen, stuck, state),
         shape_invariants=(chosen.shape, stuck.shape, tf.TensorShape([None, 3])),
     )
     return chosen, stuck
+
+
+def _set(flags: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
+    """Returns the flags with those at the indices set."""
+    return tf.tensor_scatter_nd_update(
+        flags, indices[:, None], tf.ones_like(indices, tf.bool)
+    )

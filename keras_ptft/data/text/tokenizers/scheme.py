@@ -1,4 +1,4 @@
-"""What a row of TOKENIZERS decides, before any vocabulary is learned."""
+"""How one kind of tokenizer works, before it has a vocabulary."""
 
 import dataclasses
 from collections import Counter
@@ -13,18 +13,18 @@ from keras_ptft.errors import check_range
 
 @dataclasses.dataclass(frozen=True)
 class Scheme:
-    """How one kind of tokenizer works.
+    """What a row of TOKENIZERS returns.
 
     Attributes:
         split: strings of any bytes, of shape (batch,) → words, ragged
             strings of shape (batch, None).
-        join: tokens → their text, to read.
-        vocabulary_size: most tokens of a vocabulary, special ones with it.
+        join: tokens → readable text.
+        vocabulary_size: most tokens of a vocabulary, with the special ones.
         min_count: how often a token must occur to be in it.
-        in_graph: `split` is TensorFlow operations alone.
-        pieces: words and how often each occurs → pieces of words to cut
-            them into; None: each word is a token.
-        ngrams: the character n-grams that each word comes with, if any.
+        in_graph: whether `split` is TensorFlow operations only.
+        pieces: counts of words → pieces of words to cut them into; None:
+            each word is a token.
+        ngrams: the character n-grams that come with each word, if any.
     """
 
     split: Callable[[tf.Tensor], tf.RaggedTensor]

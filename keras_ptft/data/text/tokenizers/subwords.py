@@ -3,6 +3,7 @@
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from keras_ptft.data.text.tokenizers.characters import CHARACTER, join
 from keras_ptft.data.text.tokenizers.pieces import AFTER, LONGEST
@@ -11,7 +12,7 @@ from keras_ptft.data.text.tokenizers.vocabulary import SPECIAL, most_common
 from keras_ptft.data.text.tokenizers.words import splitter
 from keras_ptft.errors import UserError
 
-_AT_A_TIME = 10_000
+_BATCH = 10_000
 
 
 def subwords(
@@ -21,17 +22,17 @@ def subwords(
     vocabulary_size: int = 4_000,
     min_count: int = 1,
 ) -> Scheme:
-    """Frequent words, and the pieces of which rarer ones are made.
+    """Frequent words, and the pieces that rarer words are made of.
 
-    WordPiece: "Google's Neural Machine Translation System", Wu et al. 2016,
-    as BERT has it. Chinese and other scripts without spaces go character by
-    character. To learn the pieces takes the package `tokenizers`; to use
-    them takes nothing, in training or in serving.
+    WordPiece as in BERT: "Google's Neural Machine Translation System", Wu et
+    al. 2016. Chinese and other scripts without spaces are split into
+    characters first. Only learning the pieces needs the package
+    `tokenizers`; training and serving do not.
 
     Args:
-        lower: make letters lower case.
-        clean: take out HTML, controls and ways of writing the same thing.
-        vocabulary_size: most pieces that are kept, 4 special ones with them.
+        lower: convert to lower case.
+        clean: remove HTML, control characters and variants of spelling.
+        vocabulary_size: most pieces to keep, with the 4 special tokens.
         min_count: how often a piece must occur to be kept.
     """
     return Scheme(
@@ -44,7 +45,7 @@ def subwords(
 
 
 def join_pieces(pieces: Sequence[str]) -> str:
-    """Pieces as text.
+    """Joins pieces to text.
 
     Example:
 
@@ -63,18 +64,21 @@ def join_pieces(pieces: Sequence[str]) -> str:
 def learn_pieces(
     words: Counter[str], vocabulary_size: int, min_count: int
 ) -> list[str]:
-    """The pieces of which most text is made of the fewest.
+    """Learns the pieces that make up the text with the fewest of them.
 
     Args:
         words: how often each word occurs.
         vocabulary_size: most pieces, with the special tokens.
         min_count: how often a piece must occur.
 
+    Returns:
+        The pieces, sorted, without the special tokens.
+
     Raises:
         UserError: the package `tokenizers` is missing.
     """
     library = _library()
-    letters = Counter()
+    letters: Counter[str] = Counter()
     for word, count in words.items():
         for letter in _letters(word):
             letters[letter] += count
@@ -85,8 +89,9 @@ def learn_pieces(
         for word, count in sorted(words.items())
         if len(word) <= LONGEST and known.issuperset(_letters(word))
     }
-    # The package numbers letters as its hash map has them, another way in
-    # each process, and breaks ties by that: given first, they are in order.
+    # The package numbers letters in the order of its hash map, which differs
+    # between processes, and breaks ties by number: listing them first fixes
+    # their order.
     trainer = library.trainers.WordPieceTrainer(
         vocab_size=vocabulary_size,
         min_frequency=min_count,
@@ -95,7 +100,7 @@ def learn_pieces(
     )
     model = library.Tokenizer(library.models.WordPiece(unk_token=SPECIAL[1]))
     model.pre_tokenizer = library.pre_tokenizers.WhitespaceSplit()
-    model.train_from_iterator(_running(Counter(whole)), trainer)
+    model.train_from_iterator(_repeated(Counter(whole)), trainer)
     return sorted(set(model.get_vocab()) - set(SPECIAL))
 
 
@@ -103,13 +108,14 @@ def _letters(word: str) -> list[str]:
     return [word[0], *(AFTER + letter for letter in word[1:])]
 
 
-def _running(words: Counter[str]) -> Iterator[list[str]]:
+def _repeated(words: Counter[str]) -> Iterator[list[str]]:
+    """Yields each word as often as it occurs, in batches."""
     every = words.elements()
-    while part := list(itertools.islice(every, _AT_A_TIME)):
-        yield part
+    while batch := list(itertools.islice(every, _BATCH)):
+        yield batch
 
 
-def _library():
+def _library() -> Any:
     try:
         import tokenizers
     except ImportError:

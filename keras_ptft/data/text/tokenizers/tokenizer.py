@@ -1,4 +1,4 @@
-"""Texts to ids and back, by a vocabulary that was learned."""
+"""Texts to ids and back, by a learned vocabulary."""
 
 import dataclasses
 import functools
@@ -13,34 +13,46 @@ import tensorflow as tf
 from keras_ptft.data.text.normalize.clean import traced
 from keras_ptft.data.text.normalize.string_table import StringTable
 from keras_ptft.data.text.tokenizers import vocabulary as files
+from keras_ptft.data.text.tokenizers.characters import characters
+from keras_ptft.data.text.tokenizers.chinese import jieba
+from keras_ptft.data.text.tokenizers.ngrams import Ngrams
 from keras_ptft.data.text.tokenizers.pieces import Pieces
 from keras_ptft.data.text.tokenizers.scheme import Scheme
-from keras_ptft.data.text.tokenizers.table import TOKENIZERS
+from keras_ptft.data.text.tokenizers.subwords import subwords
 from keras_ptft.data.text.tokenizers.vocabulary import SPECIAL, UNKNOWN
+from keras_ptft.data.text.tokenizers.words import words
 from keras_ptft.errors import UserError
 from keras_ptft.files import read_json, write_json
 from keras_ptft.registry import lookup
 
+TOKENIZERS: dict[str, Callable[..., Scheme]] = {
+    "words": words,
+    "characters": characters,
+    "subwords": subwords,
+    "jieba": jieba,
+}
+
 SETTINGS_FILE = "tokenizer.json"
 VOCABULARY_FILE = "vocabulary.txt"
 _VERSION = 1
+_Encode = Callable[[tf.RaggedTensor], tf.RaggedTensor]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Tokenizer:
-    """What makes ids of texts.
+    """Converts texts to ids.
 
-    Where `in_graph`, a call is core TensorFlow operations and constants:
-    it may stand in a tf.data pipeline or an exported signature, and leaves
+    If `in_graph`, a call is core TensorFlow operations and constants: it
+    works in a tf.data pipeline and in an exported signature, and leaves
     nothing to track or to write beside it.
 
     Attributes:
         setting: a row of TOKENIZERS with its settings, as the user wrote it.
         vocabulary: the token of each id; the first four are SPECIAL.
-        counts: int64, how often each stood in what it was learned on.
+        counts: how often each occurs in the training texts, int64.
         sequence_length: most tokens of a text that are used; a call does
-            not cut them off.
-        width: ids a token: 1, or 1 and the most n-grams of a word.
+            not cut texts off.
+        width: ids per token: 1, or 1 and the most n-grams of a word.
     """
 
     setting: str
@@ -51,35 +63,35 @@ class Tokenizer:
 
     @property
     def size(self) -> int:
-        """How many ids there are: tokens, and buckets of n-grams."""
+        """Number of ids: tokens, and buckets of n-grams."""
         ngrams = self.scheme.ngrams
         return len(self.vocabulary) + (ngrams.buckets if ngrams else 0)
 
     @property
     def in_graph(self) -> bool:
-        """Whether a call is TensorFlow operations alone."""
+        """Whether a call is TensorFlow operations only."""
         return self.scheme.in_graph
 
     @functools.cached_property
     def scheme(self) -> Scheme:
-        """How it works, before any vocabulary."""
+        """How it works, without the vocabulary."""
         return lookup(TOKENIZERS, self.setting, "tokenizer")()
 
     def __call__(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """The ids of texts, not cut off.
+        """Returns the ids of texts, not cut off.
 
         Args:
-            texts: strings of any bytes, of shape (batch,); those that are
-                no UTF-8 are read with U+FFFD in their place.
+            texts: strings of any bytes, of shape (batch,); U+FFFD replaces
+                what is not UTF-8.
 
         Returns:
-            int32 of shape (batch, None), or (batch, None, width) where the
+            int32 of shape (batch, None), or (batch, None, width) if the
             width is more than 1.
         """
         return self._encode(tf.convert_to_tensor(texts, tf.string))
 
     def text_of(self, ids: Sequence[int]) -> str:
-        """Ids as text to read; U+FFFD stands for what is unknown.
+        """Returns readable text, with U+FFFD for unknown tokens.
 
         Args:
             ids: of tokens; padding, masks and ends are left out.
@@ -95,14 +107,14 @@ class Tokenizer:
         digest = files.write(
             folder / VOCABULARY_FILE, self.vocabulary, self.counts
         )
-        written = {
+        settings = {
             "version": _VERSION,
             "setting": self.setting,
             "sequence_length": self.sequence_length,
             "width": self.width,
             "vocabulary": digest,
         }
-        write_json(folder / SETTINGS_FILE, written)
+        write_json(folder / SETTINGS_FILE, settings)
 
     @classmethod
     def load(cls, folder: str | os.PathLike) -> "Tokenizer":
@@ -129,58 +141,58 @@ class Tokenizer:
 
     @functools.cached_property
     def _encode(self) -> Callable[[tf.Tensor], tf.RaggedTensor]:
-        encode = self._encoder()
+        encode = self._pieces() if self.scheme.pieces else self._words()
 
         def call(texts: tf.Tensor) -> tf.RaggedTensor:
             return encode(self.scheme.split(texts))
 
         return traced(call) if self.in_graph else call
 
-    def _encoder(self) -> Callable[[tf.RaggedTensor], tf.RaggedTensor]:
-        if self.scheme.pieces:
-            return self._pieces()
+    def _words(self) -> _Encode:
         table = StringTable(self.vocabulary[len(SPECIAL) :])
+        ngrams = self.scheme.ngrams
 
         def encode(words: tf.RaggedTensor) -> tf.RaggedTensor:
             ids = _ids(table.find(words.flat_values))
-            if self.scheme.ngrams:
-                ids = self._with_ngrams(words.flat_values, ids)
+            if ngrams:
+                found = self._ngrams(ngrams, words.flat_values)
+                ids = tf.concat([ids[:, None], found], 1)
             return words.with_flat_values(ids)
 
         return encode
 
-    def _pieces(self) -> Callable[[tf.RaggedTensor], tf.RaggedTensor]:
+    def _pieces(self) -> _Encode:
         pieces = Pieces(self.vocabulary[len(SPECIAL) :])
 
         def encode(words: tf.RaggedTensor) -> tf.RaggedTensor:
-            different, places = tf.unique(words.flat_values)
-            cut = tf.gather(pieces.cut(different), places)
+            distinct, indices = tf.unique(words.flat_values)
+            cut = tf.gather(pieces.cut(distinct), indices)
             cut = cut.with_flat_values(_ids(cut.flat_values))
             return words.with_values(cut).merge_dims(1, 2)
 
         return encode
 
-    def _with_ngrams(self, words: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
-        different, places = tf.unique(words)
-        ngrams = self.scheme.ngrams.ids(different, self.width - 1)
-        ngrams = tf.where(ngrams > 0, ngrams + len(self.vocabulary) - 1, 0)
-        ngrams = tf.gather(tf.cast(ngrams, tf.int32), places)
-        return tf.concat([ids[:, None], ngrams], 1)
+    def _ngrams(self, ngrams: Ngrams, words: tf.Tensor) -> tf.Tensor:
+        distinct, indices = tf.unique(words)
+        found = ngrams.ids(distinct, self.width - 1)
+        found = tf.where(found > 0, found + len(self.vocabulary) - 1, 0)
+        return tf.gather(tf.cast(found, tf.int32), indices)
 
 
-def _ids(places: tf.Tensor) -> tf.Tensor:
-    """Ids of tokens by their places after the special ones."""
-    return tf.where(places < 0, UNKNOWN, places + len(SPECIAL))
+def _ids(indices: tf.Tensor) -> tf.Tensor:
+    """Returns ids of tokens, given their indices after the special ones."""
+    return tf.where(indices < 0, UNKNOWN, indices + len(SPECIAL))
 
 
 def _checked(found: Any, path: pathlib.Path) -> dict[str, Any]:
-    kinds = {"setting": str, "vocabulary": str}
-    kinds |= dict.fromkeys(["version", "sequence_length", "width"], int)
     if not isinstance(found, dict):
         raise _damaged(path, "setting")
-    for name, kind in kinds.items():
-        value = found.get(name)
-        if type(value) is not kind or (kind is int and value < 1):
+    for name in ("setting", "vocabulary"):
+        if type(found.get(name)) is not str:
+            raise _damaged(path, name)
+    for name in ("version", "sequence_length", "width"):
+        # a bool is no number here
+        if type(found.get(name)) is not int or found[name] < 1:
             raise _damaged(path, name)
     if found["version"] > _VERSION:
         raise UserError(

@@ -19,7 +19,7 @@ _ESCAPE = re.compile(
 
 
 def most_common(tokens: Counter[str], most: int, min_count: int) -> list[str]:
-    """Tokens by how often they occur, then by their code points.
+    """Returns tokens by how often they occur, then by code points.
 
     Example:
 
@@ -33,12 +33,12 @@ def most_common(tokens: Counter[str], most: int, min_count: int) -> list[str]:
 def write(
     path: pathlib.Path, vocabulary: Sequence[str], counts: np.ndarray
 ) -> str:
-    """Writes a token a line, with its count after a tab.
+    """Writes a token per line, with its count after a tab.
 
-    White space, controls and backslashes are written as Python's escapes.
+    White space, control characters and backslashes become Python's escapes.
 
     Returns:
-        Hex digest of what was written.
+        Hex digest of the file.
     """
     pairs = zip(vocabulary, counts.tolist(), strict=True)
     text = "".join(f"{escaped(token)}\t{count}\n" for token, count in pairs)
@@ -47,10 +47,13 @@ def write(
 
 
 def read(path: pathlib.Path, digest: str) -> tuple[tuple[str, ...], np.ndarray]:
-    """Reads what `write` wrote: the tokens, and int64 counts.
+    """Reads what `write` wrote.
+
+    Returns:
+        The tokens, and their counts, int64.
 
     Raises:
-        UserError: the file is missing, or is not the one of that digest.
+        UserError: the file is missing, or does not have that digest.
     """
     try:
         text = path.read_bytes().decode()
@@ -70,7 +73,7 @@ def read(path: pathlib.Path, digest: str) -> tuple[tuple[str, ...], np.ndarray]:
 
 
 def escaped(token: str) -> str:
-    r"""A token without white space or what cannot be seen.
+    r"""Returns a token without white space or invisible characters.
 
     Example:
 
@@ -81,7 +84,7 @@ def escaped(token: str) -> str:
 
 
 def unescaped(text: str) -> str:
-    r"""The token that was escaped.
+    r"""Returns the token that was escaped.
 
     Example:
 

@@ -1,22 +1,21 @@
-"""Words: runs of letters and digits, and each other sign by itself."""
+"""Words: runs of letters and digits, and every other sign by itself."""
 
 from collections.abc import Callable
 
 import tensorflow as tf
 
-from keras_ptft.data.text.normalize.clean import prepared
+from keras_ptft.data.text.normalize.clean import normalize
 from keras_ptft.data.text.tokenizers.ngrams import Ngrams
 from keras_ptft.data.text.tokenizers.scheme import Scheme
 
 Split = Callable[[tf.Tensor], tf.RaggedTensor]
 
-# Letters with their marks (the vowel signs of Devanagari are such), digits,
-# and the joiners that Persian and Indic scripts are spelt with; an
-# apostrophe between letters.
+# Letters with their marks (such as the vowel signs of Devanagari), digits,
+# and the joiners of Persian and Indic scripts; an apostrophe between letters.
 _RUN = r"[\p{L}\p{N}\p{M}\x{200c}\x{200d}]+"
 _WORD = rf"[\p{{L}}\p{{N}}]{_RUN[:-1]}*(?:['’]{_RUN})*"
-# A flag is two letters of its own; an emoji comes with its colour of skin,
-# its way of being shown, and the emoji joined to it.
+# A flag is two letters of its own; an emoji comes with its skin colour, its
+# variation selector, and the emoji joined to it.
 _FLAG = r"[\x{1f1e6}-\x{1f1ff}]{2}"
 _SIGN = r"[^\p{L}\p{N}\p{M}\p{Z}\p{Cc}\s]"
 _ADDED = r"[\p{M}\x{1f3fb}-\x{1f3ff}\x{e0020}-\x{e007f}]*"
@@ -37,17 +36,17 @@ def words(
     """Words of letters and digits; each punctuation mark or emoji is one too.
 
     For languages that put spaces between words; for Chinese, Japanese or
-    Thai use `characters`. With n-grams a word is known by its parts as
-    well, which helps with rare and misspelt ones: "Enriching Word Vectors
-    with Subword Information", Bojanowski et al. 2017 (fastText).
+    Thai use `characters`. With n-grams a word is also known by its parts,
+    which helps with rare and misspelt ones: "Enriching Word Vectors with
+    Subword Information", Bojanowski et al. 2017 (fastText).
 
     Args:
-        lower: make letters lower case.
-        clean: take out HTML, controls and ways of writing the same thing.
-        vocabulary_size: most tokens that are kept, 4 special ones with them.
+        lower: convert to lower case.
+        clean: remove HTML, control characters and variants of spelling.
+        vocabulary_size: most tokens to keep, with the 4 special ones.
         min_count: how often a word must occur to be kept.
         ngrams: the least and the most characters of n-grams, such as
-            (3, 5); none if empty.
+            (3, 5); empty: none.
         buckets: how many ids the n-grams share.
     """
     return Scheme(
@@ -60,16 +59,16 @@ def words(
 
 
 def splitter(clean: bool, lower: bool, alone: str = "") -> Split:
-    """Texts → their words, ragged.
+    """Returns a function that splits texts into words, ragged.
 
     Args:
         clean: see `words`.
         lower: see `words`.
-        alone: expression for what is a word in the midst of letters too.
+        alone: regular expression of what is a word even between letters.
     """
 
     def split(texts: tf.Tensor) -> tf.RaggedTensor:
-        texts = prepared(texts, cleaned=clean, lowered=lower)
+        texts = normalize(texts, cleaned=clean, lowered=lower)
         texts = tf.strings.regex_replace(texts, _BLANK, " ")
         if alone:
             texts = tf.strings.regex_replace(texts, alone, r" \0 ")

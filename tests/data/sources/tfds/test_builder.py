@@ -14,8 +14,8 @@ import tensorflow as tf
 from keras_ptft.data import load
 from keras_ptft.data.core.dataset import Loading
 from keras_ptft.data.sources.tfds.builder import (
-    _reachable,
     fashion_mnist,
+    is_reachable,
     mnist,
     tfds,
 )
@@ -34,13 +34,13 @@ def prepared(shared_data, tmp_path_factory):
         manual_dir=str(shared_data / "mnist"),
         data_dir=str(tmp_path_factory.mktemp("tfds")),
     )
-    told, handler = [], logging.Handler()
-    handler.emit = lambda record: told.append(record.getMessage())
+    logged, handler = [], logging.Handler()
+    handler.emit = lambda record: logged.append(record.getMessage())
     logger = logging.getLogger("keras_ptft")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:
-        return load("mnist", loading), loading, told
+        return load("mnist", loading), loading, logged
     finally:
         logger.removeHandler(handler)
         logger.setLevel(logging.NOTSET)
@@ -87,7 +87,7 @@ def test_mnist_is_upstreams(prepared, shared_data):
 
 @pytest.mark.slow
 def test_fashion_mnist_is_no_mnist(prepared, shared_data, capfd):
-    # its files have the names of MNIST's, which stands in the same folder
+    # its files have the names of MNIST's, which is in the same folder
     _, loading, _ = prepared
     folder = shared_data / "fashion_mnist"
     dataset = fashion_mnist(
@@ -98,11 +98,11 @@ def test_fashion_mnist_is_no_mnist(prepared, shared_data, capfd):
     assert capfd.readouterr().out == ""
 
 
-def test_preparing_and_loading_are_told(prepared):
-    _, loading, told = prepared
-    assert told[0] == f"Preparing mnist in {loading.data_dir}/mnist/3.0.1."
-    assert told[1].startswith("Loaded mnist in ")
-    assert told[1].endswith(": 60000 train, 10000 test.")
+def test_preparing_and_loading_are_logged(prepared):
+    _, loading, logged = prepared
+    assert logged[0] == f"Preparing mnist in {loading.data_dir}/mnist/3.0.1."
+    assert logged[1].startswith("Loaded mnist in ")
+    assert logged[1].endswith(": 60000 train, 10000 test.")
 
 
 @without_network
@@ -186,11 +186,11 @@ def test_a_host_that_answers_can_be_reached(monkeypatch):
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Missing)
     address = f"http://127.0.0.1:{server.server_port}/file"
-    assert not _reachable(address)
+    assert not is_reachable(address)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     threading.Thread(target=server.serve_forever).start()
     try:
-        assert _reachable(address)
+        assert is_reachable(address)
     finally:
         server.shutdown()
         server.server_close()

@@ -42,8 +42,8 @@ class Squares(tensorflow_datasets.core.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager):
         del dl_manager
         return {
-            split: self._generate_examples(100 * place)
-            for place, split in enumerate(self.SPLITS)
+            split: self._generate_examples(100 * number)
+            for number, split in enumerate(self.SPLITS)
         }
 
     def _generate_examples(self, first):
@@ -122,7 +122,9 @@ def test_a_set_of_one_size_stays_as_stored(tmp_path):
 def test_a_large_split_is_mapped_from_a_file(tmp_path, kind, size):
     loading = Loading(image_size=size, data_dir=str(tmp_path))
     expected = tfds(loading, kind).splits["train"]
-    expected = getattr(expected, "source", expected)
+    if kind == "squares":
+        # it has no test split, so train is a subset
+        expected = expected.source
     builder = tensorflow_datasets.builder(kind, data_dir=str(tmp_path))
     shape = (size, size, 3)
     file = (

@@ -59,10 +59,10 @@ def test_clinc_is_what_was_published(requests, published, split, name, size):
 
 
 def test_requests_out_of_scope_stand_apart(requests, published):
-    outside = requests.splits["outside"]
-    assert len(outside) == 1000
-    assert np.unique(outside.labels).tolist() == [-1]
-    assert Counter(every(outside)) == Counter(
+    out_of_scope = requests.splits["out_of_scope"]
+    assert len(out_of_scope) == 1000
+    assert np.unique(out_of_scope.labels).tolist() == [-1]
+    assert Counter(every(out_of_scope)) == Counter(
         text for text, _ in published("test_ood").elements()
     )
 
@@ -102,7 +102,7 @@ def test_one_long_text_becomes_blocks(shared_data, tmp_path):
     whole = (folder / "input.txt").read_text()
     assert "".join(parts) == whole
     assert len(parts[0]) == int(0.9 * len(whole))
-    assert all(source.running for source in dataset.splits.values())
+    assert all(source.contiguous for source in dataset.splits.values())
 
 
 @pytest.fixture(scope="module")
@@ -149,4 +149,4 @@ def test_unlabelled_texts_are_trained_on_too(reviews):
     unlabelled = dataclasses.replace(reviews, label_column="")
     train = load("tfds:reviews", unlabelled).splits["train"]
     assert every(train) == ["good", "bad", "so so 猫"]
-    assert not train.running and train.labels.tolist() == [0, 0, 0]
+    assert not train.contiguous and train.labels.tolist() == [0, 0, 0]

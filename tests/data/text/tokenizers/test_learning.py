@@ -42,7 +42,7 @@ def test_the_length_holds_95_of_100_texts():
 
 
 @pytest.mark.parametrize("texts", [(), ("", " \x00")])
-def test_texts_without_words_are_told(texts):
+def test_texts_without_words_are_an_error(texts):
     with pytest.raises(UserError) as caught:
         learned("words", *texts)
     assert str(caught.value) == (

@@ -1,4 +1,4 @@
-"""What is saved is what comes back, damaged files are told, exports hold."""
+"""Saving and loading, damaged files, and exports."""
 
 import functools
 import json
@@ -88,7 +88,7 @@ def test_escapes_can_be_undone(token):
         ("setting", "wordz", "Unknown tokenizer 'wordz'"),
     ],
 )
-def test_damaged_settings_are_told(tmp_path, name, value, message):
+def test_damaged_settings_are_errors(tmp_path, name, value, message):
     learned("words").save(tmp_path)
     path = tmp_path / "tokenizer.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}))
@@ -108,7 +108,7 @@ def test_damaged_settings_are_told(tmp_path, name, value, message):
         ("vocabulary.txt", None, "Cannot read"),
     ],
 )
-def test_damaged_files_are_told(tmp_path, name, content, message):
+def test_damaged_files_are_errors(tmp_path, name, content, message):
     learned("words").save(tmp_path)
     (tmp_path / name).unlink()
     if content is not None:

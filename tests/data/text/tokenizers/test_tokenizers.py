@@ -205,7 +205,7 @@ def test_ids_are_read_back(setting, text, expected):
         ),
     ],
 )
-def test_wrong_settings_are_told(setting, message):
+def test_wrong_settings_are_errors(setting, message):
     with pytest.raises(UserError) as caught:
         learn(setting, lambda: [tf.constant(["a"])], 0)
     assert str(caught.value) == message
@@ -218,10 +218,7 @@ def test_wrong_settings_are_told(setting, message):
         ("jieba", "jieba", 'pip install "keras_ptft[zh]"'),
     ],
 )
-def test_a_missing_package_is_told(monkeypatch, setting, package, line):
-    from keras_ptft.data.text.tokenizers import chinese
-
-    chinese._segmenter.cache_clear()
+def test_a_missing_package_is_an_error(monkeypatch, setting, package, line):
     # what Python keeps for a module that cannot be imported
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(UserError, match=f"package {package}") as caught:

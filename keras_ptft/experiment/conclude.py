@@ -1,0 +1,174 @@
+"""The end of a run: scores, report, result and export."""
+
+import logging
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import keras
+
+from keras_ptft.config import FIELDS, Config
+from keras_ptft.data.core.dataset import Dataset
+from keras_ptft.data.leakage.overlap import ShownPair
+from keras_ptft.evaluation.metrics.out_of_scope import summary_line
+from keras_ptft.evaluation.report.report import Leakage, write_report
+from keras_ptft.experiment import builders, run_dir
+from keras_ptft.experiment.results import ExportResult, RunResult
+from keras_ptft.models.saved import load_model
+from keras_ptft.objectives import Objective
+from keras_ptft.objectives.saved import read_objective, write_objective
+from keras_ptft.serving.export import Export, export, find_export
+from keras_ptft.serving.signatures.arrays import in_float32
+from keras_ptft.serving.word_vectors import write_projector, write_word2vec
+from keras_ptft.training.distribution.strategies import get_strategy
+from keras_ptft.training.timer import Timer
+from keras_ptft.transfer.audit import fingerprint
+
+_LOG = logging.getLogger("keras_ptft")
+
+
+def conclude(
+    folder: pathlib.Path,
+    config: Config,
+    dataset: Dataset,
+    objective: Objective,
+    result: RunResult,
+    timer: Timer,
+    *,
+    shown: Sequence[ShownPair] = (),
+) -> RunResult:
+    """Scores what was saved, reports it, and exports it if requested.
+
+    Args:
+        folder: the run folder, with the saved model.
+        config: the settings of the run.
+        dataset: the data set of the run.
+        objective: what the model was trained for.
+        result: what the stage knows.
+        timer: where its seconds went.
+        shown: pairs of examples in two splits, for the report.
+
+    Returns:
+        The whole result, written when all else is there.
+    """
+    with timer("evaluate"), get_strategy(config.strategy).scope():
+        model = load_model(folder / run_dir.MODEL_FILE)
+        found = objective.evaluate(
+            model, dataset, reject_below=config.reject_below
+        )
+    result = result.replace(
+        seconds=timer.seconds,
+        metrics=dict(found.metrics),
+        out_of_scope=found.out_of_scope,
+    ).with_comparison()
+    if found.out_of_scope is not None:
+        _LOG.info(summary_line(found.out_of_scope))
+    if found.word_vectors is not None:
+        words, vectors = found.word_vectors.words, found.word_vectors.vectors
+        write_word2vec(folder / "vectors.txt", words, vectors)
+        write_projector(folder / "projector", words, vectors)
+    write_report(
+        folder / "report.html",
+        title=folder.name,
+        settings={name: str(getattr(config, name)) for name in FIELDS},
+        history=result.history,
+        evaluation=found,
+        comparison=result.comparison,
+        leaks=Leakage(result.leaks, shown) if result.leaks else None,
+    )
+    result.write(folder)
+    return publish(folder, config, result, dataset)
+
+
+def publish(
+    folder: pathlib.Path,
+    config: Config,
+    result: RunResult,
+    dataset: Dataset | None = None,
+) -> RunResult:
+    """Exports a run where its settings ask for it and it is not done yet.
+
+    Args:
+        folder: a complete run folder.
+        config: the settings as they are now.
+        result: the run's result.
+        dataset: the data set of the run; None: loaded if it is needed.
+
+    Returns:
+        The result with its export.
+    """
+    done = result.export
+    if not config.export_to:
+        return result
+    if done and done.base == config.export_to and os.path.isdir(done.path):
+        _LOG.info(
+            "%s is exported already, as %s; the next version: "
+            "keras-ptft export %s.",
+            folder,
+            done.path,
+            folder,
+        )
+        return result
+    model = load_model(folder / run_dir.MODEL_FILE)
+    # a kill may come between publishing a version and noting it
+    known = find_export(config.export_to, _source(folder, model))
+    if known is not None:
+        return _noted(folder, config.export_to, result, known)
+    if dataset is None:
+        weights = folder / run_dir.MODEL_FILE
+        dataset, _ = builders.load_dataset(config, weights=weights)
+    return export_run(folder, config, result, model, dataset)
+
+
+def export_run(
+    folder: pathlib.Path,
+    config: Config,
+    result: RunResult,
+    model: keras.Model,
+    dataset: Dataset,
+) -> RunResult:
+    """Publishes a run's model as the next version in `config.export_to`.
+
+    Args:
+        folder: a complete run folder.
+        config: the settings of the run.
+        result: the run's result.
+        model: the model of the run.
+        dataset: the data set of the run, whose test split proves the export.
+
+    Returns:
+        The result with its export.
+    """
+    objective = read_objective(folder)
+    source = _source(folder, model)
+    model = in_float32(model)
+    exported = export(
+        model,
+        config.export_to,
+        objective.signatures(model, dataset.splits["test"]),
+        write_extra=lambda extra: write_objective(
+            extra, config.objective, objective.info
+        ),
+        source=source,
+    )
+    return _noted(folder, config.export_to, result, exported)
+
+
+def _source(folder: pathlib.Path, model: keras.Model) -> Mapping[str, str]:
+    return {"run": folder.name, "weights": fingerprint(model)}
+
+
+def _noted(
+    folder: pathlib.Path, base: str, result: RunResult, exported: Export
+) -> RunResult:
+    result = result.replace(
+        export=ExportResult(
+            base=base,
+            path=str(exported.path),
+            version=exported.version,
+            largest_difference=dict(exported.largest_difference),
+        )
+    )
+    result.write(folder)
+    _LOG.info("Exported %s.", exported.path)
+    return result

@@ -1,0 +1,109 @@
+"""The objective of a model, written beside it and read back."""
+
+import os
+import pathlib
+
+from keras_ptft.data.core.info import DataInfo
+from keras_ptft.data.text.tokenizers import Tokenizer
+from keras_ptft.errors import UserError
+from keras_ptft.files import read_json, write_json
+from keras_ptft.objectives import OBJECTIVES
+from keras_ptft.objectives.objective import Objective
+from keras_ptft.registry import lookup
+
+OBJECTIVE_FILE = "objective.json"
+LABELS_FILE = "labels.json"
+
+_VERSION = 1
+
+
+def make_objective(setting: str, info: DataInfo) -> Objective:
+    """Makes an objective by the text that names it.
+
+    Args:
+        setting: an entry of OBJECTIVES with its settings.
+        info: what is known of the data.
+
+    Raises:
+        UserError: no such objective or setting, or it does not suit the data.
+
+    Example:
+
+    >>> info = DataInfo(label_names=("cat", "dog"))
+    >>> make_objective("classification(label_smoothing=0.1)", info).servable
+    True
+    """
+    return lookup(OBJECTIVES, setting, "objective")(info)
+
+
+def write_objective(
+    folder: str | os.PathLike, setting: str, info: DataInfo
+) -> None:
+    """Writes what a model is beside it: objective, labels and tokenizer.
+
+    Args:
+        folder: a run folder, or `assets.extra` of an export.
+        setting: an entry of OBJECTIVES with its settings.
+        info: what is known of the data.
+    """
+    folder = pathlib.Path(folder)
+    written = {
+        "version": _VERSION,
+        "objective": setting,
+        "tagged": info.tagged,
+        "text": info.is_text,
+    }
+    write_json(folder / OBJECTIVE_FILE, written)
+    write_json(folder / LABELS_FILE, list(info.label_names))
+    if info.tokenizer is not None:
+        info.tokenizer.save(folder)
+
+
+def read_objective(folder: str | os.PathLike) -> Objective:
+    """Reads what `write_objective` wrote.
+
+    A folder without objective.json, as beside a user's own `.keras` file, is
+    of a classifier whose classes are named in labels.json.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+    path = pathlib.Path(folder, OBJECTIVE_FILE)
+    found = {"objective": "classification", "tagged": False, "text": False}
+    if path.exists():
+        found = _checked(read_json(path), path)
+    info = DataInfo(
+        label_names=_label_names(path.with_name(LABELS_FILE)),
+        tagged=found["tagged"],
+        tokenizer=Tokenizer.load(folder) if found["text"] else None,
+    )
+    return make_objective(found["objective"], info)
+
+
+def _checked(found: object, path: pathlib.Path) -> dict:
+    kinds = {"version": int, "objective": str, "tagged": bool, "text": bool}
+    if not isinstance(found, dict) or any(
+        type(found.get(name)) is not kind for name, kind in kinds.items()
+    ):
+        raise UserError(
+            f"{path} must hold {', '.join(kinds)} as keras-ptft wrote them, "
+            "but one is missing or was changed: run the stage again."
+        )
+    if found["version"] > _VERSION:
+        raise UserError(
+            f"{path} must be of version {_VERSION} or less, got "
+            f"{found['version']}: use the keras-ptft that wrote it."
+        )
+    return found
+
+
+def _label_names(path: pathlib.Path) -> tuple[str, ...]:
+    names = read_json(path)
+    if not isinstance(names, list) or not all(
+        isinstance(name, str) for name in names
+    ):
+        raise UserError(
+            f"{path} must hold a list of label names: restore the file that "
+            "was written with the model."
+        )
+    return tuple(names)

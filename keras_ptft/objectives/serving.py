@@ -1,0 +1,92 @@
+"""How models that name classes answer, whatever their loss."""
+
+from collections.abc import Callable, Sequence
+
+import keras
+
+from keras_ptft.data.core.dataset import Source
+from keras_ptft.data.core.info import DataInfo
+from keras_ptft.errors import UserError
+from keras_ptft.serving.inference.predictor import (
+    Predictor,
+    load_predictor,
+    text_predictor,
+)
+from keras_ptft.serving.inference.resolve import ModelFiles
+from keras_ptft.serving.signatures.arrays import (
+    array_signatures,
+    class_scores,
+    examples_of,
+)
+from keras_ptft.serving.signatures.signature import Signature
+from keras_ptft.serving.signatures.text import text_signatures
+
+MakeSignatures = Callable[[keras.Model, DataInfo, Source], list[Signature]]
+
+
+def label_signatures(
+    model: keras.Model, info: DataInfo, source: Source
+) -> list[Signature]:
+    """Returns the signatures that answer with labels or their scores.
+
+    Raises:
+        UserError: there are no examples, or not a name for each logit.
+    """
+    check_label_count(info.label_names, model.output_shape[-1])
+    examples = examples_of(source)
+    if info.tokenizer is None:
+        return array_signatures(model, class_scores(model), examples)
+    return text_signatures(
+        model,
+        info.tokenizer,
+        info.label_names,
+        examples["tokens"],
+        examples_of(source.texts)["text"],
+        tagging=info.tagged,
+    )
+
+
+SIGNATURES: dict[str, MakeSignatures] = {
+    "labels": label_signatures,
+}
+"""What exports of models with labels answer."""
+
+
+def signatures(
+    model: keras.Model, info: DataInfo, source: Source
+) -> list[Signature]:
+    """Returns every signature of a model that gives logits of labels.
+
+    Args:
+        model: inputs → logits, in float32.
+        info: its labels and, for texts, its tokenizer.
+        source: real examples for the cases.
+
+    Raises:
+        UserError: there are no examples, or not a name for each logit.
+    """
+    return [
+        signature
+        for make in SIGNATURES.values()
+        for signature in make(model, info, source)
+    ]
+
+
+def predictor(files: ModelFiles, info: DataInfo) -> Predictor:
+    """Loads a run's model or an export; a text model takes texts."""
+    loaded = load_predictor(files, class_scores)
+    if info.tokenizer is None:
+        return loaded
+    return text_predictor(
+        loaded, info.tokenizer, info.label_names, tagging=info.tagged
+    )
+
+
+def check_label_count(label_names: Sequence[str], outputs: int) -> None:
+    """Raises a UserError unless there is a name for each output."""
+    if len(label_names) != outputs:
+        raise UserError(
+            f"labels.json holds {len(label_names)} label names, expected "
+            f"{outputs}, as the model has outputs: restore the file that was "
+            "written with the model."
+        )

@@ -1,0 +1,108 @@
+"""A signature of an export, with the examples that prove it."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_ptft.errors import UserError
+
+Arrays = Mapping[str, np.ndarray]
+Tensors = Mapping[str, tf.Tensor]
+ServingFn = Callable[[Any], Tensors]
+"""A model's inputs, a tensor or a dict of tensors → its outputs by name."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Case:
+    """A batch of inputs and the outputs expected for it.
+
+    Attributes:
+        inputs: input name to array; strings are `bytes`.
+        outputs: output name to the expected array, for every output.
+    """
+
+    inputs: Arrays
+    outputs: Arrays
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Signature:
+    """One function of an export.
+
+    Attributes:
+        name: what clients call it by; an export must have a
+            "serving_default", which TensorFlow Serving takes by default.
+        function: tensors in the order of `inputs` → outputs by name.
+        inputs: input name, as clients send it, to its spec with the batch
+            axis.
+        cases: what it is verified with before it is published.
+    """
+
+    name: str
+    function: Callable[..., Tensors]
+    inputs: Mapping[str, tf.TensorSpec]
+    cases: Sequence[Case]
+
+
+def cases(
+    inputs: Arrays,
+    outputs: Arrays,
+    trim: Callable[[Arrays, Arrays], Arrays] | None = None,
+) -> list[Case]:
+    """Returns three cases of some rows: all, the first alone, the last alone.
+
+    Args:
+        inputs: input name to array, whose first axis is the row.
+        outputs: output name to the expected array, likewise.
+        trim: (inputs, outputs) of a case → its outputs, for outputs whose
+            second axis is as long as the longest row of the batch.
+
+    Raises:
+        UserError: there are no rows.
+
+    Example:
+
+    >>> found = cases({"x": np.arange(3)}, {"y": 2 * np.arange(3)})
+    >>> [case.outputs["y"].tolist() for case in found]
+    [[0, 2, 4], [0], [4]]
+    """
+    if not all(map(len, inputs.values())):
+        raise UserError(
+            "Expected at least 1 example to verify an export, got 0: add "
+            "examples to the test split."
+        )
+    found = []
+    for rows in (slice(None), slice(1), slice(-1, None)):
+        given = {name: array[rows] for name, array in inputs.items()}
+        expected = {name: array[rows] for name, array in outputs.items()}
+        found.append(Case(given, trim(given, expected) if trim else expected))
+    return found
+
+
+def write_saved_model(
+    model: keras.Model,
+    folder: str | os.PathLike,
+    signatures: Sequence[Signature],
+) -> None:
+    """Writes a SavedModel, without XLA, which TensorFlow Serving refuses.
+
+    Args:
+        model: has the variables that the signatures use; in float32.
+        folder: where to write.
+        signatures: what the SavedModel answers.
+    """
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    for signature in signatures:
+        specs = [
+            # the name of a spec is that of the input
+            tf.TensorSpec(spec.shape, spec.dtype, name)
+            for name, spec in signature.inputs.items()
+        ]
+        archive.add_endpoint(signature.name, signature.function, specs)
+    archive.write_out(os.fspath(folder), verbose=False)

@@ -1,0 +1,86 @@
+"""Verifies an export in a fresh process before it is published."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+
+from keras_ptft.errors import UserError
+from keras_ptft.serving.signatures.signature import Signature
+from keras_ptft.serving.verification.worker import write_cases
+
+TOLERANCE = 1e-5
+
+
+def verify(
+    folder: pathlib.Path, signatures: Sequence[Signature]
+) -> dict[str, float]:
+    """Checks that an export answers every case as expected.
+
+    Numbers may differ by 1e-5 times max(1, |expected|); strings, integers,
+    shapes and the names of inputs and outputs must be the same.
+
+    Args:
+        folder: of the SavedModel.
+        signatures: what it must answer, each with its cases.
+
+    Returns:
+        Signature name to the largest |value - expected| / max(1,
+        |expected|).
+
+    Raises:
+        UserError: an answer differs, or a signature has no case.
+    """
+    cases = {
+        signature.name: [
+            [case.inputs, case.outputs] for case in signature.cases
+        ]
+        for signature in signatures
+    }
+    with tempfile.TemporaryDirectory() as temporary:
+        file = os.path.join(temporary, "cases.npz")
+        write_cases(file, cases)
+        differences, faults = _run_worker(folder, file)
+    if faults:
+        raise UserError(
+            "The export does not answer as the Keras model: "
+            f"{'; '.join(faults)}: nothing was published; correct the "
+            "signature or its cases."
+        )
+    worst = max(differences, key=differences.__getitem__)
+    if differences[worst] > TOLERANCE:
+        raise UserError(
+            f"The export differs from the Keras model by "
+            f"{differences[worst]:.2g} in {worst!r}, expected at most "
+            f"{TOLERANCE:g}: nothing was published; look for a layer that "
+            "is random or differs when it serves."
+        )
+    return differences
+
+
+def _run_worker(
+    folder: pathlib.Path, file: str
+) -> tuple[dict[str, float], list[str]]:
+    package = pathlib.Path(__file__).parents[3]
+    paths = [str(package), os.environ.get("PYTHONPATH", "")]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        # this process may hold all of an accelerator's memory
+        "CUDA_VISIBLE_DEVICES": "-1",
+    }
+    command = [sys.executable, "-m", "keras_ptft.serving.verification.worker"]
+    done = subprocess.run(
+        [*command, os.fspath(folder), file],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(f"The export cannot be loaded:\n{done.stderr}")
+    differences, faults = json.loads(done.stdout.splitlines()[-1])
+    return differences, faults

@@ -1,0 +1,74 @@
+"""Trains under op determinism, which a process cannot disable again.
+
+    python -m tests.training.deterministic FOLDER
+
+prints, as JSON, the largest differences between trainings that should agree.
+"""
+
+import json
+import os
+import pathlib
+import sys
+from functools import partial
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import tensorflow as tf
+
+from keras_ptft.training.checkpointing.store import Checkpoints, Interval
+from keras_ptft.training.distribution import strategies
+from keras_ptft.training.fit import FitConfig, fit
+from tests.training import small
+
+
+def trained(
+    digits, splits, build=small.STATEFUL_CNN, replicas="auto", **settings
+):
+    """Trains for two epochs; returns the model and its history."""
+    model = small.make_training_model(
+        digits,
+        build,
+        replicas=replicas,
+        deterministic=True,
+        steps_per_execution=5,
+    )
+    rows = fit(model, splits, FitConfig(epochs=2), **settings)
+    return model, rows
+
+
+def main(folder):
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    two = [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.set_logical_device_configuration(cpu, two)
+    strategies.prepare(seed=0, precision="float32", deterministic=True)
+    digits = small.load_digits()
+    splits = small.with_validation(digits)
+    checkpoints = Checkpoints(folder, keep=9, interval=Interval(steps=12))
+
+    whole, rows = trained(digits, splits, checkpoints=checkpoints)
+    expected = small.values_of(whole)
+    # the last one is that of the end: resume from the one before
+    max(folder.iterdir()).unlink()
+    start = checkpoints.latest()
+    resumed, resumed_rows = trained(
+        digits, splits, checkpoints=checkpoints, start=start
+    )
+    again, _ = trained(digits, splits)
+    # each replica drops other units, so nothing is dropped here
+    build = partial(small.cnn, batch_norm=True)
+    weights = [
+        trained(digits, splits, build, replicas)[0].model.get_weights()
+        for replicas in ("auto", "mirrored")
+    ]
+    found = {
+        "waited": whole.waited_seconds,
+        "start": start.step,
+        "again": small.largest_difference(expected, small.values_of(again)),
+        "resumed": small.largest_difference(expected, small.values_of(resumed)),
+        "history": small.timeless(rows) == small.timeless(resumed_rows),
+    }
+    return found | {"replicas": small.largest_difference(*weights)}
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(pathlib.Path(sys.argv[1]))))
