@@ -22,11 +22,9 @@ CLASSES = 10
 CPUS = 2
 LENGTH = 64
 PHOTO = (96, 96, 3)
-PHOTOS = 512
 ROOT = pathlib.Path(__file__).parent.parent
 STATUS = pathlib.Path("/proc/self/status")
-# how often data are repeated to see what grows with them
-TIMES = (1, 4, 16)
+_PHOTOS = 512
 VOCABULARY = 1_000
 
 Made = tuple[np.ndarray, np.ndarray, str]  # inputs, labels, what they are
@@ -134,30 +132,31 @@ def run(command: Sequence[str]) -> str:
 
 
 def prepare(name: str, folder: pathlib.Path, mnist: str, photos: str) -> str:
-    """Writes "images", "photos", "paths", "tokens" or "words" to a folder.
+    """Writes one kind of data to a folder, unless it is there.
 
     Args:
-        name: of these, what is written to NAME.npz unless it is there.
-        folder: where it is written.
+        name: "images", "photos", "paths", "tokens" or "words".
+        folder: gets NAME.npz, with inputs and labels.
         mnist: folder with MNIST's training files; empty: random images.
         photos: folder of class folders of JPEG files; empty: none.
 
     Returns:
         What the data is, in a few words; empty where there is none.
     """
-    path, random = folder / f"{name}.npz", np.random.default_rng(0)
+    path = folder / f"{name}.npz"
     if not path.exists():
-        if name in ("photos", "paths"):
-            inputs, labels, note = _paths(photos, folder)
-            if not len(inputs):
-                return ""
-        elif name == "images" and mnist:
-            inputs, labels, note = _mnist(mnist)
-        else:
-            make = {"images": _images, "tokens": _tokens, "words": _words}
-            inputs, labels, note = make[name](random)
+        random = np.random.default_rng(0)
+        inputs, labels, note = {
+            "images": lambda: _mnist(mnist) if mnist else _images(random),
+            "photos": lambda: _paths(photos, folder),
+            "paths": lambda: _paths(photos, folder),
+            "tokens": lambda: _tokens(random),
+            "words": lambda: _words(random),
+        }[name]()
+        if not len(inputs):
+            return ""
         if name == "photos":
-            inputs = np.stack([read_photo(path) for path in inputs[:PHOTOS]])
+            inputs = np.stack([read_photo(path) for path in inputs])
         np.savez(path, inputs=inputs, labels=labels, note=note)
     with np.load(path) as data:
         return str(data["note"])
@@ -176,27 +175,29 @@ def read_photo(path: str) -> np.ndarray:
         return np.array(image.resize(PHOTO[:2], Image.Resampling.BILINEAR))
 
 
-def _paths(photos: str, folder: pathlib.Path) -> Made:
-    """Links to 16 times 512 photos, as COPY/CLASS/INDEX.jpg.
+def link(paths: Iterable, labels: Iterable, folder: pathlib.Path) -> list[str]:
+    """Returns links to files, in a folder of one folder a label."""
+    links = []
+    for index, (path, label) in enumerate(zip(paths, labels, strict=True)):
+        target = folder / str(label) / f"{index}.jpg"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        target.symlink_to(path)
+        links.append(str(target))
+    return links
 
-    Where there are fewer photos some are in a copy twice.
-    """
+
+def _paths(photos: str, folder: pathlib.Path) -> Made:
+    """Links to 512 photos in class folders; fewer photos are repeated."""
     found = sorted(pathlib.Path(photos).resolve().glob("*/*")) if photos else []
     found = [p for p in found if p.suffix.lower() in (".jpg", ".jpeg")]
-    chosen = (found * PHOTOS)[: 7 * PHOTOS : 7]
+    chosen = (found * _PHOTOS)[: 7 * _PHOTOS : 7]
     classes = sorted({path.parent.name for path in chosen})
     labels = np.array([classes.index(path.parent.name) for path in chosen])
-    links = []
-    for index, path in enumerate(chosen * max(TIMES)):
-        copy, label = index // PHOTOS, str(labels[index % PHOTOS])
-        links.append(folder / "linked" / str(copy) / label / f"{index}.jpg")
-        links[-1].parent.mkdir(parents=True, exist_ok=True)
-        if not links[-1].exists():
-            links[-1].symlink_to(path)
-    note = f"{PHOTOS} of {len(found)} photos"
-    if len(found) < PHOTOS:
-        note = f"{len(found)} photos, {PHOTOS - len(found)} of them twice"
-    return np.array(list(map(str, links))), np.tile(labels, max(TIMES)), note
+    note = f"{_PHOTOS} of {len(found)} photos"
+    if len(found) < _PHOTOS:
+        note = f"{len(found)} photos, {_PHOTOS - len(found)} of them twice"
+    return np.array(link(chosen, labels, folder / "linked")), labels, note
 
 
 def _mnist(folder: str) -> Made:

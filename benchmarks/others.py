@@ -75,8 +75,9 @@ def word2vec(work: Work) -> Outcome:
 
     outcome = timed(work.epochs, epoch)
     tables = np.zeros((2, work.inputs.max() + 1, WORDS["width"]), np.float32)
-    untrained = nats_per_pair(work.inputs, *tables)
     ids = [int(word) for word in model.wv.index_to_key]
     tables[:, ids] = model.wv.vectors, model.syn1neg
-    outcome.losses = [untrained, nats_per_pair(work.inputs, *tables)]
+    # before training all scores are 0
+    untrained = (1 + WORDS["negatives"]) * np.log(2.0)
+    outcome.losses = [float(untrained), nats_per_pair(work, *tables)]
     return outcome

@@ -28,7 +28,8 @@ from keras_ptft.data.pipeline.batching import training_batches
 from keras_ptft.data.sources.image_folder import FolderSource
 from keras_ptft.data.sources.tfds.images import read_split
 from keras_ptft.data.text.tokenizers import Tokenizer
-from keras_ptft.experiment import builders, trainer
+from keras_ptft.experiment import builders
+from keras_ptft.experiment.training import frozen_inputs, train
 from keras_ptft.training.checkpointing.callback import CheckpointCallback
 
 WORDS = {"width": 100, "window": 5, "negatives": 5, "subsample": 1e-3}
@@ -49,38 +50,42 @@ class _Run:
     """Data, objective and model, made as the stages of keras_ptft do."""
 
     def __init__(
-        self, work: Work, data: Dataset | None = None, **settings: Any
+        self,
+        work: Work,
+        data: Dataset | None = None,
+        base: keras.Model | None = None,
+        **settings: Any,
     ) -> None:
+        data = data or _dataset(_source(work.inputs, work.labels))
         settings |= {"normalization": "unit", "export_to": ""}
         config = Config(batch_size=common.BATCH_SIZE, epochs=work.epochs)
         self.config = config.replace(seed=work.seed, **settings)
-        self.data = data or _dataset(_source(work.inputs, work.labels))
-        self.sources = self.data.splits
-        self.objective = builders.make_objective(self.config, self.data)
-
-    def build(self, backbone: keras.Model | None = None) -> "_Run":
-        """Makes the model, on the given backbone or that of the settings."""
+        self.sources = data.splits
         builders.prepare(self.config)
-        parts = self.config, self.data, self.objective
-        self.backbone = backbone or builders.build_backbone(*parts)
+        self.objective = builders.build_objective(self.config, data.info)
+        parts = self.config, data, self.objective
+        self.backbone = builders.build_backbone(*parts, given=base)
         self.model = builders.assemble(self.backbone, self.objective)
-        return self
 
     def cache_features(self, folder: str) -> None:
         """Replaces the sources by features, and the model by what is left."""
         config = self.config.replace(runs_dir=folder)
         parts = config, self.model, self.backbone, self.objective
         prefix, self.model = builders.cut(*parts)
-        cached = trainer.frozen_inputs(config, prefix, self.sources)
-        left, self.sources = cached
+        parts = config, prefix, self.objective, self.sources
+        left, self.sources = frozen_inputs(*parts)
         if left is not None:
             raise RuntimeError(f"{folder} has no room for the features")
+
+    def score(self) -> float:
+        """Returns the loss of the examples."""
+        return self.objective.score(self.model, self.sources["train"])["loss"]
 
     def train(self, folder: pathlib.Path | None = None) -> Outcome:
         """Trains the model, with checkpoints where there is a folder."""
         start = time.perf_counter()
         parts = self.config, self.model, self.objective, self.sources
-        history = trainer.train(*parts, folder=folder)["history"]
+        history = train(*parts, folder=folder).history
         total = time.perf_counter() - start
         seconds, losses = ([r[k] for r in history] for k in ("seconds", "loss"))
         return Outcome(seconds, losses, total, self.model.count_params())
@@ -98,18 +103,17 @@ class _Run:
 def mlp(work: Work) -> Outcome:
     """An MLP on raw pixels, SGD with momentum."""
     sgd = {"optimizer": "sgd(momentum=0.9)", "learning_rate": 0.01}
-    return _Run(work, backbone="mlp", **sgd).build().train()
+    return _Run(work, backbone="mlp", **sgd).train()
 
 
 def cnn(work: Work) -> Outcome:
     """A CNN on raw pixels, Adam."""
-    return _Run(work, backbone="cnn").build().train()
+    return _Run(work, backbone="cnn").train()
 
 
 def frozen(work: Work) -> Outcome:
     """The CNN, frozen up to its last convolution."""
-    run = _Run(work, backbone="cnn", freeze="conv3")
-    return run.build().train_frozen()
+    return _Run(work, backbone="cnn", freeze="conv3").train_frozen()
 
 
 def mobilenet(work: Work) -> Outcome:
@@ -118,7 +122,7 @@ def mobilenet(work: Work) -> Outcome:
     inputs = keras.Input(common.PHOTO, dtype="uint8", name="image")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
     base = keras.Model(inputs, mobilenet_base()(scaled), name="backbone")
-    return _Run(work, freeze="all").build(base).train_frozen()
+    return _Run(work, base=base, freeze="all").train_frozen()
 
 
 def folder(work: Work) -> Outcome:
@@ -135,7 +139,7 @@ def folder(work: Work) -> Outcome:
 def transformer(work: Work, jit_compile: str = "auto") -> Outcome:
     """A user's whole Keras model, a Transformer encoder."""
     keras.utils.set_random_seed(work.seed)
-    training = _Run(work, jit_compile=jit_compile).build(encoder())
+    training = _Run(work, base=encoder(), jit_compile=jit_compile)
     training.model = training.backbone
     return training.train()
 
@@ -143,31 +147,19 @@ def transformer(work: Work, jit_compile: str = "auto") -> Outcome:
 def word2vec(work: Work, jit_compile: str = "auto") -> Outcome:
     """Skip-gram with negative sampling on a bag of embeddings."""
     training = _skipgram(work, learning_rate=0.01, jit_compile=jit_compile)
-    outcome = training.build().train()
-    vectors = training.backbone.get_layer("embedding_table").get_weights()[0]
-    context = training.model.get_layer("context").get_weights()[0]
-    untrained = nats_per_pair(work.inputs, 0 * vectors, 0 * context)
-    outcome.losses = [untrained, nats_per_pair(work.inputs, vectors, context)]
+    outcome = training.train()
+    outcome.losses[1] = training.score()
     return outcome
 
 
 def nats_per_pair(
-    inputs: np.ndarray, vectors: np.ndarray, context: np.ndarray
+    work: Work, vectors: np.ndarray, context: np.ndarray
 ) -> float:
-    """Returns the skip-gram loss on the first 512 texts.
-
-    Vectors and context are those of each word as a centre and as a context.
-    """
-    objective = _skipgram(Work(inputs, np.zeros(len(inputs)), 1)).objective
-    sample = tf.constant(inputs[:512])
-    # seed 0, epoch -1, example
-    seeds = tf.constant([(0, -1, i) for i in range(len(sample))], tf.int64)
-    packed, targets, weights = objective.transform(sample, None, seeds)
-    centres = tf.gather(vectors, packed[:, : targets.shape[1]])
-    candidates = tf.gather(context, packed)
-    scores = tf.matmul(centres, candidates, transpose_b=True)
-    losses = objective.loss(targets, scores)
-    return float(tf.reduce_sum(losses * weights) / tf.reduce_sum(weights))
+    """Returns the skip-gram loss of words' vectors, as centre and context."""
+    trained = _skipgram(work)
+    trained.model.get_layer("embedding_table").set_weights([vectors])
+    trained.model.get_layer("context").set_weights([context])
+    return trained.score()
 
 
 def _skipgram(work: Work, **settings: Any) -> _Run:
@@ -209,29 +201,28 @@ def grow(kind: str, path: str, examples: int, times: int) -> dict[str, float]:
     """
     settings = {"backbone": _GROWTH[kind], "freeze": "pool1"}
     settings |= {"jit_compile": "false", "feature_cache_gb": 100.0}
-    photos = kind in ("files", "decoded")
-    shape, count = common.PHOTO if photos else (28, 28, 1), times * examples
+    shape = common.PHOTO if kind in ("files", "decoded") else (28, 28, 1)
+    count, ahead, files = times * examples, 0.0, []
     with common.peak_memory() as taken, tempfile.TemporaryDirectory() as folder:
         if not times:
             nothing = np.zeros((1, *shape), np.uint8), np.zeros(1, np.int64)
-            _Run(Work(*nothing, epochs=2), **settings).build()
+            _Run(Work(*nothing, epochs=2), **settings)
             return taken
-        # of photos, but not of images, there are as many copies
-        copies, files, ahead = count if photos else examples, [], 0.0
-        inputs, labels = common.read(path, copies)
-        every = np.arange(count) % copies
+        inputs, labels = common.read(path, examples)
+        every = np.arange(count) % examples
         if kind == "decoded":
-            builder = tfds.ImageFolder(str(pathlib.Path(inputs[0]).parents[2]))
-            split, start = "+".join(map(str, range(times))), time.perf_counter()
-            source = read_split(builder, split, shape, memory_limit=0)
+            split = pathlib.Path(folder, "train")
+            common.link(inputs[every], labels[every], split)
+            builder, start = tfds.ImageFolder(folder), time.perf_counter()
+            source = read_split(builder, "train", shape, memory_limit=0)
             ahead = time.perf_counter() - start
         elif kind == "features":
             source = take(_source(inputs, labels), every)
         else:
             source = _source(inputs[every], labels[every])
-            files = inputs if kind == "files" else []
+            files = inputs[every] if kind == "files" else []
         work, data = Work(inputs, labels, epochs=2), _dataset(source)
-        training = _Run(work, data, **settings).build()
+        training = _Run(work, data, **settings)
         if kind == "features":
             ahead = timed(1, lambda: training.cache_features(folder)).total
             files = pathlib.Path(folder, ".features").iterdir()
@@ -249,7 +240,7 @@ def save(every: str, path: str, examples: int, seed: int) -> dict[str, float]:
     """
     work = Work(*common.read(path, examples), epochs=3, seed=seed)
     settings = {"checkpoint_every": every, "jit_compile": "false"}
-    training, saving = _Run(work, backbone="cnn", **settings).build(), []
+    training, saving = _Run(work, backbone="cnn", **settings), []
 
     def clocked(method: Callable) -> Callable:
         return lambda *given, **named: saving.append(

@@ -3,8 +3,9 @@
 import inspect
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,7 +24,7 @@ from keras_ptft.registry import nearest, settings
 from keras_ptft.training.optimizers import OPTIMIZERS, SCHEDULES
 from keras_ptft.transfer.cut import cut_points
 
-TABLES = {
+TABLES: dict[str, Mapping[str, Callable[..., Any]]] = {
     "dataset": DATASETS,
     "augment": AUGMENTATIONS,
     "tokenizer": TOKENIZERS,
@@ -131,6 +132,7 @@ def _cut_points(function: Callable[..., keras.Model]) -> str:
         # it reads texts alone
         backbone = function(_TEXT)
     points = ", ".join(["all", "none", *cut_points(backbone)])
-    indent = {"initial_indent": "  ", "subsequent_indent": "  "}
-    wrapped = textwrap.fill(points, _WIDTH, **indent)
+    wrapped = textwrap.fill(
+        points, _WIDTH, initial_indent="  ", subsequent_indent="  "
+    )
     return f"Cut points for --freeze, with these settings\n{wrapped}"

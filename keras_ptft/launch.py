@@ -19,10 +19,11 @@ from keras_ptft.settings import setting
 from keras_ptft.training.distribution.cluster import Cluster, split_hosts
 from keras_ptft.training.distribution.processes import worker_processes
 
+GRACE_SECONDS = 60.0
+"""Time to save a checkpoint after a signal."""
+
 _COMMANDS = ("run", "pretrain", "finetune")
 _USER_ERROR = 2
-# to save a checkpoint after a signal
-_GRACE_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 
 
@@ -154,7 +155,7 @@ def _wait(
             for worker in workers:
                 worker.send_signal(number)
             passed_on += 1
-            deadline = time.monotonic() + _GRACE_SECONDS
+            deadline = time.monotonic() + GRACE_SECONDS
         time.sleep(_POLL_SECONDS)
 
 

@@ -11,7 +11,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import partial
 from typing import Any
 
@@ -175,7 +175,7 @@ def launch(words: list[str]) -> int:
     return launching.launch(launching.Job(**present), words[split + 1 :])
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "run": run,
     "pretrain": partial(train, "pretrain"),
     "finetune": partial(train, "finetune"),

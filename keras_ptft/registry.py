@@ -104,13 +104,17 @@ def table_names(table: str) -> list[str]:
     path, _, name = table.partition(":")
     text = (pathlib.Path(__file__).parent / path).read_text(encoding="utf-8")
     for node in ast.parse(text).body:
-        targets: list[ast.expr] = []
+        target: ast.expr | None = None
         if isinstance(node, ast.Assign):
-            targets = node.targets
+            target = node.targets[0]
         elif isinstance(node, ast.AnnAssign):
-            targets = [node.target]
-        names = [t.id for t in targets if isinstance(t, ast.Name)]
-        if names == [name] and isinstance(node.value, ast.Dict):
+            target = node.target
+        if (
+            isinstance(node, ast.Assign | ast.AnnAssign)
+            and isinstance(node.value, ast.Dict)
+            and isinstance(target, ast.Name)
+            and target.id == name
+        ):
             return [ast.literal_eval(key) for key in node.value.keys if key]
     raise LookupError(f"no dict {name} in {path}")
 

@@ -36,17 +36,29 @@ def setting(
         table: of names that it may be, as "data/__init__.py:DATASETS"; the
             help lists them.
     """
-    metadata = {"group": group, "help": description, "choices": tuple(choices)}
+    metadata: dict[str, Any] = {
+        "group": group,
+        "help": description,
+        "choices": tuple(choices),
+    }
     metadata |= {"low": low, "high": high, "table": table}
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def kind_of(field: dataclasses.Field[Any]) -> type:
+    """Returns the type of a setting: str, int, float or bool."""
+    if not isinstance(field.type, type):
+        raise TypeError(f"{field.name} must be annotated with a type")
+    return field.type
+
+
 def check(field: dataclasses.Field[Any], value: Any) -> None:
     """Raises a UserError unless `value` is what the field may be."""
-    kinds = (int, float) if field.type is float else (field.type,)
+    kind = kind_of(field)
+    kinds = (int, float) if kind is float else (kind,)
     if type(value) not in kinds:
         raise UserError(
-            f"--{field.name} must be {field.type.__name__}, got {value!r}."
+            f"--{field.name} must be {kind.__name__}, got {value!r}."
         )
     limits = field.metadata
     if limits["choices"] and value not in limits["choices"]:
@@ -77,7 +89,7 @@ def _range(limits: Any) -> str:
 def to_text(field: dataclasses.Field[Any], value: Any) -> str:
     """Returns a value as a flagfile has it."""
     # 1 is the same setting as 1.0, and is written the same
-    text = str(field.type(value))
+    text = str(kind_of(field)(value))
     return text.lower() if field.type is bool else text
 
 
@@ -86,10 +98,10 @@ def from_text(field: dataclasses.Field[Any], text: str) -> Any:
     try:
         if field.type is bool:
             return {"true": True, "false": False}[text.lower()]
-        return field.type(text)
+        return kind_of(field)(text)
     except (KeyError, ValueError):
         raise UserError(
-            f"--{field.name} must be {field.type.__name__}, got {text!r}."
+            f"--{field.name} must be {kind_of(field).__name__}, got {text!r}."
         ) from None
 
 

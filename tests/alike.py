@@ -1,4 +1,4 @@
-"""What a training leaves, in a form in which two can be compared."""
+"""Compares everything that two trainings leave, to the bit."""
 
 import csv
 import io
@@ -13,20 +13,20 @@ import h5py
 import numpy as np
 import tensorflow as tf
 
-# how long it took, how often it was taken up again, and an address
+# durations, how often it was resumed, and a memory address
 TIMES = {"seconds", "steps", "resumed", "shared_object_id"}
 
-# checkpoints before the last, where time decides when they are due, and
-# what the next run with other features clears away
+# earlier checkpoints, which may be due by time, and partial features, which
+# a later run removes
 MAY_LACK = re.compile(r"checkpoints/step \d|/\.features/\.partial-")
 
 
 def differences(expected: pathlib.Path, found: pathlib.Path) -> list[str]:
-    """Names of what two trainings left that is not the same to the bit.
+    """Returns the names of values that differ between two trainings.
 
     Args:
-        expected: the folder one of them ran in.
-        found: that of the other.
+        expected: the folder that one of them ran in.
+        found: the folder of the other.
     """
     one, other = dict(contents(expected)), dict(contents(found))
     both = one.keys() & other.keys()
@@ -35,19 +35,19 @@ def differences(expected: pathlib.Path, found: pathlib.Path) -> list[str]:
     return sorted(unlike | alone)
 
 
-def contents(place: pathlib.Path) -> Iterator[tuple[str, Any]]:
-    """Names and values of all that runs and exports in a folder hold."""
-    for path in sorted(place.rglob("*")):
-        name = str(path.relative_to(place))
-        if path.is_dir() or name == "log.txt" or "tensorboard" in path.parts:
+def contents(root: pathlib.Path) -> Iterator[tuple[str, Any]]:
+    """Yields name and value of everything in runs and exports."""
+    for path in sorted(root.rglob("*")):
+        name = str(path.relative_to(root))
+        if path.is_dir() or "tensorboard" in path.parts:
             continue
         if path.name.startswith("step-"):
-            folder = str(path.parent.relative_to(place))
-            # in the order of their steps: the last of them stays in the dict
+            folder = str(path.parent.relative_to(root))
+            # in the order of their steps: the last one stays in the dict
             yield f"{folder} latest", path.name.split("-")[1]
             yield from checkpoint(path, folder)
         elif path.suffix == ".keras":
-            yield from find_keras_file(path, name)
+            yield from keras_file(path, name)
         elif path.suffix == ".index":
             yield from variables(path.with_suffix(""), name)
         elif path.suffix == ".json":
@@ -56,24 +56,24 @@ def contents(place: pathlib.Path) -> Iterator[tuple[str, Any]]:
             rows = csv.DictReader(io.StringIO(path.read_text("utf-8")))
             yield name, timeless(list(rows))
         else:
-            # of what is left, the names alone: reports tell the seconds
+            # of other files only the names: reports contain durations
             yield name, path.suffix == ".flags" and path.read_text("utf-8")
 
 
 def checkpoint(path: pathlib.Path, folder: str) -> Iterator[tuple[str, Any]]:
-    """Every array of a checkpoint, and its facts."""
+    """Yields every array of a checkpoint, and its facts."""
     name = f"{folder}/step {path.name.split('-')[1]}"
     with np.load(path) as archive:
         arrays = {key: archive[key] for key in archive.files}
     facts = timeless(json.loads(str(arrays.pop("facts"))))
-    # the best of those that were due, which time may decide
+    # the best of the saved ones, which may have been due by time
     yield f"{name} facts", facts | {"best": None}
     for key, array in arrays.items():
         yield f"{name} {key}", bits(array)
 
 
-def find_keras_file(path: pathlib.Path, name: str) -> Iterator[tuple[str, Any]]:
-    """The architecture and every weight of a model."""
+def keras_file(path: pathlib.Path, name: str) -> Iterator[tuple[str, Any]]:
+    """Yields the architecture and every weight of a model."""
     with zipfile.ZipFile(path) as archive:
         config = json.loads(archive.read("config.json"))
         yield f"{name} config", timeless(config)
@@ -92,22 +92,22 @@ def find_keras_file(path: pathlib.Path, name: str) -> Iterator[tuple[str, Any]]:
 
 
 def variables(path: pathlib.Path, name: str) -> Iterator[tuple[str, Any]]:
-    """Every weight of an export, not its seeds, which nothing uses."""
+    """Yields every weight of an export, not its seeds, which are unused."""
     reader = tf.train.load_checkpoint(str(path))
     for key, dtype in reader.get_variable_to_dtype_map().items():
-        # the other names that variables have depend on addresses
+        # other names of variables contain memory addresses
         if dtype.is_floating and not key.startswith("_all_variables"):
             yield f"{name} {key}", bits(reader.get_tensor(key))
 
 
 def bits(array: np.ndarray) -> tuple:
-    """An array's dtype, shape and bytes."""
+    """Returns an array's dtype, shape and bytes."""
     array = np.asarray(array)
     return str(array.dtype), array.shape, array.tobytes()
 
 
 def timeless(value: Any) -> Any:
-    """JSON without what differs from one process to the next."""
+    """Returns JSON without what differs between processes."""
     if isinstance(value, dict):
         kept = {k: v for k, v in value.items() if k not in TIMES}
         return {key: timeless(item) for key, item in kept.items()}

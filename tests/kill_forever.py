@@ -1,22 +1,22 @@
-"""Kills trainings at random instants for as long as is asked.
+"""Kills trainings at random changes of their files for some minutes.
 
     python -m tests.kill_forever --minutes=30 --seed=1
 
-It ends with how many kills fell where, and with code 1 at the first
-training that did not end in the bits of an undisturbed one; its folder then
-stays.
+It ends with the number of kills, and with code 1 at the first training that
+did not end in the bits of an undisturbed one; its folder then stays.
 """
 
 import argparse
-import collections
 import pathlib
 import random
+import shutil
 import sys
 import tempfile
 import time
 
 from tests.alike import differences
-from tests.kill import RECIPES, clear, killed, undisturbed
+from tests.crash import Aim
+from tests.kill import RECIPES, killed, undisturbed
 
 
 def main() -> int:
@@ -27,31 +27,31 @@ def main() -> int:
     args = parser.parse_args()
     until = time.monotonic() + 60 * args.minutes
     rng = random.Random(args.seed)
-    falls = collections.Counter()
-    place = pathlib.Path(tempfile.mkdtemp(prefix="kill-forever-"))
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="kill-forever-"))
+    changes: dict[str, int] = {}
+    kills = 0
     while time.monotonic() < until:
         for name in args.recipes:
-            falls += kill_once(name, place / name, rng)
-            if found := differences(place / name / "0", place / name / "1"):
-                print(f"{name} in {place / name} differs in: {found}")
+            expected, found = folder / name / "0", folder / name / "1"
+            if name not in changes:
+                changes[name] = undisturbed(RECIPES[name], expected)
+            aims = random_aims(changes[name], rng)
+            kills += len(killed(RECIPES[name], found, aims))
+            if unlike := differences(expected, found):
+                print(f"{name} in {folder / name} differs in: {unlike}")
                 return 1
-            told = ", ".join(f"{count} {fall}" for fall, count in falls.items())
-            print(f"{falls.total()} kills survived: {told}", flush=True)
-            clear(place / name / "1")
-    clear(place)
+            print(f"{kills} kills survived", flush=True)
+            shutil.rmtree(found)
+    shutil.rmtree(folder)
     return 0
 
 
-def kill_once(
-    name: str, place: pathlib.Path, rng: random.Random
-) -> collections.Counter:
-    """Runs a recipe through kills at some of its aims, some of them twice."""
-    recipe = RECIPES[name]
-    if not (place / "0").exists():
-        undisturbed(recipe, place / "0")
-    aims = [aim for aim in recipe.aims for _ in range(2)]
-    chosen = [aim for aim in aims if rng.random() < 0.5]
-    return killed(recipe, place / "1", tuple(chosen), rng)
+def random_aims(changes: int, rng: random.Random) -> list[Aim]:
+    """Some moments of a training that changes files so often."""
+    return [
+        Aim("*", count=rng.randint(1, changes), after=rng.random() < 0.5)
+        for _ in range(rng.randint(1, 4))
+    ]
 
 
 if __name__ == "__main__":

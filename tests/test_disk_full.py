@@ -1,9 +1,10 @@
-"""A full disk costs what was being written, and nothing that was."""
+"""A full disk costs what is being written, and nothing else."""
 
 import os
 import shutil
 import subprocess
 
+import keras
 import pytest
 
 from keras_ptft.errors import UserError
@@ -22,28 +23,28 @@ MB = 2**20
 @pytest.fixture
 def disk(tmp_path, monkeypatch):
     """A disk of 16 MB, as the current folder."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(place)]
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)]
     if shutil.which("mount") is None or os.geteuid():
         pytest.skip("only root can mount a small disk")
     done = subprocess.run(mount, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"a small disk cannot be mounted: {done.stderr.strip()}")
-    monkeypatch.chdir(place)
-    yield place
+    monkeypatch.chdir(folder)
+    yield folder
     monkeypatch.undo()
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    place = tmp_path_factory.mktemp("undisturbed")
+    folder = tmp_path_factory.mktemp("undisturbed")
     before = os.getcwd()
-    os.chdir(place)
+    os.chdir(folder)
     assert main(WORDS.split()) == 0
     os.chdir(before)
-    return place
+    return folder
 
 
 def slow(*case):
@@ -51,7 +52,7 @@ def slow(*case):
 
 
 def fill(disk, left):
-    """Fills the disk up but for some bytes."""
+    """Fills the disk except for some bytes."""
     stat = os.statvfs(disk)
     size = stat.f_bavail * stat.f_frsize - left
     (disk / "filling").write_bytes(bytes(size))
@@ -59,7 +60,7 @@ def fill(disk, left):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("left", "step", "told"),
+    ("left", "step", "message"),
     [
         (0, 0, "Cannot write runs/x/flags.flags: "),
         (30_000, 0, "Cannot write runs/x/"),
@@ -67,24 +68,24 @@ def fill(disk, left):
         (int(4.5 * MB), 40, "Cannot write runs/x/checkpoints/step-000000060-"),
     ],
 )
-def test_during_training(disk, capsys, undisturbed, left, step, told):
+def test_during_training(disk, capsys, undisturbed, left, step, message):
     fill(disk, left)
-    assert_told(capsys, told)
+    assert_fails(capsys, message)
     found = Checkpoints(disk / "runs/x/checkpoints").latest()
     assert (found.step if found else 0) == step
-    assert_goes_on(disk, capsys, undisturbed)
+    assert_resumes(disk, capsys, undisturbed)
 
 
 @pytest.mark.parametrize(
-    ("left", "told"),
+    ("left", "message"),
     [
         slow(int(0.3 * MB), "Cannot write runs/x/backbone.keras: "),
         slow(int(1.0 * MB), "Cannot write runs/x/model.keras: "),
         slow(int(1.6 * MB), "Cannot export to saved_models/x: "),
     ],
 )
-def test_after_training(disk, capsys, undisturbed, left, told):
-    # what is left of a training that died after its last checkpoint
+def test_after_training(disk, capsys, undisturbed, left, message):
+    # files of a training that died after its last checkpoint
     kept = ["checkpoints", "environment.json", "flags.flags", "labels.json"]
     for name in [*kept, "history.csv", "seen.npz"]:
         source, target = undisturbed / "runs/x" / name, disk / "runs/x" / name
@@ -92,36 +93,45 @@ def test_after_training(disk, capsys, undisturbed, left, told):
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, target)
     fill(disk, left)
-    assert_told(capsys, told)
+    assert_fails(capsys, message)
     assert not list(disk.glob("saved_models/x/*"))
     assert Checkpoints(disk / "runs/x/checkpoints").latest().step == 80
-    assert_goes_on(disk, capsys, undisturbed)
+    assert_resumes(disk, capsys, undisturbed)
 
 
-def test_of_tensorboard(disk):
+@pytest.mark.parametrize("full_from", [0, 1])
+def test_of_tensorboard(disk, tmp_path, full_from):
     """Its events are buffered: the disk may be full when they are written."""
-    history = History(disk / "x")
-    fill(disk, 0)
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (disk / "events").mkdir()
+    (folder / "tensorboard").symlink_to(disk / "events")
+    if full_from == 0:
+        fill(disk, 0)
     with pytest.raises(UserError) as caught:
-        for epoch in range(1, 200):
-            history._tell_tensorboard(epoch, {"loss": 1.0})
+        history = History(folder)
+        fill(disk, 0)
+        history.set_model(keras.Sequential([keras.Input((1,))]))
+        history.model.compile("sgd")
+        for epoch in range(200):
+            history.on_epoch_begin(epoch)
+            history.on_epoch_end(epoch, {"loss": 1.0})
     assert str(caught.value) == (
-        f"Cannot write {disk}/x/tensorboard: No space left on device. Make "
+        f"Cannot write {folder}/tensorboard: No space left on device. Make "
         "room, and start the same command again."
     )
-    history.on_train_end()
 
 
-def assert_told(capsys, told):
-    """The training ends with one line that says so."""
+def assert_fails(capsys, message):
+    """The training ends with one line that says why."""
     assert main(WORDS.split()) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert error.startswith("keras-ptft: " + told)
+    assert error.startswith("keras-ptft: " + message)
     assert "No space left on device" in error
 
 
-def assert_goes_on(disk, capsys, undisturbed):
+def assert_resumes(disk, capsys, undisturbed):
     """With room again the same command ends in the same bits."""
     (disk / "filling").unlink()
     assert main(WORDS.split()) == 0, capsys.readouterr().err

@@ -36,11 +36,6 @@ def arguments(function):
 
 
 @every_file
-def test_file_has_at_most_300_lines(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
-
-
-@every_file
 def test_functions_have_at_most_60_lines(path):
     long = {f.name: lines(f) for f in functions(path) if lines(f) > 60}
     assert long == {}

@@ -1,28 +1,56 @@
-"""Workers as processes: started, watched, started again, and ended."""
+"""A job of several workers: what it runs, restarts and returns."""
 
+import dataclasses
+import json
 import os
 import pathlib
 import shlex
 import signal
 import subprocess
 import sys
-import time
 
 import keras
 import numpy as np
-import psutil
 import pytest
 import yaml
 
 from keras_ptft import launch, main
 from keras_ptft.errors import UserError
+from keras_ptft.launch import Job
 from keras_ptft.training.distribution.cluster import Cluster, find_cluster
+from tests.conftest import ROOT
+from tests.crash import Aim
+from tests.states import started, wait_until
 
-ROOT = pathlib.Path(__file__).parent.parent
-PROGRAM = [sys.executable, "-m", "keras_ptft"]
 LONG = ["pretrain", "--name=long", "--backbone=mlp_small", "--image_size=8"]
 LONG += ["--steps_per_execution=1", "--checkpoint_every=5"]
 JOINED = ["--strategy=multi_worker"]
+# a worker without TensorFlow; INDEX, ATTEMPT and PID_OF[i] say who is who
+WORKER = """
+import json, os, pathlib, signal, sys, time
+INDEX = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
+ATTEMPT = len(list(pathlib.Path.cwd().glob(f"worker-{INDEX}-*"))) + 1
+pathlib.Path(f"worker-{INDEX}-{ATTEMPT}").touch()
+
+def await_state(condition):
+    while not condition():
+        time.sleep(0.01)
+
+def has_ended(pid):
+    # a zombie has ended
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return True
+    return stat.rpartition(")")[2].split()[0] == "Z"
+"""
+LAUNCHER = """
+import sys
+from keras_ptft import launch
+launch.GRACE_SECONDS = float(sys.argv[2])
+program = [sys.executable, "-c", sys.argv[1]]
+sys.exit(launch.launch(launch.Job(workers=2), ["run", "x"], program))
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -30,25 +58,14 @@ def in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def launched(*words):
-    return subprocess.Popen(
-        [*PROGRAM, "launch", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+def launched(code, **settings):
+    """Runs a job of two workers of this code; gives its exit code."""
+    program = [sys.executable, "-c", WORKER + code]
+    return launch.launch(Job(workers=2, **settings), ["run", "x"], program)
 
 
-def await_checkpoint(process, count=1):
-    while len(list(pathlib.Path("runs").rglob("step-*.npz"))) < count:
-        assert process.poll() is None, process.stdout.read()
-        time.sleep(0.05)
-
-
-def workers_of(process):
-    started = psutil.Process(process.pid).children()
-    # beside them stands the one that ends them with the launcher
-    return [each for each in started if "keras_ptft" in each.cmdline()]
+def starts():
+    return len(list(pathlib.Path.cwd().glob("worker-0-*")))
 
 
 def test_what_to_start_on_other_machines(capsys):
@@ -86,94 +103,145 @@ def test_a_strategy_that_was_given_stays(capsys):
 )
 def test_mistakes(words, message, capsys):
     assert main.main(["launch", *words]) == 2
-    told = capsys.readouterr().err
-    assert len(told.splitlines()) == 1
+    printed = capsys.readouterr().err
+    assert len(printed.splitlines()) == 1
     with pytest.raises(UserError, match=message):
-        raise UserError(told)
+        raise UserError(printed)
 
 
-def test_a_mistake_of_a_worker_is_final():
-    done = launched("--workers=2", "--", "run", "nowhere.flags")
-    output, _ = done.communicate()
-    assert done.returncode == 2
-    assert "] keras-ptft: Cannot open the recipe or flagfile nowhere" in output
-    assert "ended with code 2: all are stopped." in output
-    assert "starting all again" not in output
+def test_workers_run_the_command(capsys):
+    assert launched("print(sys.argv[1:])") == 0
+    lines = sorted(capsys.readouterr().out.splitlines())
+    words = ["run", "x", *JOINED]
+    assert lines == [f"[worker {index}] {words}" for index in (0, 1)]
+    assert starts() == 1
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seconds", [0.0, 0.2, 0.5, 1.0])
-def test_nothing_is_left_when_the_launcher_is_killed(
-    tmp_path, monkeypatch, seconds
-):
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    process = launched("--workers=2", "--", *LONG, "--epochs=5000")
-    while len(workers_of(process)) < 2:
-        time.sleep(0.05)
-    workers = workers_of(process)
-    process.stdout.readline()
-    # a worker that waits for the other can hear of nothing else
-    time.sleep(seconds)
-    process.kill()
-    process.communicate()
-    _, alive = psutil.wait_procs(workers, timeout=60)
-    assert alive == []
-    deadline = time.monotonic() + 30
-    while list(tmp_path.glob("keras-ptft-*")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not list(tmp_path.glob("keras-ptft-*"))
+def test_a_user_error_is_final(capsys):
+    assert launched("sys.exit(2)") == 2
+    printed = capsys.readouterr().err
+    assert "ended with code 2: stopping all.\n" in printed
+    assert "restarting" not in printed and starts() == 1
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_all_are_restarted_when_one_is_killed(capsys, index):
+    code = f"""
+if ATTEMPT == 1 and INDEX == {index}:
+    os.kill(os.getpid(), signal.SIGKILL)
+if ATTEMPT == 1:
+    await_state(lambda: False)
+"""
+    assert launched(code) == 0
+    assert capsys.readouterr().err == (
+        f"keras-ptft launch: worker {index} ended with code 137: "
+        "restarting all (1 of 3).\n"
+    )
+    assert starts() == 2
+
+
+def test_after_the_last_restart_all_are_stopped(capsys):
+    assert launched("sys.exit(1)", max_restarts=1) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(": ")[2].partition(": ")[2] for line in lines] == [
+        "restarting all (1 of 1).",
+        "stopping all.",
+    ]
+    assert starts() == 2
+
+
+def test_the_one_that_was_killed_is_the_cause(capsys):
+    # worker 0 fails, as with TensorFlow, when it has lost worker 1
+    code = """
+if INDEX == 1:
+    pathlib.Path(f"made-{os.getpid()}").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+await_state(lambda: list(pathlib.Path.cwd().glob("made-*")))
+(made,) = pathlib.Path.cwd().glob("made-*")
+await_state(lambda: has_ended(made.name.removeprefix("made-")))
+sys.exit(2)
+"""
+    if not pathlib.Path("/proc/self/stat").exists():
+        pytest.skip("needs /proc to see that a process has ended")
+    assert launched(code, max_restarts=0) == 137
+    assert "worker 1 ended with code 137" in capsys.readouterr().err
+
+
+# ends as a training does that has saved a checkpoint
+SAVING = """
+def save(number, frame):
+    pathlib.Path(f"saved-{INDEX}").touch()
+    sys.exit(128 + number)
+
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, save)
+"""
+DEAF = """
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+"""
+READY = """
+pathlib.Path(f"ready-{INDEX}").touch()
+await_state(lambda: False)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("code", "grace", "saved"),
+    [(SAVING, 300, 2), (DEAF, 0, 0)],
+    ids=["saving", "deaf"],
+)
+def test_a_signal_reaches_all_and_restarts_none(number, code, grace, saved):
+    words = [sys.executable, "-c", LAUNCHER, WORKER + code + READY, str(grace)]
+    environ = os.environ | {"PYTHONPATH": str(ROOT)}
+    folder = pathlib.Path.cwd()
+    with started(words, env=environ) as process:
+        wait_until(lambda: len(list(folder.glob("ready-*"))) == 2, process)
+        process.send_signal(number)
+        output, _ = process.communicate()
+    assert process.returncode == 128 + number, output
+    assert output == ""
+    assert len(list(folder.glob("saved-*"))) == saved
+    assert starts() == 1
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("index", [0, 1])
-def test_a_killed_worker_costs_no_bit(index):
-    process = launched("--workers=2", "--", *LONG, "--epochs=4")
-    await_checkpoint(process, 2)
-    workers_of(process)[index].kill()
-    output, _ = process.communicate()
-    assert process.returncode == 0, output
-    told = f"worker {index} ended with signal 9: starting all again (1 of 3)."
-    assert told in output
-    words = [*LONG, "--epochs=4", "--runs_dir=undisturbed"]
-    undisturbed = launched("--workers=2", "--", *words)
-    output, _ = undisturbed.communicate()
-    assert undisturbed.returncode == 0, output
+def test_a_killed_worker_costs_no_bit(tmp_path, monkeypatch, index):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    aim = Aim(
+        "os.rename",
+        "*/checkpoints/step-*",
+        count=2,
+        after=True,
+        worker=index,
+        once=str(tmp_path / "killed"),
+    )
+    for folder, aims in ("runs", [dataclasses.asdict(aim)]), ("whole", []):
+        program = [sys.executable, "-m", "tests.crash", json.dumps(aims), "--"]
+        words = [*LONG, "--epochs=4", f"--runs_dir={folder}"]
+        assert launch.launch(Job(workers=2), words, program) == 0
+    assert (tmp_path / "killed").exists()
     models = [
-        keras.saving.load_model(f"{runs}/long/model.keras").get_weights()
-        for runs in ("runs", "undisturbed")
+        keras.saving.load_model(f"{folder}/long/model.keras").get_weights()
+        for folder in ("runs", "whole")
     ]
     for one, other in zip(*models, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.slow
-def test_a_request_to_stop_reaches_all_and_starts_none():
-    process = launched("--workers=2", "--", *LONG, "--epochs=5000")
-    await_checkpoint(process, 2)
-    workers = workers_of(process)
-    process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate()
+def test_a_training_that_is_asked_to_stop_saves(tmp_path):
+    words = ["launch", "--workers=2", "--", *LONG, "--epochs=100000"]
+    with started([sys.executable, "-m", "keras_ptft", *words]) as process:
+        folder = tmp_path / "runs/long/checkpoints"
+        wait_until(lambda: list(folder.glob("step-*")), process)
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate()
     assert process.returncode == 128 + signal.SIGTERM, output
-    assert "starting all again" not in output
-    assert "is saved: the same command goes on from there" in output
-    assert not any(worker.is_running() for worker in workers)
-
-
-@pytest.mark.slow
-def test_after_the_last_restart_all_are_stopped():
-    words = ["--workers=2", "--max_restarts=0", "--", *LONG, "--epochs=5000"]
-    process = launched(*words)
-    await_checkpoint(process)
-    workers = workers_of(process)
-    workers[1].kill()
-    output, _ = process.communicate()
-    assert process.returncode == 128 + signal.SIGKILL, output
-    assert "ended with signal 9: all are stopped." in output
-    assert not any(worker.is_running() for worker in workers)
-
-
-def test_ports_differ():
-    assert len(set(launch._free_ports(8))) == 8
+    assert "restarting" not in output
+    assert "is saved: the same command resumes from there" in output
 
 
 def test_the_job_of_kubernetes_describes_its_workers():
@@ -181,7 +249,7 @@ def test_the_job_of_kubernetes_describes_its_workers():
     service, job = yaml.safe_load_all(text)
     name, spec = job["metadata"]["name"], job["spec"]
     (container,) = spec["template"]["spec"]["containers"]
-    told = {item["name"]: item["value"] for item in container["env"]}
+    environ = {item["name"]: item["value"] for item in container["env"]}
     # Kubernetes names pods by job and index, in the domain of the service
     domain = spec["template"]["spec"]["subdomain"]
     assert domain == service["metadata"]["name"]
@@ -190,8 +258,8 @@ def test_the_job_of_kubernetes_describes_its_workers():
     pods = range(spec["completions"])
     hosts = tuple(f"{name}-{i}.{domain}:{port}" for i in pods)
     for index in pods:
-        told["JOB_COMPLETION_INDEX"] = str(index)
-        assert find_cluster(told) == Cluster(hosts, index)
+        environ["JOB_COMPLETION_INDEX"] = str(index)
+        assert find_cluster(environ) == Cluster(hosts, index)
     assert spec["parallelism"] == spec["completions"]
     assert container["command"][-1] == "--strategy=multi_worker"
 
@@ -201,7 +269,7 @@ def test_the_job_of_kubernetes_describes_its_workers():
     [([0], 0, 1), ([2], 2, 1), ([1, 0], 0, 2), ([143], 143, 1), ([1], 1, 4)],
 )
 def test_the_script_of_slurm(tmp_path, codes, code, starts):
-    """With an srun that ends with these codes in turn, the last for ever."""
+    """With an srun that returns these codes in turn, then the last for ever."""
     srun = tmp_path / "srun"
     codes_text = " ".join(map(str, codes))
     srun.write_text(

@@ -68,15 +68,15 @@ def nearest(
     lengths = np.linalg.norm(vectors, axis=1)
     kept = _SPECIALS + np.flatnonzero(lengths[_SPECIALS:])
     unit = vectors[kept] / lengths[kept, None]
-    place = {vocabulary[number]: row for row, number in enumerate(kept)}
+    names = [vocabulary[number] for number in kept.tolist()]
+    index = {name: row for row, name in enumerate(names)}
     found = []
     for word in words:
-        if word in place:
-            cosines = unit @ unit[place[word]]
-            order = np.argsort(-cosines, kind="stable")
-            near = [row for row in order if row != place[word]][:count]
-            told = [(vocabulary[kept[r]], float(cosines[r])) for r in near]
-            found.append((word, told))
+        if word in index:
+            cosines = unit @ unit[index[word]]
+            order = np.argsort(-cosines, kind="stable").tolist()
+            near = [row for row in order if row != index[word]][:count]
+            found.append((word, [(names[r], float(cosines[r])) for r in near]))
     return found
 
 
@@ -90,7 +90,7 @@ def probe_words(
 
     Args:
         vocabulary: the word of each id.
-        counts: how often each stands in the texts.
+        counts: how often each occurs in the texts.
         count: words to choose.
 
     Example:
@@ -99,14 +99,14 @@ def probe_words(
     >>> probe_words(words, np.array([0, 0, 0, 0, 9, 8, 7, 6, 5]), 2)
     ['the', 'pot']
     """
-    order = _SPECIALS + np.argsort(-counts[_SPECIALS:], kind="stable")
-    order = [i for i in order if counts[i]]
-    order = [i for i in order if _is_word(vocabulary[i])] or order
+    ranked = _SPECIALS + np.argsort(-counts[_SPECIALS:], kind="stable")
+    present = [i for i in ranked.tolist() if counts[i]]
+    order = [i for i in present if _is_word(vocabulary[i])] or present
     first = int(_COMMON * len(order))
     last = max(int(_FREQUENT * len(order)), first + 5 * count)
     chosen = order[first:last]
-    places = np.linspace(0, len(chosen) - 1, min(count, len(chosen)))
-    return [vocabulary[chosen[int(place)]] for place in places]
+    spread = np.linspace(0, len(chosen) - 1, min(count, len(chosen)))
+    return [vocabulary[chosen[int(rank)]] for rank in spread]
 
 
 def _is_word(token: str) -> bool:

@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import pathlib
 import re
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -37,7 +38,12 @@ from keras_ptft.training.distribution import strategies
 from keras_ptft.training.optimizers import OPTIMIZERS, SCHEDULES
 from keras_ptft.transfer import audit
 from keras_ptft.transfer.cut import split
-from keras_ptft.transfer.loading import fresh_copy, load_backbone
+from keras_ptft.transfer.loading import (
+    TransferReport,
+    fresh_copy,
+    load_backbone,
+    transfer_weights,
+)
 
 _LOG = logging.getLogger("keras_ptft")
 
@@ -82,7 +88,7 @@ def check(config: Config) -> None:
     if config.export_to:
         check_export_dir(config.export_to)
         files.check_folder(config.export_to, "export_to")
-    for table, spec, kind in (
+    tables: list[tuple[Mapping[str, Callable[..., Any]], str, str]] = [
         (data.DATASETS, config.dataset, "dataset"),
         (AUGMENTATIONS, config.augment, "augmentation"),
         (TOKENIZERS, config.tokenizer or _TOKENIZER, "tokenizer"),
@@ -91,7 +97,8 @@ def check(config: Config) -> None:
         (OBJECTIVES, config.objective, "objective"),
         (OPTIMIZERS, config.optimizer, "optimizer"),
         (SCHEDULES, config.schedule, "schedule"),
-    ):
+    ]
+    for table, spec, kind in tables:
         if spec != GIVEN:
             lookup(table, spec, kind)
     _check_servable(config)
@@ -128,41 +135,65 @@ def load_dataset(
     config: Config,
     given: Dataset | None = None,
     *,
-    on_leak: str = "ignore",
+    on_leak: str,
     weights: pathlib.Path | None = None,
-) -> tuple[Dataset, Leaks | None]:
-    """Loads the data set with its chosen classes, subset and validation.
+) -> tuple[Dataset, Leaks]:
+    """Loads the data set of a run, and finds examples in two splits.
 
     Args:
         config: the settings.
         given: a data set that was handed over, in place of `dataset`.
-        on_leak: what to do about examples in two splits: "fail", "drop",
-            "warn" or "ignore".
-        weights: file of the weights to start from, or to score: they may
-            have seen the test split, and beside them is the tokenizer.
-
-    Returns:
-        The data set, and the examples in two splits unless on_leak is
-        "ignore".
+        on_leak: what to do about examples in two splits: "fail", "drop" or
+            "warn".
+        weights: file of the weights to start from: they may have seen the
+            test split, and beside them is the tokenizer.
     """
+    dataset = _split(config, given)
+    dataset, leaks = handle_leaks(
+        dataset,
+        on_leak,
+        near=config.near_copies,
+        pretrained_on=seen_by(weights) if weights else None,
+    )
+    return _prepared(config, dataset, weights), leaks
+
+
+def reload_dataset(
+    config: Config, given: Dataset | None, weights: pathlib.Path
+) -> Dataset:
+    """Loads the data set of a run again, to score or to export its model.
+
+    Args:
+        config: the settings of the run.
+        given: a data set that was handed over, in place of `dataset`.
+        weights: file of the run's model; beside it is the tokenizer.
+    """
+    return _prepared(config, _split(config, given), weights)
+
+
+def _split(config: Config, given: Dataset | None) -> Dataset:
+    """The data set with its chosen classes and a validation split."""
     dataset = _load(config) if given is None else data.checked(given, GIVEN)
     dataset = splits.select_classes(dataset, config.classes)
-    dataset = splits.hold_out_validation(dataset, config.validation_fraction)
-    leaks = None
-    if on_leak != "ignore":
-        dataset, leaks = handle_leaks(
-            dataset,
-            on_leak,
-            near=config.near_copies,
-            pretrained_on=seen_by(weights) if weights else None,
-        )
+    return splits.hold_out_validation(dataset, config.validation_fraction)
+
+
+def _prepared(
+    config: Config, dataset: Dataset, weights: pathlib.Path | None
+) -> Dataset:
+    """The data set with its training subset, texts as tokens."""
     dataset = splits.subset_train(dataset, config.train_examples, config.seed)
     if isinstance(dataset.spec, tf.TensorSpec) and (
         dataset.spec.dtype == tf.string
     ):
         dataset = _tokenized(config, dataset, weights)
     _LOG.info("%s: %s.", config.dataset, _summary(dataset))
-    return dataset, leaks
+    return dataset
+
+
+def objective_type(config: Config) -> type[Objective]:
+    """Returns what is known of the objective before any data are."""
+    return OBJECTIVES[lookup(OBJECTIVES, config.objective, "objective").name]
 
 
 def build_objective(config: Config, info: DataInfo) -> Objective:
@@ -216,6 +247,21 @@ def build_backbone(
         scale = lookup(NORMALIZATIONS, config.normalization, "normalization")
         scaling = scale(dataset.spec, partial(moments, dataset.splits["train"]))
     return entry(BackboneInput(info.spec, scaling=scaling))
+
+
+def transfer(
+    config: Config, pretrained: Pretrained, backbone: keras.Model
+) -> TransferReport:
+    """Loads the pretrained weights into a backbone, and logs which.
+
+    Raises:
+        UserError: less than `min_transferred` could be loaded.
+    """
+    report = transfer_weights(
+        pretrained.backbone, backbone, least=config.min_transferred
+    )
+    _LOG.info("%s.", report)
+    return report
 
 
 def assemble(backbone: keras.Model, objective: Objective) -> keras.Model:
@@ -281,8 +327,7 @@ def _load(config: Config) -> Dataset:
 
 
 def _check_servable(config: Config) -> None:
-    entry = lookup(OBJECTIVES, config.objective, "objective")
-    if config.export_to and not entry.function.servable:
+    if config.export_to and not objective_type(config).servable:
         raise UserError(
             "An export must answer with labels, but --objective="
             f"{config.objective} has none: leave out --export_to, fine-tune "
@@ -294,7 +339,7 @@ def _tokenized(
     config: Config, dataset: Dataset, weights: pathlib.Path | None
 ) -> Dataset:
     """Texts as tokens, as the pretrained weights or the settings say."""
-    windows = lookup(OBJECTIVES, config.objective, "objective").function.windows
+    windows = objective_type(config).windows
     if weights is None:
         setting = config.tokenizer or _TOKENIZER
         texts = partial(texts_of, dataset.splits["train"])
@@ -335,11 +380,11 @@ def _summary(dataset: Dataset) -> str:
     info = dataset.info
     if info.is_text:
         what = f"up to {info.sequence_length} tokens"
-    elif isinstance(info.spec, tf.TensorSpec):
-        what = "×".join(map(str, info.spec.shape))
-        what += f" {info.spec.dtype.name}"
+    elif isinstance(dataset.spec, Mapping):
+        what = " and ".join(dataset.spec)
     else:
-        what = " and ".join(info.spec)
+        what = "×".join(map(str, dataset.spec.shape))
+        what += f" {dataset.spec.dtype.name}"
     classes = f"{len(info.label_names)} classes"
     return (
         f"{counts} examples of {what}, "

@@ -16,6 +16,7 @@ from keras_ptft.models.saved import load_model
 from keras_ptft.objectives.saved import LABELS_FILE, read_objective
 from keras_ptft.serving.export import check_export_dir
 from keras_ptft.serving.generation.sampling import Sampling
+from keras_ptft.serving.inference.predictor import load_model_or_export
 from keras_ptft.serving.inference.resolve import ModelFiles, find_model
 from keras_ptft.serving.inference.results import (
     Generated,
@@ -47,7 +48,7 @@ def evaluate(
     folder, config, result = _complete(run)
     path = folder / run_dir.MODEL_FILE
     config = config.replace(**changes)
-    loaded, _ = builders.load_dataset(config, dataset, weights=path)
+    loaded = builders.reload_dataset(config, dataset, path)
     # a model without labels may read more than its backbone does
     backbone = load_model(folder / run_dir.BACKBONE_FILE)
     check_input(backbone, loaded.spec)
@@ -92,9 +93,9 @@ def export(
     check_export_dir(target)
     config = config.replace(export_to=target)
     path = folder / run_dir.MODEL_FILE
-    loaded, _ = builders.load_dataset(config, dataset, weights=path)
-    result = export_run(folder, config, result, load_model(path), loaded)
-    return pathlib.Path(result.export.path)
+    loaded = builders.reload_dataset(config, dataset, path)
+    exported = export_run(folder, config, result, load_model(path), loaded)
+    return pathlib.Path(exported.path)
 
 
 def predict(
@@ -116,6 +117,7 @@ def predict(
     """
     config = PredictConfig(csv=csv, **settings)
     found = find_model(model, is_complete=_is_complete_or_no_run)
+    rows: list[Any]
     if config.generate:
         rows = _generate(found, inputs, config)
     else:
@@ -130,8 +132,9 @@ def _predict(
     inputs: Sequence[str | os.PathLike],
     config: PredictConfig,
 ) -> Iterator[Prediction]:
+    loaded = load_model_or_export(found)
     objective = read_objective(found.extra)
-    predictor = objective.predictor(found)
+    predictor = objective.predictor(loaded)
     for names, batch in predictor.batches(inputs, config.text_column):
         answers = predictor.run(batch)
         yield from objective.decode(names, answers, config.reject_below)
@@ -154,9 +157,10 @@ def _generate(
         top_k=config.top_k,
         seed=config.seed,
     )
-    objective = read_objective(found.extra)
     model = load_model(found.keras_file)
-    return objective.generate(model, inputs, sampling, config.text_column)
+    objective = read_objective(found.extra)
+    texts = [os.fspath(word) for word in inputs]
+    return objective.generate(model, texts, sampling, config.text_column)
 
 
 def _check_changes(changes: dict[str, Any]) -> None:

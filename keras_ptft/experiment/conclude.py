@@ -113,11 +113,13 @@ def publish(
     # a kill may come between publishing a version and noting it
     known = find_export(config.export_to, _source(folder, model))
     if known is not None:
-        return _noted(folder, config.export_to, result, known)
+        noted = _note(folder, config.export_to, result, known)
+        return result.replace(export=noted)
     if dataset is None:
         weights = folder / run_dir.MODEL_FILE
-        dataset, _ = builders.load_dataset(config, weights=weights)
-    return export_run(folder, config, result, model, dataset)
+        dataset = builders.reload_dataset(config, None, weights)
+    noted = export_run(folder, config, result, model, dataset)
+    return result.replace(export=noted)
 
 
 def export_run(
@@ -126,7 +128,7 @@ def export_run(
     result: RunResult,
     model: keras.Model,
     dataset: Dataset,
-) -> RunResult:
+) -> ExportResult:
     """Publishes a run's model as the next version in `config.export_to`.
 
     Args:
@@ -137,7 +139,7 @@ def export_run(
         dataset: the data set of the run, whose test split proves the export.
 
     Returns:
-        The result with its export.
+        The version, which is also written into `result.json`.
     """
     objective = read_objective(folder)
     source = _source(folder, model)
@@ -151,24 +153,22 @@ def export_run(
         ),
         source=source,
     )
-    return _noted(folder, config.export_to, result, exported)
+    return _note(folder, config.export_to, result, exported)
 
 
 def _source(folder: pathlib.Path, model: keras.Model) -> Mapping[str, str]:
     return {"run": folder.name, "weights": fingerprint(model)}
 
 
-def _noted(
+def _note(
     folder: pathlib.Path, base: str, result: RunResult, exported: Export
-) -> RunResult:
-    result = result.replace(
-        export=ExportResult(
-            base=base,
-            path=str(exported.path),
-            version=exported.version,
-            largest_difference=dict(exported.largest_difference),
-        )
+) -> ExportResult:
+    noted = ExportResult(
+        base=base,
+        path=str(exported.path),
+        version=exported.version,
+        largest_difference=dict(exported.largest_difference),
     )
-    result.write(folder)
+    result.replace(export=noted).write(folder)
     _LOG.info("Exported %s.", exported.path)
-    return result
+    return noted

@@ -36,7 +36,7 @@ class TrainingResult:
             "an epoch a row: epoch, loss, metrics, val_..., learning_rate, "
             "seconds"
         ),
-        default=(),
+        default_factory=list,
     )
     trained_parameters: int = dataclasses.field(
         metadata=_help("numbers that training could change"), default=0
@@ -48,7 +48,8 @@ class TrainingResult:
         default_factory=dict,
     )
     resumed: Sequence[int] = dataclasses.field(
-        metadata=_help("steps at which the training was resumed"), default=()
+        metadata=_help("steps at which the training was resumed"),
+        default_factory=list,
     )
 
 
@@ -134,7 +135,8 @@ class RunResult(TrainingResult):
         default=None,
     )
     comparison: Sequence[Mapping[str, Any]] = dataclasses.field(
-        metadata=_help("the rows of the table that is printed"), default=()
+        metadata=_help("the rows of the table that is printed"),
+        default_factory=list,
     )
     export: ExportResult | None = dataclasses.field(
         metadata=_help("the version it was published as"), default=None

@@ -16,7 +16,11 @@ import tensorflow as tf
 from keras_ptft import files
 from keras_ptft.config import FIELDS, Config
 from keras_ptft.errors import DiskError, UserError
-from keras_ptft.experiment.results import RESULT_FILE, read_result
+from keras_ptft.experiment.results import (
+    RESULT_FILE,
+    RunResult,
+    read_result,
+)
 from keras_ptft.objectives.saved import LABELS_FILE, OBJECTIVE_FILE
 from keras_ptft.registry import nearest
 from keras_ptft.training.checkpointing.store import Checkpoints
@@ -108,7 +112,7 @@ def decide(
 
 def open_run(
     folder: pathlib.Path, config: Config, provenance: Provenance
-) -> State:
+) -> RunResult | None:
     """Decides on a folder before any data are loaded, and says so.
 
     Nothing of a run is written or removed: that waits until training begins
@@ -118,6 +122,9 @@ def open_run(
         folder: the run folder; it need not exist.
         config: the settings of the run.
         provenance: as much of it as is known yet.
+
+    Returns:
+        The result of the run if it is complete, or None if it is to be run.
 
     Raises:
         UserError: see `decide`.
@@ -129,7 +136,7 @@ def open_run(
         _LOG.info("%s is complete already.", folder)
     elif state is State.RESUME:
         _LOG.info("Resuming the incomplete run in %s.", folder)
-    return state
+    return read_result(folder) if state is State.COMPLETE else None
 
 
 @contextlib.contextmanager
@@ -242,10 +249,13 @@ def environment(**facts: Any) -> dict[str, Any]:
     }
 
 
-def save_model(path: str | os.PathLike, model: keras.Model) -> None:
-    """Writes a `.keras` file, whole or not at all."""
-    with files.replacing(path) as partial:
-        model.save(partial)
+def save_models(
+    folder: pathlib.Path, backbone: keras.Model, model: keras.Model
+) -> None:
+    """Writes backbone.keras and model.keras, each whole or not at all."""
+    for name, saved in ((BACKBONE_FILE, backbone), (MODEL_FILE, model)):
+        with files.replacing(folder / name) as partial:
+            saved.save(partial)
 
 
 def _check_free(folder: pathlib.Path) -> None:

@@ -9,20 +9,21 @@ import functools
 import logging
 import pathlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 
 from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Dataset
+from keras_ptft.data.leakage.check import Leaks
 from keras_ptft.errors import UserError
 from keras_ptft.experiment import builders, run_dir
 from keras_ptft.experiment.conclude import conclude, publish
 from keras_ptft.experiment.results import (
     RunResult,
     ScratchResult,
-    read_result,
+    TrainingResult,
 )
 from keras_ptft.experiment.training import frozen_inputs, train
 from keras_ptft.training.distribution import strategies
@@ -90,8 +91,8 @@ def pretrain(
     builders.check(config)
     origin = {"parent": "", **_given("backbone", backbone)}
     folder = _folder("pretrain", config)
-    if run_dir.open_run(folder, config, origin) is run_dir.State.COMPLETE:
-        return publish(folder, config, read_result(folder), dataset)
+    if result := run_dir.open_run(folder, config, origin):
+        return publish(folder, config, result, dataset)
     timer = Timer()
     builders.prepare(config)
 
@@ -110,16 +111,9 @@ def pretrain(
         builders.record(folder, config, loaded, leaks)
         trained = train(config, model, objective, loaded.splits, folder=folder)
     with timer("save"):
-        run_dir.save_model(folder / run_dir.BACKBONE_FILE, body)
-        run_dir.save_model(folder / run_dir.MODEL_FILE, model)
+        run_dir.save_models(folder, body, model)
 
-    result = RunResult(
-        run=folder.name,
-        stage="pretrain",
-        objective=config.objective,
-        leaks=leaks.as_dict(),
-        **vars(trained),
-    )
+    result = _result("pretrain", folder, config, leaks, trained)
     return conclude(
         folder, config, loaded, objective, result, timer, shown=leaks.shown
     )
@@ -137,7 +131,7 @@ def finetune(
 
     Args:
         config: the settings; `init_from` says where the weights come from.
-        dataset: a data set of your own, in place of `config.dataset`.
+        dataset: as in `pretrain`.
         backbone: a functional model from inputs to features. Without
             `init_from` it is the pretrained backbone; with it, the
             architecture that the weights are loaded into.
@@ -146,17 +140,18 @@ def finetune(
         What `result.json` in the run folder holds.
 
     Raises:
-        UserError: a setting, a file or the run folder is not as it must be.
+        UserError: see `pretrain`.
         RuntimeError: a frozen variable has changed.
     """
     builders.check(config)
     pretrained = builders.load_pretrained(config, backbone)
     origin = {"parent": pretrained.fingerprint, **_given("backbone", backbone)}
     folder = _folder("finetune", config)
-    if run_dir.open_run(folder, config, origin) is run_dir.State.COMPLETE:
-        return publish(folder, config, read_result(folder), dataset)
+    if result := run_dir.open_run(folder, config, origin):
+        return publish(folder, config, result, dataset)
     timer = Timer()
     builders.prepare(config)
+    models = {"pretrained": pretrained.backbone, "given": backbone}
 
     with timer("data"):
         loaded, leaks = builders.load_dataset(
@@ -165,17 +160,8 @@ def finetune(
         loading.check_input(pretrained.backbone, loaded.spec)
     with timer("build"), get_strategy(config.strategy).scope():
         objective = builders.build_objective(config, loaded.info)
-        body = builders.build_backbone(
-            config,
-            loaded,
-            objective,
-            pretrained=pretrained.backbone,
-            given=backbone,
-        )
-        transfer = loading.transfer_weights(
-            pretrained.backbone, body, least=config.min_transferred
-        )
-        _LOG.info("%s.", transfer)
+        body = builders.build_backbone(config, loaded, objective, **models)
+        transfer = builders.transfer(config, pretrained, body)
         model = builders.assemble(body, objective)
         prefix, suffix = builders.cut(config, model, body, objective)
         before = audit.fingerprints(prefix)
@@ -191,26 +177,12 @@ def finetune(
         )
     audited = audit.audit(before, prefix)
     with timer("save"):
-        run_dir.save_model(folder / run_dir.BACKBONE_FILE, body)
-        run_dir.save_model(folder / run_dir.MODEL_FILE, model)
+        run_dir.save_models(folder, body, model)
 
-    result = RunResult(
-        run=folder.name,
-        stage="finetune",
-        objective=config.objective,
-        leaks=leaks.as_dict(),
-        transfer=transfer.as_dict(),
-        audit=audited,
-        **vars(trained),
-    )
+    result = _result("finetune", folder, config, leaks, trained)
+    result = result.replace(transfer=transfer.as_dict(), audit=audited)
     if config.compare_scratch:
-        scratch = _from_scratch(
-            config,
-            loaded,
-            folder / run_dir.SCRATCH,
-            pretrained=pretrained.backbone,
-            given=backbone,
-        )
+        scratch = _from_scratch(config, loaded, folder, models)
         result = result.replace(scratch=scratch)
     return conclude(
         folder, config, loaded, objective, result, timer, shown=leaks.shown
@@ -221,7 +193,7 @@ def _from_scratch(
     config: Config,
     dataset: Dataset,
     folder: pathlib.Path,
-    **models: keras.Model | None,
+    models: Mapping[str, keras.Model | None],
 ) -> ScratchResult:
     """Trains and scores the fine-tuned architecture from random weights."""
     _LOG.info("From scratch, on the same budget:")
@@ -232,10 +204,32 @@ def _from_scratch(
         body = builders.build_backbone(config, dataset, objective, **models)
         model = builders.assemble(body, objective)
     with timer("train"):
-        trained = train(config, model, objective, dataset.splits, folder=folder)
+        trained = train(
+            config,
+            model,
+            objective,
+            dataset.splits,
+            folder=folder / run_dir.SCRATCH,
+        )
     test = objective.score(model, dataset.splits["test"])
     return ScratchResult(
         seconds=timer.seconds, metrics={"test": test}, **vars(trained)
+    )
+
+
+def _result(
+    stage: str,
+    folder: pathlib.Path,
+    config: Config,
+    leaks: Leaks,
+    trained: TrainingResult,
+) -> RunResult:
+    return RunResult(
+        run=folder.name,
+        stage=stage,
+        objective=config.objective,
+        leaks=leaks.as_dict(),
+        **vars(trained),
     )
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.pipeline.augment import AUGMENTATIONS
-from keras_ptft.data.pipeline.batching import Augment, steps_per_epoch
-from keras_ptft.data.pipeline.epoch_views import Augmented, Views
+from keras_ptft.data.pipeline.batching import steps_per_epoch
+from keras_ptft.data.pipeline.epoch_views import Augment, Augmented, Views
 from keras_ptft.experiment import run_dir
 from keras_ptft.experiment.results import TrainingResult
 from keras_ptft.objectives import Objective

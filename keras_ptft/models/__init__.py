@@ -4,7 +4,10 @@ A row takes a `BackboneInput` and its settings, and returns a functional
 `keras.Model` named "backbone" from raw input to features.
 """
 
+from collections.abc import Callable
 from functools import partial
+
+import keras
 
 from keras_ptft.models.cnn import cnn
 from keras_ptft.models.embedding import embedding
@@ -13,7 +16,7 @@ from keras_ptft.models.rnn import rnn
 from keras_ptft.models.textcnn import textcnn
 from keras_ptft.models.transformer import transformer
 
-BACKBONES = {
+BACKBONES: dict[str, Callable[..., keras.Model]] = {
     "mlp": mlp,
     "mlp_small": partial(mlp, hidden=(100, 50)),
     "cnn": cnn,

@@ -71,7 +71,7 @@ def none(spec: tf.TensorSpec, moments: Callable[[], Moments], /) -> Moments:
     return _raw(spec)
 
 
-NORMALIZATIONS = {
+NORMALIZATIONS: dict[str, Callable[..., Moments]] = {
     "dataset": dataset,
     "fixed": fixed,
     "unit": unit,

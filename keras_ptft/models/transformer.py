@@ -59,16 +59,16 @@ def transformer(  # noqa: PLR0913, the settings are the user's
     Example:
 
     >>> import tensorflow as tf
-    >>> text = tf.TensorSpec((None,), tf.int32, "tokens")
-    >>> given = BackboneInput(text, vocabulary_size=10)
+    >>> given = BackboneInput(tf.TensorSpec([None]), vocabulary_size=10)
     >>> transformer(given, width=4, heads=2, depth=1).count_params()
     292
     """
     tokens.check_choice("positions", positions, POSITIONS)
     tokens.check_choice("pool", pool, tokens.POOLS)
     _check_sizes(width, depth, heads, ratio, dropout)
-    ids, learned = tokens.token_input(given), positions == "learned"
-    x = _embedded(ids, given.vocabulary_size, width, longest * learned)
+    ids = tokens.token_input(given)
+    learned = longest if positions == "learned" else 0
+    x = _embedded(ids, given.vocabulary_size, width, learned)
     x = layers.Dropout(dropout, name="dropout")(x)
     shape = {"heads": heads, "ratio": ratio, "dropout": dropout}
     x = _blocks(x, depth, rematerialize, causal=causal, **shape)

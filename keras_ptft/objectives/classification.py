@@ -24,7 +24,6 @@ from keras_ptft.models import heads
 from keras_ptft.objectives import serving
 from keras_ptft.objectives.objective import Answers, Batch, Objective
 from keras_ptft.serving.inference.predictor import Predictor
-from keras_ptft.serving.inference.resolve import ModelFiles
 from keras_ptft.serving.inference.results import Prediction
 from keras_ptft.serving.signatures.signature import Signature
 from keras_ptft.training.forward import outputs_of
@@ -138,9 +137,9 @@ class Classification(Objective):
         """Returns signatures that answer with probabilities and logits."""
         return serving.signatures(model, self.info, source)
 
-    def predictor(self, files: ModelFiles) -> Predictor:
-        """Loads a model that answers with probabilities."""
-        return serving.predictor(files, self.info)
+    def predictor(self, loaded: keras.Model | Predictor) -> Predictor:
+        """Returns what answers with probabilities."""
+        return serving.predictor(loaded, self.info)
 
     def decode(
         self, names: Sequence[str], answers: Answers, reject_below: float

@@ -76,5 +76,5 @@ class NextToken(Objective):
     ) -> list[Generated]:
         """Continues texts as the model predicts; see `serving.generation`."""
         return generate(
-            model, self.info.tokenizer, inputs, sampling, text_column
+            model, self.info.text_tokenizer, inputs, sampling, text_column
         )

@@ -16,7 +16,6 @@ from keras_ptft.evaluation.measure import measure
 from keras_ptft.models.heads import attach_head
 from keras_ptft.serving.generation.sampling import Sampling
 from keras_ptft.serving.inference.predictor import Predictor
-from keras_ptft.serving.inference.resolve import ModelFiles
 from keras_ptft.serving.inference.results import Generated, Prediction
 from keras_ptft.serving.signatures.signature import Signature
 
@@ -143,16 +142,16 @@ class Objective(abc.ABC):
         del model, source
         raise UserError(self._unservable())
 
-    def predictor(self, files: ModelFiles) -> Predictor:
-        """Loads a model that answers requests in this process.
+    def predictor(self, loaded: keras.Model | Predictor) -> Predictor:
+        """Returns what answers requests in this process.
 
         Args:
-            files: a run's model or an export.
+            loaded: a run's model, or an export as it was loaded.
 
         Raises:
             UserError: models of this objective answer no requests.
         """
-        del files
+        del loaded
         raise UserError(self._unservable())
 
     def decode(

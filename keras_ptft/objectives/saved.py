@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from typing import Any
 
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.text.tokenizers import Tokenizer
@@ -69,7 +70,11 @@ def read_objective(folder: str | os.PathLike) -> Objective:
         UserError: a file is missing or damaged.
     """
     path = pathlib.Path(folder, OBJECTIVE_FILE)
-    found = {"objective": "classification", "tagged": False, "text": False}
+    found: dict[str, Any] = {
+        "objective": "classification",
+        "tagged": False,
+        "text": False,
+    }
     if path.exists():
         found = _checked(read_json(path), path)
     info = DataInfo(
@@ -80,7 +85,7 @@ def read_objective(folder: str | os.PathLike) -> Objective:
     return make_objective(found["objective"], info)
 
 
-def _checked(found: object, path: pathlib.Path) -> dict:
+def _checked(found: Any, path: pathlib.Path) -> dict[str, Any]:
     kinds = {"version": int, "objective": str, "tagged": bool, "text": bool}
     if not isinstance(found, dict) or any(
         type(found.get(name)) is not kind for name, kind in kinds.items()

@@ -9,10 +9,9 @@ from keras_ptft.data.core.info import DataInfo
 from keras_ptft.errors import UserError
 from keras_ptft.serving.inference.predictor import (
     Predictor,
-    load_predictor,
+    keras_predictor,
     text_predictor,
 )
-from keras_ptft.serving.inference.resolve import ModelFiles
 from keras_ptft.serving.signatures.arrays import (
     array_signatures,
     class_scores,
@@ -36,6 +35,11 @@ def label_signatures(
     examples = examples_of(source)
     if info.tokenizer is None:
         return array_signatures(model, class_scores(model), examples)
+    if source.texts is None:
+        raise UserError(
+            "Expected texts beside the tokens of the test split, got none: "
+            "export with the data set of the run."
+        )
     return text_signatures(
         model,
         info.tokenizer,
@@ -72,9 +76,10 @@ def signatures(
     ]
 
 
-def predictor(files: ModelFiles, info: DataInfo) -> Predictor:
-    """Loads a run's model or an export; a text model takes texts."""
-    loaded = load_predictor(files, class_scores)
+def predictor(loaded: keras.Model | Predictor, info: DataInfo) -> Predictor:
+    """Returns a predictor of labels; that of a text model takes texts."""
+    if isinstance(loaded, keras.Model):
+        loaded = keras_predictor(loaded, class_scores(loaded))
     if info.tokenizer is None:
         return loaded
     return text_predictor(

@@ -22,7 +22,6 @@ from keras_ptft.objectives.objective import (
     check_is_text,
 )
 from keras_ptft.serving.inference.predictor import Predictor
-from keras_ptft.serving.inference.resolve import ModelFiles
 from keras_ptft.serving.inference.results import Prediction, tagged_words
 from keras_ptft.serving.signatures.signature import Signature
 
@@ -101,9 +100,9 @@ class Tagging(Objective):
         """Returns signatures that answer with words and their tags."""
         return serving.signatures(model, self.info, source)
 
-    def predictor(self, files: ModelFiles) -> Predictor:
-        """Loads a model that answers with words and their tags."""
-        return serving.predictor(files, self.info)
+    def predictor(self, loaded: keras.Model | Predictor) -> Predictor:
+        """Returns what answers with words and their tags."""
+        return serving.predictor(loaded, self.info)
 
     def decode(
         self, names: Sequence[str], answers: Answers, reject_below: float

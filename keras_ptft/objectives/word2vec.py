@@ -167,7 +167,7 @@ class Word2Vec(Objective):
     ) -> Evaluation:
         """Scores each split, and shows which words are near each other."""
         del reject_below
-        tokenizer = self.info.tokenizer
+        tokenizer = self.info.text_tokenizer
         vectors = word_vectors(model, tokenizer)
         known = tokenizer.vocabulary
         probes = probe_words(known, tokenizer.counts)

@@ -1,10 +1,12 @@
 """Callbacks that watch a training: history, progress and failure."""
 
+import contextlib
 import csv
 import io
 import pathlib
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -12,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ptft import files
-from keras_ptft.errors import DiskError, UserError
+from keras_ptft.errors import DiskError, UserError, first_line
 
 Logs = dict[str, float] | None
 
@@ -35,8 +37,9 @@ class History(keras.callbacks.Callback):
         self._earlier = 0.0
         self._folder = folder
         if folder is not None:
-            path = str(folder / "tensorboard")
-            self._writer = tf.summary.create_file_writer(path)
+            path = folder / "tensorboard"
+            with _disk_errors(path):
+                self._writer = tf.summary.create_file_writer(str(path))
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._epoch, self._start = epoch, time.perf_counter()
@@ -69,22 +72,11 @@ class History(keras.callbacks.Callback):
         )
         if self._folder is not None:
             files.write_text(self._folder / "history.csv", self.to_csv())
-            self._write_events(self._folder / "tensorboard", epoch + 1, scores)
-
-    def _write_events(
-        self, path: pathlib.Path, epoch: int, scores: dict[str, float]
-    ) -> None:
-        try:
-            with self._writer.as_default(step=epoch):
-                for name, value in scores.items():
-                    tf.summary.scalar(name, value)
-            self._writer.flush()
-        except tf.errors.OpError as error:
-            reason = str(error).partition("\n")[0].rpartition(";")[2].strip()
-            raise DiskError(
-                f"Cannot write {path}: {reason}. Make room, and start the "
-                "same command again."
-            ) from error
+            with _disk_errors(self._folder / "tensorboard"):
+                with self._writer.as_default(step=epoch + 1):
+                    for name, value in scores.items():
+                        tf.summary.scalar(name, value)
+                self._writer.flush()
 
     def on_train_end(self, logs: Logs = None) -> None:
         if self._folder is not None:
@@ -158,6 +150,19 @@ class StopOnNaN(keras.callbacks.Callback):
                 "lower --learning_rate, set --clip_norm=1, or look for "
                 "extreme values in the data."
             )
+
+
+@contextlib.contextmanager
+def _disk_errors(path: pathlib.Path) -> Iterator[None]:
+    """Raises DiskError where TensorFlow cannot write below a path."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        reason = first_line(error).rpartition(";")[2].strip()
+        raise DiskError(
+            f"Cannot write {path}: {reason}. Make room, and start the same "
+            "command again."
+        ) from error
 
 
 def progress() -> tuple[int, list[keras.callbacks.Callback]]:

@@ -98,7 +98,7 @@ class TrainingModel(keras.Model):
         self.failed_step = _counter("failed_step", -1)
         self.stop_requested = _counter("stop_requested")
         self.stopped = _counter("stopped")
-        self.waited = _counter("waited", 0.0, tf.float64)
+        self._waited = _counter("waited", 0.0, tf.float64)
         self.clock = Timer()
         self._measures_waiting = _may_read_clock()
         self._calls_to_skip = 0
@@ -127,7 +127,7 @@ class TrainingModel(keras.Model):
 
         Nothing is measured where operations must be deterministic.
         """
-        return float(self.waited.numpy()) if self._measures_waiting else None
+        return float(self._waited.numpy()) if self._measures_waiting else None
 
     def call(self, inputs: Tensors, training: bool = False) -> Tensors:
         if self.prefix is not None:
@@ -273,7 +273,7 @@ class TrainingModel(keras.Model):
         local = self.distribute_strategy.experimental_local_results
         parts = [part for x in tf.nest.flatten(batch) for part in local(x)]
         with tf.control_dependencies(parts):
-            self.waited.assign_add(tf.timestamp() - start)
+            self._waited.assign_add(tf.timestamp() - start)
         return batch
 
     def request_stop(self) -> None:

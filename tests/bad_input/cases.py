@@ -52,8 +52,8 @@ TRAINING = [
     ("csv:runs", "No CSV file"),
 ]
 OTHER = [
-    ("run self.flags", "self.flags reads itself"),
-    ("run there.flags", "there.flags reads itself, maybe by way of"),
+    ("run self.flags", "self.flags includes itself"),
+    ("run there.flags", "there.flags includes itself, maybe through"),
     ("run latin1.flags", "must be text in UTF-8"),
     ("run long.flags", "in 100 characters at most"),
     ("run nul.flags", "--classes must be one line of text"),

@@ -210,4 +210,4 @@ def test_leaks_can_be_dropped_or_left(caplog, action, told):
     words = f"--dataset=folder:leak --on_leak={action} --name={action}"
     words += " --epochs=1 --validation_fraction=0"
     assert main([*LEAK.split(), *words.split()]) == 0
-    assert f"test split too: {told}" in caplog.text
+    assert f"also in the test split: {told}" in caplog.text

@@ -42,14 +42,14 @@ BEGUN = {"flags.flags", "environment.json", "checkpoints", "model.keras"}
 
 
 def test_what_was_begun_stays(folder):
-    assert run_dir.open_run(folder, CONFIG, PARENT) is State.NEW
+    assert run_dir.decide(folder, CONFIG, PARENT) is State.NEW
     assert not folder.exists()
     die_in(folder)
     assert names(folder) == BEGUN
     known = files.read_json(folder / "environment.json")
     assert known["data"] == PROVENANCE["data"]
     (folder / "model.keras").write_text("more")
-    assert run_dir.open_run(folder, CONFIG, PARENT) is State.RESUME
+    assert run_dir.decide(folder, CONFIG, PARENT) is State.RESUME
     with run_dir.exclusive_run(folder, CONFIG, PROVENANCE):
         assert (folder / "model.keras").read_text() == "more"
 
@@ -112,7 +112,7 @@ def test_killed_between_its_first_two_files(folder):
 def test_killed_in_the_write_of_its_first_file(folder):
     folder.mkdir(parents=True)
     (folder / f"{DEAD}flags.flags").write_text("--name")
-    assert run_dir.open_run(folder, CONFIG, PARENT) is State.NEW
+    assert run_dir.decide(folder, CONFIG, PARENT) is State.NEW
     die_in(folder)
     assert names(folder) == BEGUN
 
@@ -156,8 +156,10 @@ def test_a_mistake_later_on_takes_nothing_away(folder):
 def test_a_complete_run_says_so(folder, caplog):
     caplog.set_level("INFO", "keras_ptft")
     die_in(folder)
-    RunResult(run="x", stage="pretrain").write(folder)
-    assert run_dir.open_run(folder, CONFIG, PARENT) is State.COMPLETE
+    result = RunResult(run="x", stage="pretrain")
+    result.write(folder)
+    assert run_dir.decide(folder, CONFIG, PARENT) is State.COMPLETE
+    assert run_dir.open_run(folder, CONFIG, PARENT) == result
     assert caplog.messages == [f"{folder} is complete already."]
     shutil.rmtree(folder / "checkpoints")
     with run_dir.exclusive_run(

@@ -133,7 +133,7 @@ def check_cuts(spec, folder, *, streamed, points=()):
         validation_fraction=0.0,
         feature_cache_gb=0.0 if streamed else 1.0,
     )
-    dataset, _ = builders.load_dataset(config)
+    dataset, _ = builders.load_dataset(config, on_leak="warn")
     objective = builders.build_objective(config, dataset.info)
     every = cut_points(builders.build_backbone(config, dataset, objective))
     for freeze in points or ["all", *every]:

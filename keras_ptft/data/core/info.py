@@ -41,6 +41,17 @@ class DataInfo:
         return self.tokenizer is not None
 
     @property
+    def text_tokenizer(self) -> "Tokenizer":
+        """What made the ids, where inputs are known to be texts.
+
+        Raises:
+            LookupError: inputs are no texts.
+        """
+        if self.tokenizer is None:
+            raise LookupError("inputs are no texts")
+        return self.tokenizer
+
+    @property
     def vocabulary(self) -> tuple[str, ...]:
         """The token of each id; empty where inputs are no texts.
 

@@ -80,8 +80,7 @@ def confusions_of(labels: np.ndarray, predicted: np.ndarray) -> list[Confusion]:
     pairs = np.stack([labels, predicted], axis=1)[wrong]
     found, counts = np.unique(pairs, axis=0, return_counts=True)
     order = np.argsort(-counts, kind="stable")
-    return np.column_stack([found, counts])[order].tolist(), counts[order], strict=True)
-    ]
+    return np.column_stack([found, counts])[order].tolist()
 
 
 def _per_class(

@@ -16,12 +16,12 @@ class Span(NamedTuple):
 
 
 def spans(tags: Sequence[str]) -> list[Span]:
-    """The entities of a text whose tags begin with B-, I- or are O.
+    """Returns the entities of a text whose tags are B-..., I-... or O.
 
-    An entity begins at B-, and at I- where no entity of that type goes on:
-    so IOB2, where every entity begins with B-, is read as well as IOB1,
-    where only one that follows another of its type does, and what a model
-    says that keeps to neither. That is how the CoNLL shared tasks count.
+    An entity begins at B-, and at I- where no entity of that type is open.
+    So IOB2 is read, where every entity begins with B-, as well as IOB1,
+    where only an entity right after another of its type does, and the
+    output of a model that follows neither. The CoNLL shared tasks count so.
 
     Args:
         tags: one a word.
@@ -48,7 +48,7 @@ def spans(tags: Sequence[str]) -> list[Span]:
 def entity_metrics(
     true: Iterable[Sequence[str]], predicted: Iterable[Sequence[str]]
 ) -> dict[str, Any]:
-    """Precision, recall and F1 of entities, ready for JSON.
+    """Computes precision, recall and F1 of entities, ready for JSON.
 
     An entity is found where its type and its first and last word are right
     (Tjong Kim Sang and De Meulder 2003, "Introduction to the CoNLL-2003
@@ -73,7 +73,9 @@ def entity_metrics(
     >>> found["entities"], found["entity_f1"]
     (1, 0.0)
     """
-    there, said, right = Counter(), Counter(), Counter()
+    there: Counter[str] = Counter()
+    said: Counter[str] = Counter()
+    right: Counter[str] = Counter()
     for tags, guesses in zip(true, predicted, strict=True):
         ours, theirs = set(spans(tags)), set(spans(guesses))
         there.update(span.type for span in ours)

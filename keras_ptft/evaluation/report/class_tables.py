@@ -34,7 +34,14 @@ def class_rows(per_class: Mapping[str, Mapping[str, float]]) -> list[ClassRow]:
         per_class: name to `precision`, `recall`, `f1` and `support`.
     """
     return [
-        ClassRow(str(number), name, **scores)
+        ClassRow(
+            str(number),
+            name,
+            precision=scores["precision"],
+            recall=scores["recall"],
+            f1=scores["f1"],
+            support=int(scores["support"]),
+        )
         for number, (name, scores) in enumerate(per_class.items())
     ]
 
@@ -56,14 +63,17 @@ def average(metrics: Mapping[str, Any], rows: Sequence[ClassRow]) -> ClassRow:
         metrics: of one split.
         rows: its classes.
     """
-    support = sum(row.support for row in rows)
+    title, form = "macro average", "{}_macro"
     if "entity_f1" in metrics:
-        names = ("entity_precision", "entity_recall", "entity_f1")
-        scores = (metrics[name] for name in names)
-        return ClassRow("", "all entities", *scores, support)
-    names = ("precision_macro", "recall_macro", "f1_macro")
-    scores = (metrics[name] for name in names)
-    return ClassRow("", "macro average", *scores, support)
+        title, form = "all entities", "entity_{}"
+    return ClassRow(
+        "",
+        title,
+        precision=metrics[form.format("precision")],
+        recall=metrics[form.format("recall")],
+        f1=metrics[form.format("f1")],
+        support=sum(row.support for row in rows),
+    )
 
 
 def most_confused(
@@ -125,6 +135,6 @@ def confusion_matrix(
     for true, predicted, count in confusions:
         if true in index and predicted in index:
             counts[index[true], index[predicted]] = count
-    for place, number in enumerate(chosen):
+    for place, number in enumerate(chosen.tolist()):
         counts[place, place] = rows[number].support - wrong[number]
-    return counts, [rows[number].number for number in chosen]
+    return counts, [rows[number].number for number in chosen.tolist()]

@@ -95,9 +95,12 @@ def image_png(image: np.ndarray) -> str:
     """
     channels = image.shape[-1]
     pixels = image[..., : channels if channels == 4 else 3]
-    grey = {"cmap": "gray", "vmin": 0, "vmax": 255} if channels < 3 else {}
     file = io.BytesIO()
-    imsave(file, pixels[..., 0] if grey else pixels, format="png", **grey)
+    if channels < 3:
+        grey = pixels[..., 0]
+        imsave(file, grey, format="png", cmap="gray", vmin=0, vmax=255)
+    else:
+        imsave(file, pixels, format="png")
     return _text(file)
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -104,25 +104,16 @@ class Predictor:
         }
 
 
-def load_predictor(
-    files: ModelFiles, serving_fn: Callable[[keras.Model], ServingFn]
-) -> Predictor:
-    """Loads a model to run it.
+def keras_predictor(model: keras.Model, serving_fn: ServingFn) -> Predictor:
+    """Returns a predictor of a Keras model, compiled.
 
     Args:
-        files: of the model, as `find_model` returns them.
-        serving_fn: model → its serving function, as `class_scores`, for a
-            `.keras` file; an export has its own.
-
-    Raises:
-        UserError: the model cannot be read.
+        model: gives the inputs by name.
+        serving_fn: the model's inputs → its outputs, as `class_scores`.
     """
-    if files.keras_file is None:
-        return Predictor(*load_signature(files.saved_model or files.extra))
-    model = load_model(files.keras_file)
     specs = input_specs(model)
     compiled = tf.function(
-        endpoint(model, serving_fn(model)),
+        endpoint(model, serving_fn),
         input_signature=list(specs.values()),
         autograph=False,
     )
@@ -132,6 +123,20 @@ def load_predictor(
 
     outputs = compiled.get_concrete_function().structured_outputs
     return Predictor(function, specs, outputs)
+
+
+def load_model_or_export(files: ModelFiles) -> keras.Model | Predictor:
+    """Loads a Keras model, or an export, which needs no objective to run.
+
+    Args:
+        files: of the model, as `find_model` returns them.
+
+    Raises:
+        UserError: the model cannot be read.
+    """
+    if files.keras_file is not None:
+        return load_model(files.keras_file)
+    return Predictor(*load_signature(files.saved_model or files.extra))
 
 
 def text_predictor(

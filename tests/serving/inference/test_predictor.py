@@ -8,7 +8,9 @@ import tensorflow as tf
 from keras_ptft.data.text.tokenizers import learn
 from keras_ptft.errors import UserError
 from keras_ptft.serving.inference.predictor import (
-    load_predictor,
+    Predictor,
+    keras_predictor,
+    load_model_or_export,
     text_predictor,
 )
 from keras_ptft.serving.inference.resolve import ModelFiles, find_model
@@ -16,6 +18,13 @@ from keras_ptft.serving.inference.results import tagged_words
 from keras_ptft.serving.signatures.arrays import class_scores
 
 KINDS = ("card", "天气")
+
+
+def load_predictor(files, serving_fn):
+    loaded = load_model_or_export(files)
+    if isinstance(loaded, Predictor):
+        return loaded
+    return keras_predictor(loaded, serving_fn(loaded))
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ def run(**settings):
 
 
 def interrupted(**settings):
-    """A run that died before it could tell its result."""
+    """A run that died before it wrote its result."""
     result = run(**settings)
     os.remove("runs/x/result.json")
     return result
@@ -40,40 +40,40 @@ def test_other_data_are_refused(tmp_path):
     with pytest.raises(UserError) as caught:
         run()
     assert str(caught.value) == (
-        "runs/x was run on data that have changed since: choose another "
+        "runs/x was run on data that changed since: choose another "
         "--name, or --overwrite it."
     )
     assert (tmp_path / "runs/x/model.keras").read_bytes() == before
-    anew = run(overwrite=True)
-    assert anew["resumed"] == [] and anew["metrics"] != result["metrics"]
+    again = run(overwrite=True)
+    assert again.resumed == [] and again.metrics != result.metrics
 
 
 @pytest.mark.slow
-def test_without_checkpoints_all_begins_anew(tmp_path):
+def test_without_checkpoints_it_starts_again(tmp_path):
     result = interrupted(checkpoint_every="never")
     assert not (tmp_path / "runs/x/checkpoints").exists()
     again = run(checkpoint_every="never")
-    assert again["resumed"] == []
-    assert again["metrics"] == result["metrics"]
+    assert again.resumed == []
+    assert again.metrics == result.metrics
 
 
-def test_with_every_checkpoint_damaged_all_begins_anew(tmp_path, caplog):
+def test_with_every_checkpoint_damaged_it_starts_again(tmp_path, caplog):
     result = interrupted()
     for path in (tmp_path / "runs/x/checkpoints").iterdir():
         path.write_bytes(path.read_bytes()[:1000])
     again = run()
-    assert "is damaged" in caplog.text and "or for the start." in caplog.text
-    assert again["resumed"] == []
-    assert again["metrics"] == result["metrics"]
+    assert "is damaged" in caplog.text and "or from the start." in caplog.text
+    assert again.resumed == []
+    assert again.metrics == result.metrics
 
 
 @pytest.mark.slow
 def test_a_version_that_was_published_is_found_again(tmp_path):
     # as if the run was killed before it could note the export
-    exported = interrupted(export_to="saved")["export"]
-    again = run(export_to="saved")["export"]
+    exported = interrupted(export_to="saved").export
+    again = run(export_to="saved").export
     assert again == exported
     assert [path.name for path in (tmp_path / "saved").iterdir()] == ["1"]
     # another model gets a version of its own
-    other = run(export_to="saved", overwrite=True, seed=1)["export"]
-    assert other["version"] == 2
+    other = run(export_to="saved", overwrite=True, seed=1).export
+    assert other.version == 2

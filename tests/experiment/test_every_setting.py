@@ -1,0 +1,131 @@
+"""Every setting of Config goes through a real training, if a tiny one.
+
+So no setting can be broken unseen, as `--deterministic` once was.
+"""
+
+import pytest
+
+from keras_ptft.config import FIELDS
+from keras_ptft.files import read_json
+from keras_ptft.main import main
+
+BASE = {
+    "name": "tiny",
+    "backbone": "mlp(hidden=[8])",
+    "image_size": "8",
+    "epochs": "1",
+    "train_examples": "300",
+}
+TEXT = {
+    "backbone": "embedding(width=8)",
+    "dataset": "tsv:texts.tsv",
+    "image_size": "0",
+    "train_examples": "0",
+    "batch_size": "8",
+    "text_column": "text",
+}
+FINETUNE = {"init_from": "first", "name": "second"}
+# of each setting a value that is not its default, and what it needs beside
+CASES = {
+    "name": ({"name": "other"}, {}),
+    "runs_dir": ({"runs_dir": "elsewhere"}, {}),
+    "overwrite": ({"overwrite": "true"}, {}),
+    "dataset": (
+        {"dataset": "csv:numbers.csv"},
+        {"image_size": "0", "train_examples": "0"},
+    ),
+    "data_dir": ({"data_dir": "prepared"}, {}),
+    "manual_dir": ({"manual_dir": "given"}, {}),
+    "classes": ({"classes": "0-4"}, {}),
+    "train_examples": ({"train_examples": "200"}, {}),
+    "validation_fraction": ({"validation_fraction": "0.3"}, {}),
+    "image_size": ({"image_size": "9"}, {}),
+    "skip_bad_images": ({"skip_bad_images": "true"}, {}),
+    "text_column": ({"text_column": "text"}, TEXT),
+    "label_column": ({"label_column": "topic"}, TEXT),
+    "tokenizer": ({"tokenizer": "words"}, TEXT),
+    "sequence_length": ({"sequence_length": "3"}, TEXT),
+    "on_leak": ({"on_leak": "drop"}, {}),
+    "near_copies": ({"near_copies": "false"}, {}),
+    "augment": ({"augment": "shift(padding=1)"}, {}),
+    "backbone": ({"backbone": "cnn_single(filters=[4], dense=4)"}, {}),
+    "normalization": ({"normalization": "none"}, {}),
+    "objective": ({"objective": "classification(label_smoothing=0.1)"}, {}),
+    "init_from": ({"init_from": "first"}, FINETUNE),
+    "freeze": ({"freeze": "dense1"}, FINETUNE),
+    "min_transferred": ({"min_transferred": "0.9"}, FINETUNE),
+    "feature_cache_gb": ({"feature_cache_gb": "0"}, FINETUNE),
+    "augment_views": (
+        {"augment_views": "2"},
+        {**FINETUNE, "augment": "shift(padding=1)"},
+    ),
+    "compare_scratch": ({"compare_scratch": "true"}, FINETUNE),
+    "optimizer": ({"optimizer": "sgd(momentum=0.9)"}, {}),
+    "learning_rate": ({"learning_rate": "0.01"}, {}),
+    "schedule": ({"schedule": "cosine(warmup_steps=1)"}, {}),
+    "clip_norm": ({"clip_norm": "1"}, {}),
+    "class_weight": ({"class_weight": "balanced"}, {}),
+    "batch_size": ({"batch_size": "32"}, {}),
+    "gradient_accumulation": ({"gradient_accumulation": "2"}, {}),
+    "epochs": ({"epochs": "2"}, {}),
+    "early_stopping_patience": ({"early_stopping_patience": "1"}, {}),
+    "checkpoint_every": ({"checkpoint_every": "2"}, {}),
+    "keep_checkpoints": ({"keep_checkpoints": "1"}, {}),
+    "seed": ({"seed": "3"}, {}),
+    "strategy": ({"strategy": "mirrored"}, {}),
+    "jit_compile": ({"jit_compile": "true"}, {}),
+    "steps_per_execution": ({"steps_per_execution": "2"}, {}),
+    "precision": ({"precision": "mixed_bfloat16"}, {}),
+    "export_to": ({"export_to": "saved_models/tiny"}, {}),
+    "reject_below": ({"reject_below": "0.5"}, {}),
+}
+# op determinism stays enabled in a process: tests/training has its own
+ELSEWHERE = {"deterministic"}
+
+
+def words(settings):
+    return [f"--{name}={value}" for name, value in settings.items()]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with data, and a run to fine-tune."""
+    folder = tmp_path_factory.mktemp("settings")
+    rows = [f"{n % 7},{n % 5},{n}.5,{'ab'[n % 2]}" for n in range(400)]
+    (folder / "numbers.csv").write_text("\n".join(["x,y,z,label", *rows]))
+    lines = [
+        f"word{n} number {n} text\t{'ab'[n % 2]}\t{'cd'[n % 2]}"
+        for n in range(80)
+    ]
+    (folder / "texts.tsv").write_text(
+        "\n".join(["text\tlabel\ttopic", *lines, ""])
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        first = {**BASE, "name": "first", "backbone": "mlp(hidden=[8, 8])"}
+        assert main(["pretrain", *words(first)]) == 0
+    return folder
+
+
+def test_every_setting_has_a_case():
+    assert set(CASES) | ELSEWHERE == set(FIELDS)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_setting_trains(name, folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    changed, beside = CASES[name]
+    settings = {**BASE, **beside, "overwrite": "true"}
+    if "init_from" in beside:
+        settings.pop("backbone")
+    settings |= changed
+    command = "finetune" if "init_from" in settings else "pretrain"
+    code = main([command, *words(settings)])
+    assert code == 0, capsys.readouterr().err
+    run = folder / settings.get("runs_dir", "runs") / settings["name"]
+    assert read_json(run / "result.json")["status"] == "complete"
+    text = (run / "flags.flags").read_text(encoding="utf-8")
+    ((key, value),) = changed.items()
+    kind = FIELDS[key].type
+    written = str(kind(value)) if kind is not bool else value
+    assert f"--{key}={written}\n" in text
