@@ -40,6 +40,7 @@ from keras_ptft.transfer import audit
 from keras_ptft.transfer.cut import split
 from keras_ptft.transfer.loading import (
     TransferReport,
+    check_input,
     fresh_copy,
     load_backbone,
     transfer_weights,
@@ -226,7 +227,13 @@ def build_backbone(
         objective: what the backbone is for.
         pretrained: backbone whose weights will be loaded, or None.
         given: backbone that was handed over; None: as `config` says.
+
+    Raises:
+        UserError: a known backbone takes other inputs.
     """
+    for known in (pretrained, given):
+        if known is not None:
+            check_input(known, dataset.spec)
     if given is not None:
         backbone = fresh_copy(given)
         if pretrained is None:

@@ -3,13 +3,13 @@
 import logging
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import keras
 
 from keras_ptft.config import FIELDS, Config
 from keras_ptft.data.core.dataset import Dataset
-from keras_ptft.data.leakage.overlap import ShownPair
+from keras_ptft.data.leakage.check import Leaks
 from keras_ptft.evaluation.metrics.out_of_scope import summary_line
 from keras_ptft.evaluation.report.report import Leakage, write_report
 from keras_ptft.experiment import builders, run_dir
@@ -34,8 +34,7 @@ def conclude(
     objective: Objective,
     result: RunResult,
     timer: Timer,
-    *,
-    shown: Sequence[ShownPair] = (),
+    leaks: Leaks,
 ) -> RunResult:
     """Scores what was saved, reports it, and exports it if requested.
 
@@ -46,7 +45,7 @@ def conclude(
         objective: what the model was trained for.
         result: what the stage knows.
         timer: where its seconds went.
-        shown: pairs of examples in two splits, for the report.
+        leaks: examples in two splits, for the report.
 
     Returns:
         The whole result, written when all else is there.
@@ -74,7 +73,7 @@ def conclude(
         history=result.history,
         evaluation=found,
         comparison=result.comparison,
-        leaks=Leakage(result.leaks, shown) if result.leaks else None,
+        leaks=Leakage(leaks.as_dict(), leaks.shown),
     )
     result.write(folder)
     return publish(folder, config, result, dataset)

@@ -30,7 +30,7 @@ from keras_ptft.training.distribution import strategies
 from keras_ptft.training.distribution.strategies import get_strategy
 from keras_ptft.training.distribution.worker_run_dir import worker_run_dir
 from keras_ptft.training.timer import Timer
-from keras_ptft.transfer import audit, loading
+from keras_ptft.transfer import audit
 
 _LOG = logging.getLogger("keras_ptft")
 
@@ -114,9 +114,7 @@ def pretrain(
         run_dir.save_models(folder, body, model)
 
     result = _result("pretrain", folder, config, leaks, trained)
-    return conclude(
-        folder, config, loaded, objective, result, timer, shown=leaks.shown
-    )
+    return conclude(folder, config, loaded, objective, result, timer, leaks)
 
 
 @strategies.restoring_precision
@@ -152,12 +150,10 @@ def finetune(
     timer = Timer()
     builders.prepare(config)
     models = {"pretrained": pretrained.backbone, "given": backbone}
-
     with timer("data"):
         loaded, leaks = builders.load_dataset(
             config, dataset, on_leak=config.on_leak, weights=pretrained.path
         )
-        loading.check_input(pretrained.backbone, loaded.spec)
     with timer("build"), get_strategy(config.strategy).scope():
         objective = builders.build_objective(config, loaded.info)
         body = builders.build_backbone(config, loaded, objective, **models)
@@ -166,14 +162,12 @@ def finetune(
         prefix, suffix = builders.cut(config, model, body, objective)
         before = audit.fingerprints(prefix)
     with timer("features"):
-        streamed, inputs = frozen_inputs(
-            config, prefix, objective, loaded.splits
-        )
+        live, inputs = frozen_inputs(config, prefix, objective, loaded.splits)
     provenance = builders.provenance(loaded, **origin)
     with run_dir.exclusive_run(folder, config, provenance), timer("train"):
         builders.record(folder, config, loaded, leaks)
         trained = train(
-            config, suffix, objective, inputs, prefix=streamed, folder=folder
+            config, suffix, objective, inputs, prefix=live, folder=folder
         )
     audited = audit.audit(before, prefix)
     with timer("save"):
@@ -184,9 +178,7 @@ def finetune(
     if config.compare_scratch:
         scratch = _from_scratch(config, loaded, folder, models)
         result = result.replace(scratch=scratch)
-    return conclude(
-        folder, config, loaded, objective, result, timer, shown=leaks.shown
-    )
+    return conclude(folder, config, loaded, objective, result, timer, leaks)
 
 
 def _from_scratch(

@@ -83,7 +83,7 @@ def training_batches(
 
 
 def fit(
-    training_model: TrainingModel,
+    model: TrainingModel,
     splits: Mapping[str, Source],
     fit_config: FitConfig,
     *,
@@ -94,7 +94,7 @@ def fit(
     """Trains a model on the "train" split, in place.
 
     Args:
-        training_model: the model with its objective, optimizer and plan.
+        model: the model with its objective, optimizer and plan.
         splits: "train" and optionally "validation".
         fit_config: how examples are shown.
         folder: gets `history.csv` and `tensorboard/`; None: nothing.
@@ -114,7 +114,7 @@ def fit(
     """
     step = start.step if start else 0
     ended = start is not None and start.facts["ended"]
-    epochs, steps = fit_config.epochs, training_model.steps_per_epoch
+    epochs, steps = fit_config.epochs, model.steps_per_epoch
     history = callbacks.History(folder)
     stateful: dict[str, Stateful] = {"history": history}
     stateful |= _early_stopping(fit_config, splits)
@@ -124,14 +124,14 @@ def fit(
         if checkpoints is not None:
             saver = CheckpointCallback(checkpoints, start, stateful)
             watchers.append(saver)
-            saver.set_model(training_model)
+            saver.set_model(model)
             stack.enter_context(stop_on_signal(saver.request_stop))
-        training_model.fit(
-            _training(training_model, splits["train"], fit_config, step),
+        model.fit(
+            _training(model, splits["train"], fit_config, step),
             initial_epoch=epochs if ended else step // steps,
             epochs=epochs,
             steps_per_epoch=steps,
-            validation_data=_validation(training_model, splits, fit_config),
+            validation_data=_validation(model, splits, fit_config),
             shuffle=False,
             verbose=verbose,
             callbacks=watchers,
@@ -142,37 +142,28 @@ def fit(
 
 
 def _training(
-    training_model: TrainingModel,
-    source: Source,
-    fit_config: FitConfig,
-    step: int,
+    model: TrainingModel, source: Source, fit_config: FitConfig, step: int
 ) -> tf.data.Dataset:
     make = partial(
-        training_batches,
-        source,
-        training_model.objective,
-        fit_config,
-        start_step=step,
+        training_batches, source, model.objective, fit_config, start_step=step
     )
-    return distributed(training_model.distribute_strategy, make)
+    return distributed(model.distribute_strategy, make)
 
 
 def _validation(
-    training_model: TrainingModel,
-    splits: Mapping[str, Source],
-    fit_config: FitConfig,
+    model: TrainingModel, splits: Mapping[str, Source], fit_config: FitConfig
 ) -> tf.data.Dataset | None:
     if "validation" not in splits:
         return None
     source, batch_size = splits["validation"], fit_config.batch_size
-    training_model.evaluation_steps = math.ceil(len(source) / batch_size)
+    model.evaluation_steps = math.ceil(len(source) / batch_size)
     make = partial(
         batching.evaluation_batches,
         source,
-        training_model.objective.transform,
+        model.objective.transform,
         batch_size=batch_size,
     )
-    return distributed(training_model.distribute_strategy, make)
+    return distributed(model.distribute_strategy, make)
 
 
 def _early_stopping(

@@ -48,12 +48,12 @@ class Trainable(Protocol):
 class TrainingModel(keras.Model):
     """Wraps a functional model for training; only that model is saved.
 
-    Keras's own steps cannot run several steps a call under several replicas
-    nor compile there, and their losses are off by the number of replicas or
-    by the padding of the last batch. So this class has its own loop over
-    steps and its own sums over examples, the same for every strategy.
+    Under several replicas Keras cannot run several steps a call, nor compile
+    them, and its losses are off by the number of replicas or by the padding
+    of the last batch. So the loop over steps and the sums over examples are
+    here, the same for every strategy.
 
-    A frozen prefix runs in inference, outside the gradient tape: `fit`
+    A frozen prefix runs in inference, outside the gradient tape: training
     cannot change its batch statistics, and its dropout is off.
 
     Args:
@@ -123,10 +123,7 @@ class TrainingModel(keras.Model):
 
     @property
     def waited_seconds(self) -> float | None:
-        """Seconds that steps waited for data so far; None: not measured.
-
-        Nothing is measured where operations must be deterministic.
-        """
+        """Seconds that steps waited for data; None under op determinism."""
         return float(self._waited.numpy()) if self._measures_waiting else None
 
     def call(self, inputs: Tensors, training: bool = False) -> Tensors:
@@ -135,24 +132,13 @@ class TrainingModel(keras.Model):
         return self.model(inputs, training=training)
 
     def train_step(self, data: Batch) -> tf.Tensor:
-        """Trains on one replica's part of a batch.
-
-        Returns:
-            What the part adds to the loss of the batch, a scalar.
-        """
+        """Trains on a replica's part of a batch; returns the part's loss."""
         gradients, loss = self.backward(data)
         self.optimizer.apply(gradients, self.model.trainable_variables)
         return loss
 
     def backward(self, data: Batch) -> tuple[Gradients, tf.Tensor]:
-        """Computes gradients and loss, summed over the accumulated parts.
-
-        Args:
-            data: one replica's part of a batch.
-
-        Returns:
-            A gradient for each trainable variable, and a scalar.
-        """
+        """Computes gradients and loss of one replica's part of a batch."""
         total: Gradients = []
         loss = tf.zeros(())
         for part in self._accumulated_parts(data):
@@ -194,8 +180,8 @@ class TrainingModel(keras.Model):
             # replicas exchange slices in the shape of the first batch, which
             # fails when a later batch of texts is longer
             gradients = [
-                None if gradient is None else tf.convert_to_tensor(gradient)
-                for gradient in gradients
+                None if g is None else tf.convert_to_tensor(g)
+                for g in gradients
             ]
         return gradients, outputs, losses
 
@@ -254,11 +240,9 @@ class TrainingModel(keras.Model):
         return self.get_metrics_result()
 
     def _replica_step(self, data: Batch) -> tf.Tensor:
-        """Trains one step on a replica.
+        """Trains one step; returns its loss and whether to stop, shape (2,).
 
-        Returns:
-            Shape (2,): the loss, and whether this worker is to stop. Both
-            are summed over replicas, so all stop after the same step.
+        Both are summed over replicas, so all stop after the same step.
         """
         loss = self.train_step(data)
         return tf.stack([loss, tf.cast(self.stop_requested, tf.float32)])

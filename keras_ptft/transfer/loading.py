@@ -90,7 +90,7 @@ def check_input(backbone: keras.Model, spec: InputSpec) -> None:
     theirs, ours = _by_name(expected), _by_name(spec)
     if theirs.keys() != ours.keys():
         raise UserError(
-            f"The pretrained backbone takes {_described(theirs)}, this data "
+            f"The backbone takes {_described(theirs)}, this data "
             f"set has {_described(ours)}: pretrain on such inputs."
         )
     for name in theirs:
@@ -115,7 +115,7 @@ def _check_one(expected: tf.TensorSpec, spec: tf.TensorSpec, name: str) -> None:
     if len(shape) == len(ours) == 3 and shape[0] not in (None, ours[0]):
         remedy = f"set --image_size={shape[0]}, or {remedy}"
     raise UserError(
-        f"The pretrained backbone takes {expected.dtype.name} inputs{name} of "
+        f"The backbone takes {expected.dtype.name} inputs{name} of "
         f"shape {shape}, this data set has {spec.dtype.name} {ours}: {remedy}."
     )
 
