@@ -197,11 +197,8 @@ def checkpoints(folder: pathlib.Path, repeats: int) -> dict[str, Any]:
     never, each = (min(t["epoch"] for t in taken) for taken in turns.values())
     saving = min(turn["saving"] for turn in turns["epoch"])
     found = {"never": never, "each": each, "saving": saving}
-    fraction = saving / never
-    return found | {
-        "fraction": fraction,
-        "missed": ", missed" * (fraction >= 0.03),
-    }
+    missed = ", missed" * (saving >= 0.03 * never)
+    return found | {"fraction": saving / never, "missed": missed}
 
 
 def growth(folder: pathlib.Path, repeats: int) -> dict[str, Any]:
@@ -264,13 +261,7 @@ def document(
 
 
 def machine(cpuinfo: str) -> dict[str, str]:
-    """Returns processor, system and versions; nothing names the machine.
-
-    Example:
-
-    >>> machine("model name : AMD EPYC\\nflags : fpu avx2")["instructions"]
-    'AVX2 yes, AVX-512 no: avx2'
-    """
+    """Returns processor, system and versions; nothing names the machine."""
     known = dict(re.findall(r"^(.*?)\s*: (.*)$", cpuinfo, re.MULTILINE))
     name = known.get("model name", platform.processor())
     flags = re.findall(r"\b(?:avx|fma)\S*", known.get("flags", ""))

@@ -124,6 +124,8 @@ def test_results_name_the_processor_but_not_the_machine():
     assert "- MLP: MNIST\n" in text and "fastest of\n3 turns" in text
     assert re.search("^- processor: .+ cores, .+ CPUs", text, re.MULTILINE)
     assert re.search("^- instructions: AVX2 .+, AVX-512 ", text, re.MULTILINE)
+    facts = table.machine("model name : EPYC\nflags : fpu avx2 fma")
+    assert facts["instructions"] == "AVX2 yes, AVX-512 no: avx2 fma"
     assert str(ROOT) not in text
     assert len(platform.node()) < 4 or platform.node() not in text
 

@@ -23,7 +23,13 @@ PARENT = pathlib.Path("runs/pretrain_cnn_digits")
 RUN = pathlib.Path("runs/finetune_cnn_digits")
 EXPORTS = pathlib.Path("saved_models/digits")
 FILES = {
-    *("flags.flags", "environment.json", "labels.json", "history.csv"),
+    *(
+        "flags.flags",
+        "environment.json",
+        "labels.json",
+        "objective.json",
+        "history.csv",
+    ),
     *("result.json", "report.html", "backbone.keras", "model.keras"),
     *("tensorboard", "checkpoints", "seen.npz"),
 }

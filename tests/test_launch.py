@@ -43,6 +43,10 @@ def has_ended(pid):
     except FileNotFoundError:
         return True
     return stat.rpartition(")")[2].split()[0] == "Z"
+
+# none ends, and has the other stopped, before both have begun
+begun = f"worker-*-{ATTEMPT}"
+await_state(lambda: len(list(pathlib.Path.cwd().glob(begun))) == 2)
 """
 LAUNCHER = """
 import sys
