@@ -25,7 +25,7 @@ from tests.states import started, wait_until
 LONG = ["pretrain", "--name=long", "--backbone=mlp_small", "--image_size=8"]
 LONG += ["--steps_per_execution=1", "--checkpoint_every=5"]
 JOINED = ["--strategy=multi_worker"]
-# a worker without TensorFlow; INDEX, ATTEMPT and PID_OF[i] say who is who
+# a worker without TensorFlow; INDEX and ATTEMPT say which one it is
 WORKER = """
 import json, os, pathlib, signal, sys, time
 INDEX = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
@@ -33,7 +33,10 @@ ATTEMPT = len(list(pathlib.Path.cwd().glob(f"worker-{INDEX}-*"))) + 1
 pathlib.Path(f"worker-{INDEX}-{ATTEMPT}").touch()
 
 def await_state(condition):
+    deadline = time.monotonic() + 300
     while not condition():
+        if time.monotonic() > deadline:
+            sys.exit("it hangs")
         time.sleep(0.01)
 
 def has_ended(pid):
@@ -44,7 +47,7 @@ def has_ended(pid):
         return True
     return stat.rpartition(")")[2].split()[0] == "Z"
 
-# none ends, and has the other stopped, before both have begun
+# none ends, and makes the launcher kill the other, before both have begun
 begun = f"worker-*-{ATTEMPT}"
 await_state(lambda: len(list(pathlib.Path.cwd().glob(begun))) == 2)
 """
@@ -63,7 +66,7 @@ def in_an_empty_folder(tmp_path, monkeypatch):
 
 
 def launched(code, **settings):
-    """Runs a job of two workers of this code; gives its exit code."""
+    """Runs a job of two workers of this code; returns its exit code."""
     program = [sys.executable, "-c", WORKER + code]
     return launch.launch(Job(workers=2, **settings), ["run", "x"], program)
 

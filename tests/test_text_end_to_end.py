@@ -158,11 +158,6 @@ def test_a_language_model_goes_on_with_a_text(capsys):
             "--tokenizer=words",
             "read text by --tokenizer=characters, got words: leave it out",
         ),
-        (
-            "finetune --init_from=lm --dataset=lines:lines.txt "
-            "--objective=skipgram --freeze=all",
-            "trains the first layer too, got --freeze=all: use --freeze=none",
-        ),
     ],
 )
 @pytest.mark.usefixtures("here")

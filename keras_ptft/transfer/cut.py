@@ -148,6 +148,9 @@ def _suffix(model: keras.Model, kept: Named) -> keras.Model:
     tensors, outputs = list(kept.values()), output_tensors(model)
     if len(tensors) == 1:
         return keras.Model(tensors[0], outputs, name="suffix")
+    # cutting a graph at its own input gives that another history, by which
+    # Keras could no longer save the model (Keras 3.15)
+    histories = [(x, x._keras_history) for x in model.inputs]
     # Keras names the inputs of a cut graph itself, but those of a dict must
     # be called as their keys are
     cut = keras.Model(tensors, outputs)
@@ -160,6 +163,8 @@ def _suffix(model: keras.Model, kept: Named) -> keras.Model:
     renamed = keras.models.clone_model(
         cut, list(inputs.values()), clone_function=lambda layer: layer
     )
+    for tensor, history in histories:
+        tensor._keras_history = history
     return keras.Model(inputs, output_tensors(renamed), name="suffix")
 
 

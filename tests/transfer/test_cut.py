@@ -173,3 +173,25 @@ def test_a_backbone_on_tensors_of_its_own_is_refused(nested):
 def test_an_unknown_cut_point_suggests_the_nearest(make_model):
     with pytest.raises(UserError, match='did you mean "conv1"'):
         split(*make_model(), "conv_1")
+
+
+def test_a_model_with_an_input_beside_the_cut_is_still_saved(tmp_path):
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    positions = keras.Input((None,), dtype="int32", name="positions")
+    x = keras.layers.Embedding(9, 4, name="embedding")(tokens)
+    backbone = keras.Model(tokens, x)
+    index = keras.ops.expand_dims(positions, -1)
+    chosen = keras.ops.take_along_axis(x, index, axis=1)
+    logits = keras.layers.Dense(3, name="logits")(chosen)
+    inputs = {"tokens": tokens, "positions": positions}
+    model = keras.Model(inputs, logits)
+    batch = {
+        "tokens": np.array([[1, 2, 3]], np.int32),
+        "positions": np.array([[2, 0]], np.int32),
+    }
+    expected = model(batch)
+    prefix, suffix = split(model, backbone, "all")
+    np.testing.assert_array_equal(suffix(prefix(batch)), expected)
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again(batch), expected)

@@ -280,7 +280,7 @@ def test_a_fine_tuning_knows_what_its_parent_was_trained_on(tmp_path):
     with pytest.raises(UserError, match=r"^2 of 20 test examples are among"):
         keras_ptft.finetune(settings("second", "second"))
     kept = settings("second", "second").replace(on_leak="warn")
-    leaks = keras_ptft.finetune(kept)["leaks"]
+    leaks = keras_ptft.finetune(kept).leaks
     assert (leaks["test_in_pretraining"], leaks["near"]) == (2, None)
     # a run that starts from this one knows of both
     third = kept.replace(name="third", init_from="second", on_leak="fail")
