@@ -157,7 +157,7 @@ def test_interrupted_in_a_terminal(tmp_path):
     assert process.returncode == 130
     assert re.fullmatch(
         rb"keras-ptft: stopped after step [\d,]+, which is saved: the same "
-        rb"command goes on from there.\n",
+        rb"command resumes from there.\n",
         errors,
     )
     (checkpoint, *_) = (tmp_path / "runs/long/checkpoints").iterdir()
@@ -208,7 +208,7 @@ def test_terminated_and_started_again(tmp_path):
     assert process.returncode == 143
     stopped = re.fullmatch(
         rb"keras-ptft: stopped after step ([\d,]+), which is saved: the same "
-        rb"command goes on from there.\n",
+        rb"command resumes from there.\n",
         errors,
     )
     step = int(stopped.group(1).replace(b",", b""))

@@ -196,7 +196,7 @@ def test_a_changed_parent_is_noticed(capsys):
     before = weights(pathlib.Path("runs/child"))
     capsys.readouterr()
     assert main(child) == 2
-    assert "weights that have changed since" in capsys.readouterr().err
+    assert "weights that changed since" in capsys.readouterr().err
     after = weights(pathlib.Path("runs/child"))
     assert all((before[path] == after[path]).all() for path in before)
     assert main([*child, "--overwrite"]) == 0

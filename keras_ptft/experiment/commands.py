@@ -54,7 +54,9 @@ def evaluate(
     check_input(backbone, loaded.spec)
     _check_labels(folder, loaded)
     objective = builders.build_objective(config, loaded.info)
-    with get_strategy(config.strategy).scope():
+    # one process scores what several workers have trained
+    name = "auto" if config.strategy == "multi_worker" else config.strategy
+    with get_strategy(name).scope():
         model = load_model(path)
     metrics = objective.score(model, loaded.splits["test"])
     changed = [
@@ -62,8 +64,7 @@ def evaluate(
         for name, value in changes.items()
         if name not in run_dir.NON_IDENTITY_FIELDS
     ]
-    name = " ".join(["test", *changed])
-    scored = {**result.metrics, name: metrics}
+    scored = {**result.metrics, " ".join(["test", *changed]): metrics}
     result.replace(metrics=scored).write(folder)
     return metrics
 

@@ -84,6 +84,8 @@ def publish(
     config: Config,
     result: RunResult,
     dataset: Dataset | None = None,
+    *,
+    given: Dataset | None = None,
 ) -> RunResult:
     """Exports a run where its settings ask for it and it is not done yet.
 
@@ -91,7 +93,9 @@ def publish(
         folder: a complete run folder.
         config: the settings as they are now.
         result: the run's result.
-        dataset: the data set of the run; None: loaded if it is needed.
+        dataset: the data set of the run, prepared; None: loaded if it is
+            needed.
+        given: the data set to prepare then, if it was handed over.
 
     Returns:
         The result with its export.
@@ -116,7 +120,7 @@ def publish(
         return result.replace(export=noted)
     if dataset is None:
         weights = folder / run_dir.MODEL_FILE
-        dataset = builders.reload_dataset(config, None, weights)
+        dataset = builders.reload_dataset(config, given, weights)
     noted = export_run(folder, config, result, model, dataset)
     return result.replace(export=noted)
 

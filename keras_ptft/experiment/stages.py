@@ -92,7 +92,7 @@ def pretrain(
     origin = {"parent": "", **_given("backbone", backbone)}
     folder = _folder("pretrain", config)
     if result := run_dir.open_run(folder, config, origin):
-        return publish(folder, config, result, dataset)
+        return publish(folder, config, result, given=dataset)
     timer = Timer()
     builders.prepare(config)
 
@@ -146,7 +146,7 @@ def finetune(
     origin = {"parent": pretrained.fingerprint, **_given("backbone", backbone)}
     folder = _folder("finetune", config)
     if result := run_dir.open_run(folder, config, origin):
-        return publish(folder, config, result, dataset)
+        return publish(folder, config, result, given=dataset)
     timer = Timer()
     builders.prepare(config)
     models = {"pretrained": pretrained.backbone, "given": backbone}

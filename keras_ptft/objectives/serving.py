@@ -16,6 +16,7 @@ from keras_ptft.serving.signatures.arrays import (
     array_signatures,
     class_scores,
     examples_of,
+    model_examples,
 )
 from keras_ptft.serving.signatures.signature import Signature
 from keras_ptft.serving.signatures.text import text_signatures
@@ -32,9 +33,10 @@ def label_signatures(
         UserError: there are no examples, or not a name for each logit.
     """
     check_label_count(info.label_names, model.output_shape[-1])
-    examples = examples_of(source)
+    examples = model_examples(model, source)
     if info.tokenizer is None:
         return array_signatures(model, class_scores(model), examples)
+    (ids,) = examples.values()
     if source.texts is None:
         raise UserError(
             "Expected texts beside the tokens of the test split, got none: "
@@ -44,7 +46,7 @@ def label_signatures(
         model,
         info.tokenizer,
         info.label_names,
-        examples["tokens"],
+        ids,
         examples_of(source.texts)["text"],
         tagging=info.tagged,
     )

@@ -207,13 +207,13 @@ def test_from_a_file_and_from_another_architecture():
     second(name="from_name")
     one, two = weights_of("second"), weights_of("from_name")
     assert all(np.array_equal(one[path], two[path]) for path in one)
-    assert from_file["transfer"]["share"] == 1.0
+    assert from_file.transfer["share"] == 1.0
     wider = second(
         name="wider",
         backbone="cnn(filters=[6, 8], dense=16)",
         min_transferred=0.1,
     )
-    assert wider["transfer"]["reshaped"] == ["features_dense"]
+    assert wider.transfer["reshaped"] == ["features_dense"]
 
 
 def test_a_backbone_of_the_users_own():

@@ -154,6 +154,28 @@ def examples_of(source: Source, count: int = 64) -> dict[str, np.ndarray]:
     return {name: values.numpy() for name, values in found.items()}
 
 
+def model_examples(
+    model: keras.Model, source: Source, count: int = 64
+) -> dict[str, np.ndarray]:
+    """Returns the first inputs of a source by the model's input names.
+
+    Args:
+        model: one input, whatever its name, or the source's inputs by name.
+        source: the examples.
+        count: how many at most.
+
+    Returns:
+        Input name to an array of the model's dtype, (examples, ...).
+    """
+    found, specs = examples_of(source, count), input_specs(model)
+    if len(found) == len(specs) == 1:
+        found = dict(zip(specs, found.values(), strict=True))
+    return {
+        name: np.asarray(found[name], spec.dtype.as_numpy_dtype)
+        for name, spec in specs.items()
+    }
+
+
 def accepts_encoded_images(spec: tf.TensorSpec) -> bool:
     """Whether image files can be decoded to what a model takes.
 
