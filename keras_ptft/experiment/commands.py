@@ -5,6 +5,8 @@ import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import keras
+
 from keras_ptft import files
 from keras_ptft.config import FIELDS, Config, PredictConfig
 from keras_ptft.data.core.dataset import Dataset
@@ -13,6 +15,7 @@ from keras_ptft.experiment import builders, run_dir
 from keras_ptft.experiment.conclude import export_run
 from keras_ptft.experiment.results import RunResult, read_result
 from keras_ptft.models.saved import load_model
+from keras_ptft.objectives import Objective
 from keras_ptft.objectives.saved import LABELS_FILE, read_objective
 from keras_ptft.serving.export import check_export_dir
 from keras_ptft.serving.generation.sampling import Sampling
@@ -58,6 +61,7 @@ def evaluate(
     name = "auto" if config.strategy == "multi_worker" else config.strategy
     with get_strategy(name).scope():
         model = load_model(path)
+    _check_inputs(folder, model, objective)
     metrics = objective.score(model, loaded.splits["test"])
     changed = [
         f"{name}={value}"
@@ -171,6 +175,18 @@ def _check_changes(changes: dict[str, Any]) -> None:
                 f"evaluate takes settings of the data alone, got --{name}: "
                 "leave it out."
             )
+
+
+def _check_inputs(
+    folder: pathlib.Path, model: keras.Model, objective: Objective
+) -> None:
+    names = {tensor.name for tensor in model.inputs}
+    if missing := set(objective.extra_inputs) - names:
+        raise UserError(
+            f"The model in {folder} must have an input {missing.pop()!r}, got "
+            f"{', '.join(sorted(names))}, as version 0.1 wrote it: run the "
+            "stage again under another --name."
+        )
 
 
 def _check_labels(folder: pathlib.Path, dataset: Dataset) -> None:

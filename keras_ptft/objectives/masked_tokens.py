@@ -42,6 +42,7 @@ class MaskedTokens(Objective):
 
     feature_layer = "sequence"
     changes_inputs = True
+    extra_inputs = ("masked_positions",)
     titles = words.TITLES
 
     def __init__(self, info: DataInfo, /, *, rate: float = 0.15) -> None:

@@ -41,6 +41,7 @@ class Objective(abc.ABC):
         causal: whether features of a token may depend on no later token.
         changes_inputs: whether `transform` changes the inputs, so that
             features of a frozen part cannot be computed once for all.
+        extra_inputs: names of the model's inputs beside its backbone's.
         servable: whether models of it answer requests.
         titles: titles of its metrics where METRICS has others.
 
@@ -52,6 +53,7 @@ class Objective(abc.ABC):
     windows: ClassVar[bool] = False
     causal: ClassVar[bool] = False
     changes_inputs: ClassVar[bool] = False
+    extra_inputs: ClassVar[tuple[str, ...]] = ()
     servable: ClassVar[bool] = False
     titles: ClassVar[dict[str, str]] = {}
 

@@ -55,6 +55,7 @@ class Word2Vec(Objective):
 
     feature_layer = "embedding"
     changes_inputs = True
+    extra_inputs = ("negatives",)
 
     def __init__(
         self,

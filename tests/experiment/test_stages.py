@@ -162,6 +162,7 @@ def test_a_parent_that_has_changed():
     assert second(overwrite=True).status == "complete"
 
 
+@pytest.mark.slow
 def test_foreign_files_in_a_run_folder_stay(tmp_path):
     first()
     note = tmp_path / "runs/first/note.txt"
@@ -244,6 +245,7 @@ def test_evaluating_and_exporting_a_run():
     assert sorted(p.name for p in second_version.parent.iterdir()) == ["1", "2"]
 
 
+@pytest.mark.slow
 def test_class_weights_early_stopping_and_mirrored_devices():
     result = first(
         class_weight="balanced",

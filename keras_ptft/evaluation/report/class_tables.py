@@ -107,8 +107,9 @@ def confusion_matrix(
     """Returns the confusion matrix of few classes, or of the most confused.
 
     Args:
-        confusions: (true class, predicted class, count).
-        rows: the classes; `support` counts the examples of each.
+        confusions: (true class, predicted class, count), maybe the most
+            frequent ones alone.
+        rows: the classes.
 
     Returns:
         Counts of shape (n, n), rows true and columns predicted, and the
@@ -116,25 +117,23 @@ def confusion_matrix(
 
     Example:
 
-    >>> rows = class_rows({"a": dict(precision=1, recall=0.5, f1=1, support=4)})
+    >>> rows = class_rows({"a": dict(precision=1, recall=1.0, f1=1, support=4)})
     >>> confusion_matrix([], rows)[0].tolist()
     [[4]]
     """
-    classes = len(rows)
-    mistakes = np.zeros(classes, np.int64)
-    wrong = np.zeros(classes, np.int64)
+    mistakes = np.zeros(len(rows), np.int64)
     for true, predicted, count in confusions:
         mistakes[[true, predicted]] += count
-        wrong[true] += count
-    chosen = np.arange(classes)
-    if classes > MOST_SHOWN:
+    chosen = np.arange(len(rows))
+    if len(rows) > MOST_SHOWN:
         order = np.argsort(-mistakes, kind="stable")
         chosen = np.sort(order[:MOST_SHOWN])
-    index = {int(number): place for place, number in enumerate(chosen)}
+    index = {number: cell for cell, number in enumerate(chosen.tolist())}
     counts = np.zeros((len(chosen), len(chosen)), np.int64)
     for true, predicted, count in confusions:
         if true in index and predicted in index:
             counts[index[true], index[predicted]] = count
-    for place, number in enumerate(chosen.tolist()):
-        counts[place, place] = rows[number].support - wrong[number]
+    for number, cell in index.items():
+        # the list of confusions may be cut off, recall is not
+        counts[cell, cell] = round(rows[number].recall * rows[number].support)
     return counts, [rows[number].number for number in chosen.tolist()]

@@ -27,18 +27,24 @@ def test_confusions_are_named():
 
 def test_matrix_of_few_classes():
     # 2 examples of each; one of class 0 was taken for class 2
-    counts, numbers = confusion_matrix([(0, 2, 1)], rows(3))
+    classes = rows(3)
+    classes[0] = classes[0]._replace(recall=0.5)
+    counts, numbers = confusion_matrix([(0, 2, 1)], classes)
     assert counts.tolist() == [[1, 0, 1], [0, 2, 0], [0, 0, 2]]
     assert numbers == ["0", "1", "2"]
 
 
 def test_matrix_of_the_most_confused_of_many_classes():
     confusions = [(40, 7, 2), *((n, n + 1, 1) for n in range(10, 29))]
-    counts, numbers = confusion_matrix(confusions, rows(100))
+    classes = rows(100)
+    classes[40] = classes[40]._replace(recall=0.0)
+    counts, numbers = confusion_matrix(confusions, classes)
     assert counts.shape == (20, 20)
     assert {"40", "7"} <= set(numbers)
     row, column = numbers.index("40"), numbers.index("7")
     assert counts[row, column] == 2 and counts[row, row] == 0
+    # all of class 7 were right, whether or not all confusions are listed
+    assert counts[column, column] == 2
 
 
 def test_the_weakest_of_many_classes():

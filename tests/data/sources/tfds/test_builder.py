@@ -106,6 +106,7 @@ def test_preparing_and_loading_are_logged(prepared):
 
 
 @without_network
+@pytest.mark.slow
 def test_what_is_prepared_needs_no_files(prepared):
     _, loading, _ = prepared
     again = mnist(Loading(data_dir=loading.data_dir))
