@@ -65,7 +65,7 @@ def measure(
         loss.update_state(losses, sample_weight=weights)
         for metric in metrics:
             metric.update_state(targets, outputs, sample_weight=weights)
-        return {"weights": weights, **keep(targets, outputs)}
+        return keep(targets, outputs)
 
     parts = list(
         forward(
@@ -79,7 +79,6 @@ def measure(
     kept = {
         name: np.concatenate([part[name] for part in parts])
         for name in parts[0]
-        if name != "weights"
     }
     found = {"examples": len(source), "loss": float(loss.result())}
     found |= {metric.name: float(metric.result()) for metric in metrics}

@@ -15,6 +15,7 @@ from keras_ptft.experiment import builders, run_dir
 from keras_ptft.experiment.conclude import export_run
 from keras_ptft.experiment.results import RunResult, read_result
 from keras_ptft.models.saved import load_model
+from keras_ptft.models.structure import named_inputs
 from keras_ptft.objectives import Objective
 from keras_ptft.objectives.saved import LABELS_FILE, read_objective
 from keras_ptft.serving.export import check_export_dir
@@ -180,8 +181,8 @@ def _check_changes(changes: dict[str, Any]) -> None:
 def _check_inputs(
     folder: pathlib.Path, model: keras.Model, objective: Objective
 ) -> None:
-    names = {tensor.name for tensor in model.inputs}
-    if missing := set(objective.extra_inputs) - names:
+    names = named_inputs(model)
+    if missing := set(objective.extra_inputs) - set(names):
         raise UserError(
             f"The model in {folder} must have an input {missing.pop()!r}, got "
             f"{', '.join(sorted(names))}, as version 0.1 wrote it: run the "

@@ -112,6 +112,7 @@ def publish(
             folder,
         )
         return result
+    # not the model that was scored, whose variables may be mirrored
     model = load_model(folder / run_dir.MODEL_FILE)
     # a kill may come between publishing a version and noting it
     known = find_export(config.export_to, _source(folder, model))

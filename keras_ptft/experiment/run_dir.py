@@ -103,10 +103,15 @@ def decide(
         _check_free(folder)
         return State.NEW
     complete = is_complete(folder)
-    if config.overwrite and (complete or not _same(folder, config, provenance)):
+    if complete and config.overwrite:
         return State.NEW
-    _check_same(folder, config)
-    _check_provenance(folder, provenance)
+    try:
+        _check_same(folder, config)
+        _check_provenance(folder, provenance)
+    except UserError:
+        if not config.overwrite:
+            raise
+        return State.NEW
     return State.COMPLETE if complete else State.RESUME
 
 
@@ -276,16 +281,6 @@ def _check_free(folder: pathlib.Path) -> None:
             f"{folder} must be empty or a run folder, it holds {found.name}: "
             "choose another --name."
         )
-
-
-def _same(folder: pathlib.Path, config: Config, provenance: Provenance) -> bool:
-    """Whether the run in a folder is the very same one."""
-    try:
-        _check_same(folder, config)
-        _check_provenance(folder, provenance)
-    except UserError:
-        return False
-    return True
 
 
 def _check_same(folder: pathlib.Path, config: Config) -> None:

@@ -12,7 +12,11 @@ from keras_ptft.data.core.dataset import OUT_OF_SCOPE, Dataset, Source
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.pipeline.batching import unweighted
 from keras_ptft.errors import UserError
-from keras_ptft.evaluation.evaluation import Evaluation, most_confident_errors
+from keras_ptft.evaluation.evaluation import (
+    SCORED,
+    Evaluation,
+    most_confident_errors,
+)
 from keras_ptft.evaluation.measure import measure
 from keras_ptft.evaluation.metrics import classifier_metrics
 from keras_ptft.evaluation.metrics.classification import class_metrics
@@ -110,7 +114,7 @@ class Classification(Objective):
         splits = dataset.splits
         scored = {
             name: self._scored(model, splits[name])
-            for name in ("validation", "test")
+            for name in SCORED
             if name in splits
         }
         logits = {name: rows for name, (_, rows) in scored.items()}

@@ -1,27 +1,23 @@
 """Words left out of a text, predicted from the words around them."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import keras
 import tensorflow as tf
 
-from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.core.index_shuffle import draw
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.text.tokenizers import MASK
 from keras_ptft.errors import UserError
-from keras_ptft.models import heads
 from keras_ptft.models.feature_model import feature_model
 from keras_ptft.models.tokens import numbered
 from keras_ptft.objectives import token_losses, words
-from keras_ptft.objectives.objective import Batch, Objective, check_is_text
+from keras_ptft.objectives.objective import Batch
+from keras_ptft.objectives.token_prediction import TokenPrediction
 
 # random numbers a token: is it chosen, what becomes of it, which other word
 _NUMBERS = 3
 
 
-class MaskedTokens(Objective):
+class MaskedTokens(TokenPrediction):
     """Predicts masked words (Devlin et al. 2019, "BERT", section 3.1).
 
     A part of the words of a text, at least one, is chosen anew in each epoch.
@@ -40,14 +36,11 @@ class MaskedTokens(Objective):
         UserError: no texts, or rate out of its range.
     """
 
-    feature_layer = "sequence"
-    changes_inputs = True
     extra_inputs = ("masked_positions",)
-    titles = words.TITLES
 
     def __init__(self, info: DataInfo, /, *, rate: float = 0.15) -> None:
         super().__init__(info)
-        check_is_text(info, "masked_tokens", words.SPECIALS)
+        words.check_is_text(info, "masked_tokens")
         if not 0.0 < rate < 1.0:
             raise UserError(
                 "Setting 'rate' of objective 'masked_tokens' must be between "
@@ -82,10 +75,6 @@ class MaskedTokens(Objective):
             weights,
         )
 
-    def head(self, features: keras.KerasTensor) -> keras.KerasTensor:
-        """(batch, chosen, width) → logits (batch, chosen, vocabulary)."""
-        return heads.classify(features, len(self.info.vocabulary))
-
     def assemble(self, backbone: keras.Model) -> keras.Model:
         """Attaches the head to the features at the chosen positions."""
         positions = keras.Input((None,), dtype="int32", name="masked_positions")
@@ -94,18 +83,6 @@ class MaskedTokens(Objective):
         chosen = keras.ops.take_along_axis(features, index, axis=1)
         inputs = {"tokens": backbone.inputs[0], "masked_positions": positions}
         return numbered(keras.Model(inputs, self.head(chosen), name="model"))
-
-    def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-        """Computes the mean cross-entropy a chosen word, in nats."""
-        return token_losses.cross_entropy(targets, outputs)
-
-    def metrics(self) -> Sequence[keras.metrics.Metric]:
-        """Makes the accuracy over the chosen words."""
-        return words.metrics()
-
-    def score(self, model: keras.Model, source: Source) -> dict[str, Any]:
-        """Computes loss, accuracy and perplexity."""
-        return words.with_perplexity(super().score(model, source))
 
 
 def _chosen(

@@ -1,22 +1,20 @@
 """Each token of contiguous text, predicted from those before it."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import tensorflow as tf
 
-from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.core.info import DataInfo
-from keras_ptft.models import heads
 from keras_ptft.objectives import token_losses, words
-from keras_ptft.objectives.objective import Batch, Objective, check_is_text
+from keras_ptft.objectives.objective import Batch
+from keras_ptft.objectives.token_prediction import TokenPrediction
 from keras_ptft.serving.generation.generate import generate
 from keras_ptft.serving.generation.sampling import Sampling
 from keras_ptft.serving.inference.results import Generated
 
 
-class NextToken(Objective):
+class NextToken(TokenPrediction):
     """Causal language model (Bengio et al. 2003).
 
     "A Neural Probabilistic Language Model". Examples are windows of
@@ -30,15 +28,12 @@ class NextToken(Objective):
         UserError: no texts.
     """
 
-    feature_layer = "sequence"
     windows = True
     causal = True
-    changes_inputs = True
-    titles = words.TITLES
 
     def __init__(self, info: DataInfo, /) -> None:
         super().__init__(info)
-        check_is_text(info, "next_token", words.SPECIALS)
+        words.check_is_text(info, "next_token")
 
     def transform(
         self, inputs: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor
@@ -50,22 +45,6 @@ class NextToken(Objective):
         length = self.info.sequence_length
         weights = token_losses.token_weights(targets, length)
         return inputs[:, :-1], targets, weights
-
-    def head(self, features: keras.KerasTensor) -> keras.KerasTensor:
-        """(batch, length, width) → logits (batch, length, vocabulary)."""
-        return heads.classify(features, len(self.info.vocabulary))
-
-    def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-        """Computes the mean cross-entropy a token, in nats."""
-        return token_losses.cross_entropy(targets, outputs)
-
-    def metrics(self) -> Sequence[keras.metrics.Metric]:
-        """Makes the accuracy over all tokens."""
-        return words.metrics()
-
-    def score(self, model: keras.Model, source: Source) -> dict[str, Any]:
-        """Computes loss, accuracy and perplexity."""
-        return words.with_perplexity(super().score(model, source))
 
     def generate(
         self,

@@ -197,23 +197,3 @@ class Objective(abc.ABC):
             "label: fine-tune it first; one of --objective=next_token "
             "continues a text with --generate=100."
         )
-
-
-def check_is_text(info: DataInfo, name: str, specials: int) -> None:
-    """Raises a UserError unless the data are texts with known words.
-
-    Args:
-        info: what is known of the data.
-        name: of the objective, as the user writes it.
-        specials: how many ids come before those of words.
-    """
-    if not info.is_text:
-        raise UserError(
-            f"Objective {name!r} learns from texts, but the data are none: "
-            "choose a text --dataset, or --objective=classification."
-        )
-    if len(info.vocabulary) <= specials:
-        raise UserError(
-            f"Objective {name!r} needs at least 1 word in the vocabulary, "
-            "got none: check the training texts."
-        )

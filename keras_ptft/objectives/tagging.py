@@ -19,7 +19,6 @@ from keras_ptft.objectives.objective import (
     Answers,
     Batch,
     Objective,
-    check_is_text,
 )
 from keras_ptft.serving.inference.predictor import Predictor
 from keras_ptft.serving.inference.results import Prediction, tagged_words
@@ -48,7 +47,7 @@ class Tagging(Objective):
 
     def __init__(self, info: DataInfo, /) -> None:
         super().__init__(info)
-        check_is_text(info, "tagging", words.SPECIALS)
+        words.check_is_text(info, "tagging")
         if not info.tagged:
             raise UserError(
                 "Objective 'tagging' needs a tag a token, but the data have "

@@ -2,6 +2,7 @@
 
 import abc
 from collections.abc import Sequence
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -21,7 +22,7 @@ from keras_ptft.evaluation.word_neighbors import (
 from keras_ptft.models.feature_model import feature_model
 from keras_ptft.models.tokens import numbered
 from keras_ptft.objectives import token_losses, words
-from keras_ptft.objectives.objective import Batch, Objective, check_is_text
+from keras_ptft.objectives.objective import Batch, Objective
 
 # random numbers a token: is it kept, how far does its window reach
 _NUMBERS = 2
@@ -36,6 +37,8 @@ class Word2Vec(Objective):
     text share a pool, so that all their scores are one matrix product (Ji et
     al. 2016, "Parallelizing Word2Vec in Shared and Distributed Memory").
 
+    A subclass sets `name`, what the user writes, and says what is predicted.
+
     The model has two inputs: "tokens", and "negatives" of each text. It
     trains the layer "embedding" of any backbone for texts; a table named
     "context" holds the other vectors.
@@ -47,13 +50,13 @@ class Word2Vec(Objective):
         subsample: share of all words above which a word is dropped at
             times.
         shared: words drawn for a text, which its pairs share.
-        name: of the objective, as the user writes it.
 
     Raises:
         UserError: no texts, or a setting out of its range.
     """
 
     feature_layer = "embedding"
+    name: ClassVar[str]
     changes_inputs = True
     extra_inputs = ("negatives",)
 
@@ -62,14 +65,14 @@ class Word2Vec(Objective):
         info: DataInfo,
         /,
         *,
-        window: int,
-        negatives: int,
-        subsample: float,
-        shared: int,
-        name: str,
+        window: int = 5,
+        negatives: int = 5,
+        subsample: float = 1e-3,
+        shared: int = 32,
     ) -> None:
         super().__init__(info)
-        check_is_text(info, name, words.SPECIALS)
+        name = self.name
+        words.check_is_text(info, name)
         limits = (("window", window, 0), ("negatives", negatives, 1))
         for setting, value, least in (*limits, ("shared", shared, 1)):
             if value < least:
@@ -201,24 +204,7 @@ class SkipGram(Word2Vec):
         UserError: no texts, or a setting out of its range.
     """
 
-    def __init__(
-        self,
-        info: DataInfo,
-        /,
-        *,
-        window: int = 5,
-        negatives: int = 5,
-        subsample: float = 1e-3,
-        shared: int = 32,
-    ) -> None:
-        super().__init__(
-            info,
-            window=window,
-            negatives=negatives,
-            subsample=subsample,
-            shared=shared,
-            name="skipgram",
-        )
+    name = "skipgram"
 
     @property
     def full_text(self) -> float:
@@ -254,24 +240,7 @@ class CBOW(Word2Vec):
         UserError: no texts, or a setting out of its range.
     """
 
-    def __init__(
-        self,
-        info: DataInfo,
-        /,
-        *,
-        window: int = 5,
-        negatives: int = 5,
-        subsample: float = 1e-3,
-        shared: int = 32,
-    ) -> None:
-        super().__init__(
-            info,
-            window=window,
-            negatives=negatives,
-            subsample=subsample,
-            shared=shared,
-            name="cbow",
-        )
+    name = "cbow"
 
     @property
     def full_text(self) -> float:

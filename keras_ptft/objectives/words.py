@@ -17,6 +17,25 @@ SPECIALS = len(SPECIAL)
 TITLES = {"accuracy": "accuracy by token"}
 
 
+def check_is_text(info: DataInfo, name: str) -> None:
+    """Raises a UserError unless the data are texts with known words.
+
+    Args:
+        info: what is known of the data.
+        name: of the objective, as the user writes it.
+    """
+    if not info.is_text:
+        raise UserError(
+            f"Objective {name!r} learns from texts, but the data are none: "
+            "choose a text --dataset, or --objective=classification."
+        )
+    if len(info.vocabulary) <= SPECIALS:
+        raise UserError(
+            f"Objective {name!r} needs at least 1 word in the vocabulary, "
+            "got none: check the training texts."
+        )
+
+
 def first_ids(tokens: tf.Tensor) -> tf.Tensor:
     """Returns the id of each word, without those of its n-grams.
 
