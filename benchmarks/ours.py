@@ -25,7 +25,7 @@ from keras_ptft import Config
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.dataset import Dataset, Source, take
 from keras_ptft.data.pipeline.batching import training_batches
-from keras_ptft.data.sources.image_folder import FolderSource
+from keras_ptft.data.sources.image_files import FolderSource
 from keras_ptft.data.sources.tfds.images import read_split
 from keras_ptft.data.text.tokenizers import Tokenizer
 from keras_ptft.experiment import builders

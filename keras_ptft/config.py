@@ -28,7 +28,18 @@ def _seed() -> Any:
 
 def _text_column() -> Any:
     return setting(
-        "", "data", "column of a csv, tsv or jsonl file that holds texts"
+        "",
+        "data",
+        "column of a table that holds texts; several, as premise,hypothesis, "
+        "make one text",
+    )
+
+
+def _skip_bad_images() -> Any:
+    return setting(
+        False,
+        "data",
+        "name images that cannot be decoded, leave them out and continue",
     )
 
 
@@ -86,15 +97,41 @@ class Config:
         low=0,
         high=4096,
     )
-    skip_bad_images: bool = setting(
-        False, "data", "count images that cannot be decoded and continue"
+    background: str = setting(
+        "white",
+        "data",
+        "colour under transparent pixels of images, as black or #ffeedd",
     )
+    skip_bad_images: bool = _skip_bad_images()
     text_column: str = _text_column()
     label_column: str = setting(
         "label",
         "data",
-        "column of a csv, tsv or jsonl file that holds the label; empty: "
-        "texts without labels",
+        "column of a table that holds the label; empty: texts without labels",
+    )
+    image_column: str = setting(
+        "", "data", "column of a table that holds the paths of images"
+    )
+    image_root: str = setting(
+        "", "data", "folder of these paths; empty: that of the table"
+    )
+    group_column: str = setting(
+        "",
+        "data",
+        "column of a table that says what an example belongs to, as a "
+        "patient, which is never divided by a split",
+    )
+    group_pattern: str = setting(
+        "",
+        "data",
+        "the same by file names: a regular expression whose first group, or "
+        "else all that it matches, is the name",
+    )
+    stratify: bool = setting(
+        False,
+        "data",
+        "hold out the same share of every class, so that small ones are in "
+        "all splits",
     )
     tokenizer: str = setting(
         "",
@@ -327,7 +364,14 @@ class PredictConfig:
     csv: str = setting(
         "", "predict", "write a CSV file here; -: to the terminal"
     )
+    jsonl: str = setting(
+        "",
+        "predict",
+        "write a file of a JSON object a line here; -: to the terminal",
+    )
+    parquet: str = setting("", "predict", "write a Parquet file here")
     text_column: str = _text_column()
+    skip_bad_images: bool = _skip_bad_images()
     reject_below: float = _reject_below()
     generate: int = setting(
         0, "predict", "continue a text by this many tokens", low=0

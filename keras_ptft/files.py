@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,15 +16,58 @@ _PARTIAL = re.compile(r"\.partial-(\d{1,9})-.+")
 
 def check_folder(path: str, setting: str) -> None:
     """Raises a UserError if no folder can be at `path`, or none written."""
-    place = pathlib.Path(path).absolute()
-    while not os.path.lexists(place):
-        place = place.parent
-    if not os.path.isdir(place) or not os.access(place, os.W_OK):
-        what = "cannot be written" if os.path.isdir(place) else "is no folder"
+    if obstacle := _folder_obstacle(path):
         raise UserError(
             f"--{setting}={path} must be a folder that can be written, but "
-            f"{place} {what}: choose another."
+            f"{obstacle}: choose another."
         )
+
+
+def check_file(path: str, setting: str) -> None:
+    """Raises a UserError if no file can be written at `path`."""
+    place = pathlib.Path(path)
+    if os.path.exists(place) and not os.path.isfile(place):
+        obstacle = "that is a folder or a device"
+    else:
+        obstacle = _name_obstacle(_partial(place)) or _folder_obstacle(
+            place.parent
+        )
+    if obstacle:
+        raise UserError(
+            f"--{setting}={path} must be a file that can be written, but "
+            f"{obstacle}: choose another."
+        )
+
+
+def _folder_obstacle(path: str | os.PathLike) -> str:
+    """Returns why no folder can be at `path` and be written, or nothing.
+
+    It is tried in the first folder above that exists, without a trace: what
+    the rights of files say does not hold for every user and file system.
+    """
+    place = pathlib.Path(path).absolute()
+    if obstacle := _name_obstacle(place):
+        return obstacle
+    while not os.path.lexists(place):
+        place = place.parent
+    if not os.path.isdir(place):
+        return f"{place} is no folder"
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            return ""
+    except OSError as error:
+        return f"{place} ({error.strerror}) cannot be written"
+
+
+def _name_obstacle(path: pathlib.Path) -> str:
+    """Why a path cannot be looked up, such as a name that is too long."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        return f"it cannot: {error.strerror}"
+    return ""
 
 
 @contextlib.contextmanager
@@ -38,7 +82,7 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         DiskError: the folder or the file cannot be written.
     """
     path = pathlib.Path(path)
-    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    partial = _partial(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
@@ -53,6 +97,11 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     finally:
         with contextlib.suppress(OSError):
             partial.unlink()
+
+
+def _partial(path: pathlib.Path) -> pathlib.Path:
+    """What a file is called while it is written."""
+    return path.with_name(f".partial-{os.getpid()}-{path.name}")
 
 
 def remove_leftovers(folder: str | os.PathLike) -> None:
@@ -100,6 +149,20 @@ def write_text(path: str | os.PathLike, text: str) -> None:
     """Writes UTF-8 text, whole or not at all."""
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def read_text(path: str | os.PathLike) -> str:
+    """Reads UTF-8 text with any line ends, and without a byte order mark.
+
+    Raises:
+        OSError: it cannot be read.
+        UnicodeDecodeError: it is no UTF-8, as UTF-16 is none.
+    """
+    content = pathlib.Path(path).read_bytes()
+    if b"\0" in content[:2]:
+        # ASCII in UTF-16 is UTF-8, with a NUL beside each letter
+        raise UnicodeDecodeError("utf-8", content, 0, 2, "it is UTF-16")
+    return pathlib.Path(path).read_text(encoding="utf-8-sig")
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:

@@ -11,19 +11,24 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import partial
 from typing import Any
 
 from absl import flags
 
+from keras_ptft import files, settings, usage
 from keras_ptft import launch as launching
-from keras_ptft import usage
 from keras_ptft.config import FIELDS, PREDICT_FIELDS, Config, PredictConfig
 from keras_ptft.errors import TrainingInterrupted, UserError
 from keras_ptft.streams import silenced_stderr
 
 _JOINING = {"multi_worker", "tpu"}
+_UNANSWERED = 3
+_FLAGFILE = re.compile("--?flagfile(?:=(.*))?")
+_COMMENT = re.compile(r"(^|\s)#")
+# of a call, in which a # stands in quotes alone
+_CALL = re.compile(r"""\w+\((?:[^"'#]|"[^"]*"|'[^']*')*\)""")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,8 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after the program's name; None: the process's own.
 
     Returns:
-        The exit code: 0, 2 for an error that the user can correct, 130 if
-        interrupted, 143 if terminated.
+        The exit code: 0, 2 for an error that the user can correct, 3 if
+        predict left out inputs and answered the others, 130 if interrupted,
+        143 if terminated.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
@@ -79,7 +85,9 @@ def _dispatch(words: list[str]) -> int:
     if {"--help", "-h", "--helpfull"} & set(words[1:]):
         print(usage.command_help(command))
         return 0
-    logging.basicConfig(format="%(message)s", stream=sys.stdout)
+    # what predict prints may be read by another program
+    stream = sys.stderr if command == "predict" else sys.stdout
+    logging.basicConfig(format="%(message)s", stream=stream)
     logging.getLogger("keras_ptft").setLevel(logging.INFO)
     return COMMANDS[command](words[1:]) or 0
 
@@ -130,21 +138,29 @@ def evaluate(words: list[str]) -> None:
     (folder,) = _expect("evaluate RUN", positional, 1)
     Config(**present)
     commands = _load("experiment.commands")
-    metrics = commands.evaluate(folder, **present)
-    shown = _load("evaluation.metrics").shown_metrics(metrics)
-    for name, value in {"examples": metrics["examples"], **shown}.items():
+    scores = commands.score(folder, **present)
+    shown = _load("evaluation.metrics").shown_metrics(scores.metrics)
+    examples = {"examples": scores.metrics["examples"]}
+    for name, value in {**examples, **shown}.items():
         print(f"{name} {value:.6g}")
+    # what was computed is shown even where it cannot be written
+    scores.write()
 
 
-def predict(words: list[str]) -> None:
-    """ImageHashes a label and its probability for each input, or more text."""
+def predict(words: list[str]) -> int:
+    """Prints a label and its probability for each input, or more text."""
     present, positional = parse(words, PREDICT_FIELDS)
     model, *inputs = _expect("predict MODEL INPUT...", positional, 2)
     config = PredictConfig(**present)
+    is_printed = not (config.csv or config.jsonl or config.parquet)
     commands = _load("experiment.commands")
-    for row in commands.predict(model, inputs, **present):
-        if not config.csv:
-            print(row)
+    with contextlib.closing(
+        commands.predict_rows(model, inputs, **present)
+    ) as results:
+        for row in results:
+            if is_printed:
+                print(row)
+    return _UNANSWERED if results.unanswered else 0
 
 
 def export(words: list[str]) -> None:
@@ -203,34 +219,73 @@ def parse(
     for field in fields.values():
         _define(field, values)
     try:
-        with contextlib.redirect_stderr(io.StringIO()) as warned:
-            _, *expanded = values.read_flags_from_files(["keras-ptft", *words])
-        if warned.getvalue():
-            raise UserError(usage.circular(words))
-        _check_comments(set(expanded) - set(words))
-        _, *positional = values(["keras-ptft", *expanded])
+        _, *positional = values(["keras-ptft", *_expanded(words)])
     except flags.UnrecognizedFlagError as error:
         raise UserError(
             usage.unknown_setting(error.flagname, fields)
         ) from error
-    except flags.CantOpenFlagFileError as error:
-        raise UserError(usage.unreadable(error.__context__)) from error
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(usage.unreadable(error)) from error
     except flags.Error as error:
         raise UserError(usage.wrong_value(str(error), fields)) from error
-    present = {n: values[n].value for n in fields if values[n].present}
+    present = {
+        name: settings.at_home(values[name].value)
+        for name in fields
+        if values[name].present
+    }
     return present, positional
 
 
-def _check_comments(lines: set[str]) -> None:
-    """Refuses a comment that would become part of a value."""
-    for line in sorted(lines):
-        if re.search(r"(^|\s)#", line):
-            raise UserError(
-                f"Expected one setting a line, got {line!r}: give the "
-                "comment a line of its own."
-            )
+def _expanded(words: list[str]) -> Iterator[str]:
+    """Yields words, and in the place of a flagfile its settings."""
+    left = iter(words)
+    for word in left:
+        if word == "--":
+            yield from (word, *left)
+        elif found := _FLAGFILE.fullmatch(word):
+            file = next(left, "") if found[1] is None else found[1]
+            yield from _lines(file)
+        else:
+            yield word
+
+
+def _lines(file: str, within: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yields the settings in a flagfile, and in those that it names."""
+    if not file:
+        raise flags.IllegalFlagValueError("--flagfile with no argument")
+    if file in within:
+        raise UserError(usage.circular([f"--flagfile={within[0]}"]))
+    for line in files.read_text(os.path.expanduser(file)).split("\n"):
+        setting = line.strip()
+        if found := _FLAGFILE.fullmatch(setting):
+            yield from _lines(found[1] or "", (*within, file))
+        elif setting and not line.startswith(("#", "//")):
+            _check_comment(setting, file)
+            yield setting
+
+
+def _check_comment(line: str, file: str) -> None:
+    """Refuses a comment that would become part of a value.
+
+    A # after space belongs to the value where that, or what follows NAME: in
+    it, is a path that exists, from here or from the folder that holds the
+    run folder of a run's own flagfile, which names runs; or where it stands
+    in the quotes of a call.
+    """
+    if not _COMMENT.search(line):
+        return
+    value = line.partition("=")[2]
+    runs_dir = os.path.join(os.path.dirname(file), os.pardir)
+    for path in (value, value.partition(":")[2]):
+        for folder in ("", runs_dir):
+            found = os.path.join(folder, os.path.expanduser(path))
+            if _COMMENT.search(path) and os.path.exists(found):
+                return
+    if not _CALL.fullmatch(value):
+        raise UserError(
+            f"Expected one setting a line, got {line!r}: give the comment a "
+            "line of its own; a path that holds a # must exist."
+        )
 
 
 def _define(field: Any, values: flags.FlagValues) -> None:

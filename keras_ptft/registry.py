@@ -127,7 +127,9 @@ def nearest(name: str, names: Iterable[str]) -> str:
     >>> nearest("adm", ["adam", "sgd"])
     ' (did you mean "adam"?)'
     """
-    found = difflib.get_close_matches(name, list(names), n=1)
+    names = list(names)
+    found = [n for n in names if n.casefold() == name.casefold()]
+    found = found or difflib.get_close_matches(name, names, n=1)
     return f' (did you mean "{found[0]}"?)' if found else ""
 
 

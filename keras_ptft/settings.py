@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -105,6 +106,22 @@ def from_text(field: dataclasses.Field[Any], text: str) -> Any:
         ) from None
 
 
+def at_home(value: Any) -> Any:
+    """Returns text that begins with ~/ or ~USER/ as the path it stands for.
+
+    Shells leave it as it is after --setting=, and a folder called ~ would be
+    made, which is dangerous to remove. Other values stay as they are.
+
+    Example:
+
+    >>> at_home("runs/~"), at_home(3)
+    ('runs/~', 3)
+    """
+    if isinstance(value, str) and re.match(r"~(\w*/|$)", value):
+        return os.path.expanduser(value)
+    return value
+
+
 def to_lines(fields: Mapping[str, dataclasses.Field[Any]], values: Any) -> str:
     """Returns a flagfile of the attributes that are named like the fields."""
     return "".join(
@@ -122,8 +139,9 @@ def from_lines(
         UserError: a line that is no setting.
     """
     values = {}
-    for line in text.splitlines():
-        if not line.strip() or line.lstrip().startswith("#"):
+    # editors on Windows write a byte order mark
+    for line in map(str.strip, text.removeprefix("\ufeff").splitlines()):
+        if not line or line.startswith("#"):
             continue
         match = re.fullmatch(r"--(\w+)=(.*)", line)
         name = match.group(1) if match else line

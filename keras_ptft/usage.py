@@ -81,7 +81,7 @@ _WORDS = {
     "RECIPE": "a file with a setting a line; init_from makes it fine-tuning",
     "RUN": "a run folder, as runs/NAME",
     "MODEL": "a run folder, a .keras file or a folder of an export",
-    "INPUT": "image, folder, .npy, .npz, .csv; or text, .txt, .tsv, .jsonl, -",
+    "INPUT": "image, folder, .npy, .npz, .txt, .csv, .tsv, .jsonl, .parquet, -",
     "COMMAND": "run, pretrain or finetune, with its words and settings",
     "NAME": "an entry, as keras-ptft describe lists them, or result",
 }
@@ -183,8 +183,9 @@ def explain_exception(error: Exception) -> str | None:
     exhausted = type(error).__name__ == "ResourceExhaustedError"
     if exhausted or isinstance(error, MemoryError):
         return (
-            "This does not fit into memory: choose a smaller model, "
-            "--batch_size or --image_size, or fewer data."
+            "This does not fit into memory: choose a smaller --batch_size "
+            "(with more --gradient_accumulation the run goes on from its "
+            "checkpoint), a smaller model or --image_size, or fewer data."
         )
     # TensorFlow wraps what a data pipeline raised
     raised = re.search(r"\bUserError: (.+)", str(error))

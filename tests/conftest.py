@@ -27,3 +27,13 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip(f"no real data in {folder}: set KERAS_PTFT_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def cases():
+    """Folder of small inputs as people have them, each with its fault."""
+    beside = ROOT.parent / "shared" / "cases"
+    folder = pathlib.Path(os.environ.get("KERAS_PTFT_CASES", beside))
+    if not folder.is_dir():
+        pytest.skip(f"no cases in {folder}: set KERAS_PTFT_CASES")
+    return folder

@@ -120,7 +120,12 @@ def check_data(run):
     assert set(run.result["metrics"]["test"]["per_class"]) == {
         *("class_0", "class_1", "class_2")
     }
-    assert "examples of 13 float32" in run.output
+    assert "of 13 float32, 3 classes" in run.output
+    # what every data set is given at the one door
+    data = run.result["data"]
+    assert (data["found"], data["used"], data["left_out"]) == (178, 178, [])
+    assert data["notes"] == []
+    assert "<h2>Data</h2>" in run.report
 
 
 def check_objective(run):

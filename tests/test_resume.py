@@ -1,12 +1,15 @@
 """Runs that were interrupted, in process, on small data."""
 
 import os
+import pathlib
 
+import keras
 import numpy as np
 import pytest
 
 import keras_ptft
 from keras_ptft import Config, UserError
+from keras_ptft.experiment import run_dir
 
 SETTINGS = {"name": "x", "dataset": "npz:data.npz", "backbone": "mlp_small"}
 
@@ -77,3 +80,44 @@ def test_a_version_that_was_published_is_found_again(tmp_path):
     # another model gets a version of its own
     other = run(export_to="saved", overwrite=True, seed=1).export
     assert other.version == 2
+
+
+def killed_after(step, folder):
+    """Makes a complete run one that was killed after a checkpoint."""
+    folder = pathlib.Path(folder)
+    for name in ("result.json", "report.html", "model.keras", "backbone.keras"):
+        (folder / name).unlink()
+    for path in (folder / "checkpoints").iterdir():
+        if int(path.name.split("-")[1]) > step:
+            path.unlink()
+
+
+def weights(folder):
+    return keras.models.load_model(f"{folder}/model.keras").get_weights()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["pretrain", "finetune"])
+def test_smaller_batches_go_on_to_the_same_result(tmp_path, caplog, stage):
+    keras_ptft.pretrain(Config(**SETTINGS | {"name": "parent"}, epochs=1))
+    settings = SETTINGS | {"epochs": 3, "batch_size": 32}
+    settings |= {"checkpoint_every": "3", "keep_checkpoints": 99}
+    settings |= {"steps_per_execution": 3}
+    if stage == "finetune":
+        # with its frozen part computed once
+        settings |= {"init_from": "parent", "backbone": ""}
+    whole = getattr(keras_ptft, stage)(Config(**settings))
+    expected = weights("runs/x")
+    assert (tmp_path / "runs/.features").exists() == (stage == "finetune")
+    # an epoch has 4 steps: within the second of three
+    killed_after(8, "runs/x")
+    now = {"batch_size": 8, "gradient_accumulation": 4}
+    again = getattr(keras_ptft, stage)(Config(**settings | now))
+    assert "Resuming with batches of 8, 4 a step (32 before)" in caplog.text
+    assert again.resumed == [7]
+    assert [row["epoch"] for row in again.history] == [1, 2, 3]
+    for row, other in zip(whole.history, again.history, strict=True):
+        assert other["loss"] == pytest.approx(row["loss"], rel=1e-5)
+    for one, other in zip(expected, weights("runs/x"), strict=True):
+        np.testing.assert_allclose(other, one, atol=1e-5)
+    assert run_dir.read_config("runs/x").batch_size == 8

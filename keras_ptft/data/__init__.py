@@ -1,21 +1,19 @@
 """Data sets, and how examples become batches."""
 
+import dataclasses
 import logging
 import time
 from collections.abc import Callable
 
-from keras_ptft.data.core.dataset import (
-    OUT_OF_SCOPE,
-    Dataset,
-    Loading,
-    Source,
-    check_labels,
-)
+from keras_ptft.data.core.checks import check
+from keras_ptft.data.core.dataset import Dataset, Loading, Source
+from keras_ptft.data.core.splits import hold_out_test
 from keras_ptft.data.sources import (
     arrays,
     conll,
     image_folder,
     npz,
+    parquet,
     tables,
     text_folder,
     text_lines,
@@ -25,7 +23,7 @@ from keras_ptft.data.sources import (
 from keras_ptft.errors import UserError
 from keras_ptft.registry import lookup
 
-__all__ = ["DATASETS", "Dataset", "Loading", "Source", "load"]
+__all__ = ["DATASETS", "Dataset", "Loading", "Source", "checked", "load"]
 
 logger = logging.getLogger("keras_ptft")
 
@@ -39,6 +37,7 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
     "csv": tables.table,
     "tsv": text_tables.tsv,
     "jsonl": text_tables.jsonl,
+    "parquet": parquet.parquet,
     "textfolder": text_folder.textfolder,
     "lines": text_lines.lines,
     "text": text_lines.text,
@@ -55,9 +54,8 @@ def load(spec: str, loading: Loading) -> Dataset:
         loading: the settings of the run.
 
     Returns:
-        Data set with splits "train" and "test", neither of them empty, and
-        "validation" if the data came with one. Without label names it is
-        unlabelled.
+        Data set with splits "train" and "test", and "validation" if the data
+        came with one. Without label names it is unlabelled.
 
     Raises:
         UserError: an unknown data set or setting, or unusable data.
@@ -68,43 +66,55 @@ def load(spec: str, loading: Loading) -> Dataset:
     TensorShape([28, 28, 1])
     """
     started = time.perf_counter()
-    dataset = lookup(DATASETS, spec, "dataset")(loading)
-    checked(dataset, spec)
+    dataset = checked(lookup(DATASETS, spec, "dataset")(loading), spec, loading)
     seconds = time.perf_counter() - started
     if seconds > 1:
-        sizes = (f"{len(part)} {key}" for key, part in dataset.splits.items())
-        logger.info("Loaded %s in %.1f s: %s.", spec, seconds, ", ".join(sizes))
+        logger.info("Loaded %s in %.1f s.", spec, seconds)
     return dataset
 
 
-def checked(dataset: Dataset, spec: str) -> Dataset:
-    """Returns a data set if a model can be trained and tested on it.
+def checked(dataset: Dataset, spec: str, loading: Loading) -> Dataset:
+    """Passes a data set that was loaded or handed over, if it is usable.
+
+    All data sets come through here: what is checked is checked for all.
 
     Args:
-        dataset: with splits "train" and "test".
+        dataset: as a row of DATASETS returns it.
         spec: how the user named it, for errors.
+        loading: the settings of the run.
+
+    Returns:
+        The data set with a test split, and its examples counted.
 
     Raises:
-        UserError: a split is missing or empty, one class, or labels without
-            a name.
+        UserError: see `keras_ptft.data.core.checks.check`.
     """
-    for split in ("train", "test"):
-        if split not in dataset.splits:
-            raise UserError(
-                f"--dataset={spec} must have a {split} split, got "
-                f"{', '.join(dataset.splits) or 'none'}: add one."
-            )
-    if len(dataset.label_names) == 1:
-        raise UserError(
-            f"--dataset={spec} must have at least two classes, got "
-            f"{dataset.label_names[0]}: add data."
-        )
+    found = sum(len(part) for part in dataset.splits.values())
+    found += sum(part.count for part in dataset.left_out)
+    dataset = dataclasses.replace(dataset, found=found)
+    if loading.as_test and "test" not in dataset.splits:
+        splits = {"test": dataset.splits["train"]}
+        dataset = dataclasses.replace(dataset, splits=splits)
+    _check_grouped(dataset, spec, loading)
+    dataset = check(dataset, spec, scoring=loading.scoring)
+    if "train" not in dataset.splits:
+        return dataset
+    dataset = hold_out_test(dataset, stratify=loading.stratify)
     for split, source in dataset.splits.items():
         if not len(source):
             raise UserError(
                 f"--dataset={spec} has no {split} examples: add data, or "
                 "change test_fraction."
             )
-        if dataset.label_names and split != OUT_OF_SCOPE:
-            check_labels(source.labels, dataset.label_names)
     return dataset
+
+
+def _check_grouped(dataset: Dataset, spec: str, loading: Loading) -> None:
+    """Refuses groups that a data set does not have."""
+    grouped = all(part.groups is not None for part in dataset.splits.values())
+    for name in ("group_column", "group_pattern"):
+        if getattr(loading, name) and not grouped:
+            raise UserError(
+                f"--{name}={getattr(loading, name)} needs a table or files "
+                f"with names, and --dataset={spec} has none: leave it out."
+            )

@@ -9,22 +9,20 @@ from functools import partial
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from keras_ptft import data, files
 from keras_ptft.config import Config
-from keras_ptft.data.core import splits
-from keras_ptft.data.core.dataset import Dataset, Loading, Source, fingerprint
+from keras_ptft.data.core.dataset import Dataset, fingerprint
 from keras_ptft.data.core.info import DataInfo
-from keras_ptft.data.leakage.check import Leaks, handle_leaks
-from keras_ptft.data.leakage.training_fingerprints import seen_by, write_seen
+from keras_ptft.data.images.color import parse_color
+from keras_ptft.data.leakage.check import Leaks
+from keras_ptft.data.leakage.training_fingerprints import write_seen
 from keras_ptft.data.pipeline.augment import AUGMENTATIONS
 from keras_ptft.data.pipeline.moments import moments
-from keras_ptft.data.text.token_source import texts_of, token_source
-from keras_ptft.data.text.tokenizers import TOKENIZERS, Tokenizer, learn
-from keras_ptft.data.text.window_source import token_window_source
+from keras_ptft.data.text.tokenizers import TOKENIZERS
 from keras_ptft.errors import UserError
 from keras_ptft.experiment import run_dir
+from keras_ptft.experiment.loading import GIVEN, TOKENIZER
 from keras_ptft.models import BACKBONES
 from keras_ptft.models.backbone_input import BackboneInput
 from keras_ptft.models.feature_model import check_causal, feature_model
@@ -47,13 +45,6 @@ from keras_ptft.transfer.loading import (
 )
 
 _LOG = logging.getLogger("keras_ptft")
-
-GIVEN = "given"
-"""What `dataset` or `backbone` is called where an object was handed over."""
-
-# splits Chinese and its like into characters, and other scripts into words
-_TOKENIZER = "characters"
-_WINDOW = 128
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,14 +76,14 @@ def check(config: Config) -> None:
             f"most, got {config.name!r}: leave out slashes."
         )
     parse_interval(config.checkpoint_every)
+    parse_color(config.background)
     files.check_folder(config.runs_dir, "runs_dir")
     if config.export_to:
         check_export_dir(config.export_to)
-        files.check_folder(config.export_to, "export_to")
     tables: list[tuple[Mapping[str, Callable[..., Any]], str, str]] = [
         (data.DATASETS, config.dataset, "dataset"),
         (AUGMENTATIONS, config.augment, "augmentation"),
-        (TOKENIZERS, config.tokenizer or _TOKENIZER, "tokenizer"),
+        (TOKENIZERS, config.tokenizer or TOKENIZER, "tokenizer"),
         (BACKBONES, config.backbone or "cnn", "backbone"),
         (NORMALIZATIONS, config.normalization, "normalization"),
         (OBJECTIVES, config.objective, "objective"),
@@ -130,66 +121,6 @@ def load_pretrained(config: Config, given: keras.Model | None) -> Pretrained:
     path = run_dir.find_backbone(config.init_from, config.runs_dir)
     backbone = load_backbone(path)
     return Pretrained(backbone, audit.fingerprint(backbone), path)
-
-
-def load_dataset(
-    config: Config,
-    given: Dataset | None = None,
-    *,
-    on_leak: str,
-    weights: pathlib.Path | None = None,
-) -> tuple[Dataset, Leaks]:
-    """Loads the data set of a run, and finds examples in two splits.
-
-    Args:
-        config: the settings.
-        given: a data set that was handed over, in place of `dataset`.
-        on_leak: what to do about examples in two splits: "fail", "drop" or
-            "warn".
-        weights: file of the weights to start from: they may have seen the
-            test split, and beside them is the tokenizer.
-    """
-    dataset = _split(config, given)
-    dataset, leaks = handle_leaks(
-        dataset,
-        on_leak,
-        near=config.near_copies,
-        pretrained_on=seen_by(weights) if weights else None,
-    )
-    return _prepared(config, dataset, weights), leaks
-
-
-def reload_dataset(
-    config: Config, given: Dataset | None, weights: pathlib.Path
-) -> Dataset:
-    """Loads the data set of a run again, to score or to export its model.
-
-    Args:
-        config: the settings of the run.
-        given: a data set that was handed over, in place of `dataset`.
-        weights: file of the run's model; beside it is the tokenizer.
-    """
-    return _prepared(config, _split(config, given), weights)
-
-
-def _split(config: Config, given: Dataset | None) -> Dataset:
-    """The data set with its chosen classes and a validation split."""
-    dataset = _load(config) if given is None else data.checked(given, GIVEN)
-    dataset = splits.select_classes(dataset, config.classes)
-    return splits.hold_out_validation(dataset, config.validation_fraction)
-
-
-def _prepared(
-    config: Config, dataset: Dataset, weights: pathlib.Path | None
-) -> Dataset:
-    """The data set with its training subset, texts as tokens."""
-    dataset = splits.subset_train(dataset, config.train_examples, config.seed)
-    if isinstance(dataset.spec, tf.TensorSpec) and (
-        dataset.spec.dtype == tf.string
-    ):
-        dataset = _tokenized(config, dataset, weights)
-    _LOG.info("%s: %s.", config.dataset, _summary(dataset))
-    return dataset
 
 
 def objective_type(config: Config) -> type[Objective]:
@@ -314,25 +245,6 @@ def record(
     write_seen(folder, leaks.seen_after(dataset.splits["train"]))
 
 
-def _load(config: Config) -> Dataset:
-    if config.dataset == GIVEN:
-        raise UserError(
-            "This run's data set was handed over as an object: call the "
-            "function of the library with dataset=."
-        )
-    return data.load(
-        config.dataset,
-        Loading(
-            image_size=config.image_size,
-            text_column=config.text_column,
-            label_column=config.label_column,
-            data_dir=config.data_dir,
-            manual_dir=config.manual_dir,
-            skip_bad_images=config.skip_bad_images,
-        ),
-    )
-
-
 def _check_servable(config: Config) -> None:
     if config.export_to and not objective_type(config).servable:
         raise UserError(
@@ -340,60 +252,3 @@ def _check_servable(config: Config) -> None:
             f"{config.objective} has none: leave out --export_to, fine-tune "
             "first and export that."
         )
-
-
-def _tokenized(
-    config: Config, dataset: Dataset, weights: pathlib.Path | None
-) -> Dataset:
-    """Texts as tokens, as the pretrained weights or the settings say."""
-    windows = objective_type(config).windows
-    if weights is None:
-        setting = config.tokenizer or _TOKENIZER
-        texts = partial(texts_of, dataset.splits["train"])
-        tokenizer = learn(setting, texts, config.sequence_length)
-    else:
-        tokenizer = Tokenizer.load(weights.parent)
-        _check_tokenizer(config, tokenizer, weights)
-    length = config.sequence_length or tokenizer.sequence_length
-    if windows and weights is None:
-        length = config.sequence_length or _WINDOW
-    tokenizer = dataclasses.replace(tokenizer, sequence_length=length)
-    make = token_window_source if windows else token_source
-    parts = {name: make(s, tokenizer) for name, s in dataset.splits.items()}
-    _log_losses(tokenizer, parts["train"])
-    return Dataset(parts, dataset.label_names, tokenizer)
-
-
-def _log_losses(tokenizer: Tokenizer, train: Source) -> None:
-    size, longest = len(tokenizer.vocabulary), tokenizer.sequence_length
-    text = f"{size:,} in the vocabulary, {train.unknown:.2%} unknown"
-    if train.cut_off is not None:
-        text += f", {train.cut_off:.2%} of the texts cut off at {longest:,}"
-    _LOG.info("Tokens by %s: %s.", tokenizer.setting, text)
-
-
-def _check_tokenizer(
-    config: Config, tokenizer: Tokenizer, weights: pathlib.Path
-) -> None:
-    if config.tokenizer not in ("", tokenizer.setting):
-        raise UserError(
-            f"The weights {weights} read text by --tokenizer="
-            f"{tokenizer.setting}, got {config.tokenizer}: leave it out."
-        )
-
-
-def _summary(dataset: Dataset) -> str:
-    counts = ", ".join(f"{len(s):,} {n}" for n, s in dataset.splits.items())
-    info = dataset.info
-    if info.is_text:
-        what = f"up to {info.sequence_length} tokens"
-    elif isinstance(dataset.spec, Mapping):
-        what = " and ".join(dataset.spec)
-    else:
-        what = "×".join(map(str, dataset.spec.shape))
-        what += f" {dataset.spec.dtype.name}"
-    classes = f"{len(info.label_names)} classes"
-    return (
-        f"{counts} examples of {what}, "
-        f"{classes if info.label_names else 'no labels'}"
-    )

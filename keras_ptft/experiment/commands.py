@@ -1,5 +1,6 @@
 """What a trained run is good for: scores, exports, predictions."""
 
+import dataclasses
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -7,56 +8,131 @@ from typing import Any
 
 import keras
 
-from keras_ptft import files
 from keras_ptft.config import FIELDS, Config, PredictConfig
 from keras_ptft.data.core.dataset import Dataset
 from keras_ptft.errors import UserError
 from keras_ptft.experiment import builders, run_dir
 from keras_ptft.experiment.conclude import export_run
+from keras_ptft.experiment.loading import (
+    GIVEN,
+    load_to_score,
+    reload_dataset,
+)
 from keras_ptft.experiment.results import RunResult, read_result
 from keras_ptft.models.saved import load_model
 from keras_ptft.models.structure import named_inputs
 from keras_ptft.objectives import Objective
-from keras_ptft.objectives.saved import LABELS_FILE, read_objective
+from keras_ptft.objectives.saved import read_objective
 from keras_ptft.serving.export import check_export_dir
 from keras_ptft.serving.generation.sampling import Sampling
 from keras_ptft.serving.inference.predictor import load_model_or_export
+from keras_ptft.serving.inference.progress import told
 from keras_ptft.serving.inference.resolve import ModelFiles, find_model
 from keras_ptft.serving.inference.results import (
     Generated,
     Prediction,
-    to_csv,
+    Results,
 )
+from keras_ptft.serving.inference.writers import (
+    WRITERS,
+    check_outputs,
+    written,
+)
+from keras_ptft.serving.inputs.options import InputOptions
+from keras_ptft.serving.inputs.skipped import Skipped
 from keras_ptft.training.distribution.strategies import get_strategy
 from keras_ptft.transfer.loading import check_input
 
 
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """What a run's model is worth on data.
+
+    Attributes:
+        folder: the run folder.
+        metrics: as `result.json` has them.
+        name: what `result.json` calls them: "test", followed by the settings
+            that differ from the run's.
+    """
+
+    folder: pathlib.Path
+    metrics: dict[str, Any]
+    name: str
+
+    def write(self) -> None:
+        """Adds the scores to `result.json`.
+
+        Raises:
+            UserError: the run folder cannot be written.
+        """
+        _, _, result = _complete(self.folder)
+        scored = {**result.metrics, self.name: self.metrics}
+        result.replace(metrics=scored).write(self.folder)
+
+
 def evaluate(
-    run: str | os.PathLike, *, dataset: Dataset | None = None, **changes: Any
+    run: str | os.PathLike,
+    *,
+    dataset: Dataset | str | None = None,
+    **changes: Any,
 ) -> dict[str, Any]:
-    """Scores a run's model on the whole test split.
+    """Scores a run's model, and adds the scores to its `result.json`.
+
+    Args:
+        run: as in `score`.
+        dataset: as in `score`.
+        changes: as in `score`.
+
+    Returns:
+        The metrics.
+
+    Raises:
+        UserError: see `score`; or the run folder cannot be written.
+    """
+    scores = score(run, dataset=dataset, **changes)
+    scores.write()
+    return scores.metrics
+
+
+def score(
+    run: str | os.PathLike,
+    *,
+    dataset: Dataset | str | None = None,
+    **changes: Any,
+) -> Scores:
+    """Scores a run's model on its test split, or on other data.
+
+    Of other data with a test split this is scored, of others all. They may
+    lack some of the model's classes.
 
     Args:
         run: a complete run folder.
-        dataset: a data set of your own, in place of the run's.
+        dataset: in place of the run's, the name of another data set, or one
+            of your own.
         changes: settings of the data that differ from the run's.
-
-    Returns:
-        The metrics, which `result.json` holds under "test", followed by
-        the settings that differ.
 
     Raises:
         UserError: the run is not complete, or the data do not fit it.
     """
+    if isinstance(dataset, str):
+        changes, dataset = {"dataset": dataset, **changes}, None
     _check_changes(changes)
-    folder, config, result = _complete(run)
+    folder, before, _ = _complete(run)
     path = folder / run_dir.MODEL_FILE
-    config = config.replace(**changes)
-    loaded = builders.reload_dataset(config, dataset, path)
+    config = before.replace(**changes)
+    own = config.dataset == (before.dataset if dataset is None else GIVEN)
+    trained = read_objective(folder).info
+    loaded, accounted = load_to_score(
+        config,
+        dataset,
+        path,
+        trained,
+        as_test=not own,
+        classes=changes.get("classes", ""),
+    )
     # a model without labels may read more than its backbone does
     backbone = load_model(folder / run_dir.BACKBONE_FILE)
     check_input(backbone, loaded.spec)
-    _check_labels(folder, loaded)
     objective = builders.build_objective(config, loaded.info)
     # one process scores what several workers have trained
     name = "auto" if config.strategy == "multi_worker" else config.strategy
@@ -64,14 +140,10 @@ def evaluate(
         model = load_model(path)
     _check_inputs(folder, model, objective)
     metrics = objective.score(model, loaded.splits["test"])
-    changed = [
-        f"{name}={value}"
-        for name, value in changes.items()
-        if name not in run_dir.NON_IDENTITY_FIELDS
-    ]
-    scored = {**result.metrics, " ".join(["test", *changed]): metrics}
-    result.replace(metrics=scored).write(folder)
-    return metrics
+    changed = _changed(changes)
+    if not own:
+        metrics["data"] = accounted.as_dict()
+    return Scores(folder, metrics, " ".join(["test", *changed]))
 
 
 def export(
@@ -99,7 +171,7 @@ def export(
     check_export_dir(target)
     config = config.replace(export_to=target)
     path = folder / run_dir.MODEL_FILE
-    loaded = builders.reload_dataset(config, dataset, path)
+    loaded = reload_dataset(config, dataset, path)
     exported = export_run(folder, config, result, load_model(path), loaded)
     return pathlib.Path(exported.path)
 
@@ -107,43 +179,79 @@ def export(
 def predict(
     model: str | os.PathLike,
     inputs: Sequence[str | os.PathLike],
-    csv: str = "",
     **settings: Any,
-) -> list[Prediction] | list[Generated]:
+) -> list[Any]:
     """Predicts labels for images, arrays, tables or texts, or more text.
+
+    Args:
+        model: as in `predict_rows`.
+        inputs: as in `predict_rows`.
+        settings: as in `predict_rows`.
+
+    Returns:
+        A `Prediction` for each input that has an answer; a `Generated` for
+        each text if these are continued.
+
+    Raises:
+        UserError: see `predict_rows`.
+    """
+    return list(predict_rows(model, inputs, **settings))
+
+
+def predict_rows(
+    model: str | os.PathLike,
+    inputs: Sequence[str | os.PathLike],
+    **settings: Any,
+) -> Results:
+    """Predicts as `predict` does, while inputs are read.
+
+    Settings are checked at once, and inputs as they come.
 
     Args:
         model: a run folder, a `.keras` file or an export.
         inputs: files and folders; for a model of texts also texts.
-        csv: also write the predictions to this file; "-" is the terminal.
-        settings: as `PredictConfig` has them.
+        settings: as `PredictConfig` has them. What they name is written
+            meanwhile, and is there once the last result is taken.
+
+    Returns:
+        The results, which are to be closed where not all are taken.
 
     Raises:
-        UserError: the model or an input cannot be read.
+        UserError: the model or an input cannot be read, or a file cannot be
+            written.
     """
-    config = PredictConfig(csv=csv, **settings)
+    config = PredictConfig(**settings)
+    given = {name: getattr(config, name) for name in WRITERS}
+    outputs = {name: path for name, path in given.items() if path}
+    check_outputs(outputs, inputs)
     found = find_model(model, is_complete=_is_complete_or_no_run)
-    rows: list[Any]
+    skipped = Skipped()
+    batches: Iterator[list[Any]]
     if config.generate:
-        rows = _generate(found, inputs, config)
+        batches = iter([_generate(found, inputs, config)])
     else:
-        rows = list(_predict(found, inputs, config))
-    if csv:
-        to_csv(rows, csv)
-    return rows
+        batches = _predict(found, inputs, config, skipped)
+    return Results(written(told(batches), outputs), skipped)
 
 
 def _predict(
     found: ModelFiles,
     inputs: Sequence[str | os.PathLike],
     config: PredictConfig,
-) -> Iterator[Prediction]:
+    skipped: Skipped,
+) -> Iterator[list[Prediction]]:
     loaded = load_model_or_export(found)
     objective = read_objective(found.extra)
     predictor = objective.predictor(loaded)
-    for names, batch in predictor.batches(inputs, config.text_column):
+    options = InputOptions(
+        columns=objective.info.columns,
+        text_column=config.text_column,
+        background=objective.info.background,
+        skipped=skipped if config.skip_bad_images else None,
+    )
+    for names, batch in predictor.batches(inputs, options):
         answers = predictor.run(batch)
-        yield from objective.decode(names, answers, config.reject_below)
+        yield objective.decode(names, answers, config.reject_below)
 
 
 def _generate(
@@ -166,7 +274,8 @@ def _generate(
     model = load_model(found.keras_file)
     objective = read_objective(found.extra)
     texts = [os.fspath(word) for word in inputs]
-    return objective.generate(model, texts, sampling, config.text_column)
+    column = config.text_column or ",".join(objective.info.columns)
+    return objective.generate(model, texts, sampling, column)
 
 
 def _check_changes(changes: dict[str, Any]) -> None:
@@ -190,14 +299,12 @@ def _check_inputs(
         )
 
 
-def _check_labels(folder: pathlib.Path, dataset: Dataset) -> None:
-    names = tuple(files.read_json(folder / LABELS_FILE))
-    if names != dataset.label_names:
-        raise UserError(
-            f"The model in {folder} knows the classes {', '.join(names)}; "
-            f"the data set has {', '.join(dataset.label_names)}: choose the "
-            "same with --classes."
-        )
+def _changed(changes: dict[str, Any]) -> list[str]:
+    return [
+        f"{name}={value}"
+        for name, value in changes.items()
+        if name not in run_dir.NON_IDENTITY_FIELDS
+    ]
 
 
 def _complete(

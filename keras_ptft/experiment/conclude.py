@@ -9,10 +9,10 @@ import keras
 
 from keras_ptft.config import FIELDS, Config
 from keras_ptft.data.core.dataset import Dataset
-from keras_ptft.data.leakage.check import Leaks
 from keras_ptft.evaluation.metrics.out_of_scope import summary_line
-from keras_ptft.evaluation.report.report import Leakage, write_report
-from keras_ptft.experiment import builders, run_dir
+from keras_ptft.evaluation.report.report import DataFindings, write_report
+from keras_ptft.experiment import run_dir
+from keras_ptft.experiment.loading import Loaded, reload_dataset
 from keras_ptft.experiment.results import ExportResult, RunResult
 from keras_ptft.models.saved import load_model
 from keras_ptft.objectives import Objective
@@ -30,22 +30,20 @@ _LOG = logging.getLogger("keras_ptft")
 def conclude(
     folder: pathlib.Path,
     config: Config,
-    dataset: Dataset,
+    loaded: Loaded,
     objective: Objective,
     result: RunResult,
     timer: Timer,
-    leaks: Leaks,
 ) -> RunResult:
     """Scores what was saved, reports it, and exports it if requested.
 
     Args:
         folder: the run folder, with the saved model.
         config: the settings of the run.
-        dataset: the data set of the run.
+        loaded: the data of the run.
         objective: what the model was trained for.
         result: what the stage knows.
         timer: where its seconds went.
-        leaks: examples in two splits, for the report.
 
     Returns:
         The whole result, written when all else is there.
@@ -53,7 +51,7 @@ def conclude(
     with timer("evaluate"), get_strategy(config.strategy).scope():
         model = load_model(folder / run_dir.MODEL_FILE)
         found = objective.evaluate(
-            model, dataset, reject_below=config.reject_below
+            model, loaded.dataset, reject_below=config.reject_below
         )
     result = result.replace(
         seconds=timer.seconds,
@@ -73,10 +71,14 @@ def conclude(
         history=result.history,
         evaluation=found,
         comparison=result.comparison,
-        leaks=Leakage(leaks.as_dict(), leaks.shown),
+        data=DataFindings(
+            loaded.leaks.as_dict(),
+            loaded.leaks.shown,
+            loaded.account.as_dict(),
+        ),
     )
     result.write(folder)
-    return publish(folder, config, result, dataset)
+    return publish(folder, config, result, loaded.dataset)
 
 
 def publish(
@@ -121,7 +123,7 @@ def publish(
         return result.replace(export=noted)
     if dataset is None:
         weights = folder / run_dir.MODEL_FILE
-        dataset = builders.reload_dataset(config, given, weights)
+        dataset = reload_dataset(config, given, weights)
     noted = export_run(folder, config, result, model, dataset)
     return result.replace(export=noted)
 

@@ -98,6 +98,13 @@ class RunResult(TrainingResult):
     objective: str = dataclasses.field(
         metadata=_help("what the model was trained for"), default=""
     )
+    data: Mapping[str, Any] | None = dataclasses.field(
+        metadata=_help(
+            "examples found, used by split and class, left out and why; and "
+            "notes of what was changed or guessed"
+        ),
+        default=None,
+    )
     leaks: Mapping[str, Any] | None = dataclasses.field(
         metadata=_help(
             "examples in two splits: exact copies by pair, near, action"

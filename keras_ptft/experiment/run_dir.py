@@ -14,8 +14,9 @@ import keras
 import tensorflow as tf
 
 from keras_ptft import files
-from keras_ptft.config import FIELDS, Config
+from keras_ptft.config import Config
 from keras_ptft.errors import DiskError, UserError
+from keras_ptft.experiment import identity
 from keras_ptft.experiment.results import (
     RESULT_FILE,
     RunResult,
@@ -93,7 +94,8 @@ def decide(
 
     Returns:
         NEW: empty, or what is there is overwritten. RESUME: the same run was
-        begun. COMPLETE: the same run has ended.
+        begun. COMPLETE: the same run has ended. Batches of another size make
+        the same run if a step has as many examples.
 
     Raises:
         UserError: the folder holds a run with other settings or another
@@ -106,8 +108,12 @@ def decide(
     if complete and config.overwrite:
         return State.NEW
     try:
-        _check_same(folder, config)
-        _check_provenance(folder, provenance)
+        old = read_config(folder)
+        identity.check_same(folder, old, config, NON_IDENTITY_FIELDS)
+        # a run may have been killed before it wrote any
+        path = folder / _ENVIRONMENT
+        known = files.read_json(path) if path.exists() else provenance
+        identity.check_provenance(folder, known, provenance)
     except UserError:
         if not config.overwrite:
             raise
@@ -141,6 +147,7 @@ def open_run(
         _LOG.info("%s is complete already.", folder)
     elif state is State.RESUME:
         _LOG.info("Resuming the incomplete run in %s.", folder)
+        identity.tell_batches(read_config(folder), config)
     return read_result(folder) if state is State.COMPLETE else None
 
 
@@ -198,11 +205,11 @@ def read_config(folder: str | os.PathLike) -> Config:
             f"{folder} is not a run folder: expected flags.flags in it."
         )
     try:
-        text = path.read_text(encoding="utf-8")
+        text = files.read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
-            f"Cannot read {path}: {error}. Expected the settings of a run: "
-            "restore the file, or run the stage under another --name."
+            f"Cannot read {path}: {error}. Expected the settings of a run, in "
+            "UTF-8: restore the file, or run the stage under another --name."
         ) from error
     return Config.from_flags(text)
 
@@ -281,44 +288,6 @@ def _check_free(folder: pathlib.Path) -> None:
             f"{folder} must be empty or a run folder, it holds {found.name}: "
             "choose another --name."
         )
-
-
-def _check_same(folder: pathlib.Path, config: Config) -> None:
-    old = read_config(folder)
-    differences = [
-        f"--{name}={_shown(old, name)} there, {_shown(config, name)} now"
-        for name in FIELDS
-        if name not in NON_IDENTITY_FIELDS
-        and getattr(old, name) != getattr(config, name)
-    ]
-    if differences:
-        raise UserError(
-            f"{folder} holds a run with other settings "
-            f"({'; '.join(differences)}): choose another --name, or "
-            "--overwrite it."
-        )
-
-
-def _check_provenance(folder: pathlib.Path, provenance: Provenance) -> None:
-    path = folder / _ENVIRONMENT
-    # a run may have been killed before it wrote any
-    known = files.read_json(path) if path.exists() else provenance
-    what = {
-        "parent": "was fine-tuned from weights",
-        "data": "was run on data",
-        "backbone": "was run with a backbone",
-    }
-    for name, now in provenance.items():
-        if known.get(name, now) != now:
-            raise UserError(
-                f"{folder} {what[name]} that changed since: choose "
-                "another --name, or --overwrite it."
-            )
-
-
-def _shown(config: Config, name: str) -> str:
-    value = getattr(config, name)
-    return "''" if value == "" else str(value)
 
 
 def _remove_leftovers(folder: pathlib.Path) -> None:

@@ -16,10 +16,10 @@ import keras
 
 from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Dataset
-from keras_ptft.data.leakage.check import Leaks
 from keras_ptft.errors import UserError
 from keras_ptft.experiment import builders, run_dir
 from keras_ptft.experiment.conclude import conclude, publish
+from keras_ptft.experiment.loading import GIVEN, Loaded, load_dataset
 from keras_ptft.experiment.results import (
     RunResult,
     ScratchResult,
@@ -49,7 +49,7 @@ def _in_every_worker(stage: _Stage) -> _Stage:
     def wrapped(config: Config, **objects: Any) -> RunResult:
         for name, value in objects.items():
             if value is not None:
-                config = config.replace(**{name: builders.GIVEN})
+                config = config.replace(**{name: GIVEN})
         # before TensorFlow does anything else, and after what needs none
         strategy = get_strategy(config.strategy)
         folder = _folder(stage.__name__, config)
@@ -99,22 +99,21 @@ def pretrain(
     with timer("data"):
         # what is in two splits matters when the weights are used
         on_leak = "drop" if config.on_leak == "drop" else "warn"
-        loaded, leaks = builders.load_dataset(config, dataset, on_leak=on_leak)
+        loaded = load_dataset(config, dataset, on_leak)
+        data = loaded.dataset
     with timer("build"), get_strategy(config.strategy).scope():
-        objective = builders.build_objective(config, loaded.info)
-        body = builders.build_backbone(
-            config, loaded, objective, given=backbone
-        )
+        objective = builders.build_objective(config, data.info)
+        body = builders.build_backbone(config, data, objective, given=backbone)
         model = builders.assemble(body, objective)
-    provenance = builders.provenance(loaded, **origin)
+    provenance = builders.provenance(data, **origin)
     with run_dir.exclusive_run(folder, config, provenance), timer("train"):
-        builders.record(folder, config, loaded, leaks)
-        trained = train(config, model, objective, loaded.splits, folder=folder)
+        builders.record(folder, config, data, loaded.leaks)
+        trained = train(config, model, objective, data.splits, folder=folder)
     with timer("save"):
         run_dir.save_models(folder, body, model)
 
-    result = _result("pretrain", folder, config, leaks, trained)
-    return conclude(folder, config, loaded, objective, result, timer, leaks)
+    result = _result("pretrain", folder, config, loaded, trained)
+    return conclude(folder, config, loaded, objective, result, timer)
 
 
 @strategies.restoring_precision
@@ -151,21 +150,20 @@ def finetune(
     builders.prepare(config)
     models = {"pretrained": pretrained.backbone, "given": backbone}
     with timer("data"):
-        loaded, leaks = builders.load_dataset(
-            config, dataset, on_leak=config.on_leak, weights=pretrained.path
-        )
+        loaded = load_dataset(config, dataset, config.on_leak, pretrained.path)
+        data = loaded.dataset
     with timer("build"), get_strategy(config.strategy).scope():
-        objective = builders.build_objective(config, loaded.info)
-        body = builders.build_backbone(config, loaded, objective, **models)
+        objective = builders.build_objective(config, data.info)
+        body = builders.build_backbone(config, data, objective, **models)
         transfer = builders.transfer(config, pretrained, body)
         model = builders.assemble(body, objective)
         prefix, suffix = builders.cut(config, model, body, objective)
         before = audit.fingerprints(prefix)
     with timer("features"):
-        live, inputs = frozen_inputs(config, prefix, objective, loaded.splits)
-    provenance = builders.provenance(loaded, **origin)
+        live, inputs = frozen_inputs(config, prefix, objective, data.splits)
+    provenance = builders.provenance(data, **origin)
     with run_dir.exclusive_run(folder, config, provenance), timer("train"):
-        builders.record(folder, config, loaded, leaks)
+        builders.record(folder, config, data, loaded.leaks)
         trained = train(
             config, suffix, objective, inputs, prefix=live, folder=folder
         )
@@ -173,12 +171,12 @@ def finetune(
     with timer("save"):
         run_dir.save_models(folder, body, model)
 
-    result = _result("finetune", folder, config, leaks, trained)
+    result = _result("finetune", folder, config, loaded, trained)
     result = result.replace(transfer=transfer.as_dict(), audit=audited)
     if config.compare_scratch:
-        scratch = _from_scratch(config, loaded, folder, models)
+        scratch = _from_scratch(config, data, folder, models)
         result = result.replace(scratch=scratch)
-    return conclude(folder, config, loaded, objective, result, timer, leaks)
+    return conclude(folder, config, loaded, objective, result, timer)
 
 
 def _from_scratch(
@@ -213,14 +211,15 @@ def _result(
     stage: str,
     folder: pathlib.Path,
     config: Config,
-    leaks: Leaks,
+    loaded: Loaded,
     trained: TrainingResult,
 ) -> RunResult:
     return RunResult(
         run=folder.name,
         stage=stage,
         objective=config.objective,
-        leaks=leaks.as_dict(),
+        data=loaded.account.as_dict(),
+        leaks=loaded.leaks.as_dict(),
         **vars(trained),
     )
 

@@ -2,9 +2,11 @@
 
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
-from keras_ptft.data.core.info import DataInfo
+from keras_ptft.data.core.info import WHITE, DataInfo
+from keras_ptft.data.images.formats import GRAPH_FORMATS
 from keras_ptft.data.text.tokenizers import Tokenizer
 from keras_ptft.errors import UserError
 from keras_ptft.files import read_json, write_json
@@ -53,6 +55,9 @@ def write_objective(
         "objective": setting,
         "tagged": info.tagged,
         "text": info.is_text,
+        "inputs": _described(info),
+        "columns": list(info.columns),
+        "background": list(info.background),
     }
     write_json(folder / OBJECTIVE_FILE, written)
     write_json(folder / LABELS_FILE, list(info.label_names))
@@ -77,18 +82,52 @@ def read_objective(folder: str | os.PathLike) -> Objective:
     }
     if path.exists():
         found = _checked(read_json(path), path)
+    red, green, blue = found.get("background", WHITE)
     info = DataInfo(
         label_names=_label_names(path.with_name(LABELS_FILE)),
         tagged=found["tagged"],
         tokenizer=Tokenizer.load(folder) if found["text"] else None,
+        columns=tuple(found.get("columns", ())),
+        background=(red, green, blue),
     )
     return make_objective(found["objective"], info)
 
 
+def read_columns(folder: str | os.PathLike) -> tuple[str, ...]:
+    """Reads the columns that the model in a folder was trained on, if any.
+
+    Raises:
+        UserError: objective.json is damaged.
+    """
+    path = pathlib.Path(folder, OBJECTIVE_FILE)
+    if not path.exists():
+        return ()
+    return tuple(_checked(read_json(path), path).get("columns", ()))
+
+
+def _described(info: DataInfo) -> dict[str, Any]:
+    """What an example of each input looks like, for people and programs."""
+    if info.spec is None:
+        return {}
+    given = info.spec
+    specs = given if isinstance(given, Mapping) else {given.name: given}
+    described: dict[str, Any] = {
+        name: {"shape": list(spec.shape), "dtype": spec.dtype.name}
+        for name, spec in specs.items()
+    }
+    if "image" in described:
+        # other formats are converted by whoever sends a request
+        described["image"]["files"] = GRAPH_FORMATS
+    return described
+
+
 def _checked(found: Any, path: pathlib.Path) -> dict[str, Any]:
     kinds = {"version": int, "objective": str, "tagged": bool, "text": bool}
-    if not isinstance(found, dict) or any(
-        type(found.get(name)) is not kind for name, kind in kinds.items()
+    if (
+        not isinstance(found, dict)
+        or any(type(found.get(key)) is not kind for key, kind in kinds.items())
+        or not _are_columns(found.get("columns", []))
+        or not _is_color(found.get("background", list(WHITE)))
     ):
         raise UserError(
             f"{path} must hold {', '.join(kinds)} as keras-ptft wrote them, "
@@ -112,3 +151,15 @@ def _label_names(path: pathlib.Path) -> tuple[str, ...]:
             "was written with the model."
         )
     return tuple(names)
+
+
+def _are_columns(found: Any) -> bool:
+    return isinstance(found, list) and all(isinstance(n, str) for n in found)
+
+
+def _is_color(found: Any) -> bool:
+    return (
+        isinstance(found, list)
+        and len(found) == len(WHITE)
+        and all(type(part) is int and 0 <= part <= 255 for part in found)
+    )

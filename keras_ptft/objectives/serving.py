@@ -35,7 +35,9 @@ def label_signatures(
     check_label_count(info.label_names, model.output_shape[-1])
     examples = model_examples(model, source)
     if info.tokenizer is None:
-        return array_signatures(model, class_scores(model), examples)
+        return array_signatures(
+            model, class_scores(model), examples, info.background
+        )
     (ids,) = examples.values()
     if source.texts is None:
         raise UserError(

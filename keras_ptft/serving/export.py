@@ -88,7 +88,7 @@ def export(
 
 
 def check_export_dir(path: str | os.PathLike) -> None:
-    """Raises a UserError if TensorFlow would read `path` as a pattern.
+    """Raises a UserError if no model can be published in `path`.
 
     Example:
 
@@ -98,8 +98,9 @@ def check_export_dir(path: str | os.PathLike) -> None:
         raise UserError(
             f"Cannot export to {os.fspath(path)}: expected a path without "
             f"[ ] * ?, which TensorFlow reads as a pattern, got "
-            f"{' '.join(found)}; choose another."
+            f"{' '.join(found)}; choose another --export_to."
         )
+    files.check_folder(os.fspath(path), "export_to")
 
 
 def find_export(

@@ -47,8 +47,9 @@ IMAGES = {
     "half.png": lambda: picture("PNG", (64, 64))[:1500],
     "half.bmp": lambda: picture("BMP", (64, 64))[:1500],
     "empty.jpg": lambda: b"",
-    "webp.png": lambda: picture("WEBP"),
-    "tiff.jpg": lambda: picture("TIFF"),
+    "half.webp": lambda: picture("WEBP", (64, 64))[:1500],
+    "half.tiff": lambda: picture("TIFF", (64, 64))[:1500],
+    "half.avif": lambda: picture("AVIF", (64, 64))[:1500],
     "text.gif": lambda: "kein Bild".encode("utf-16"),
     "bomb.png": png_bomb,
     "bomb.gif": gif_bomb,
@@ -91,7 +92,7 @@ ARRAYS = {
     "one": {"x": VECTORS[:1], "y": LABELS[:1]},
     "infinite": {"x": VECTORS + np.float32("inf"), "y": LABELS},
     "fractions": {"x": VECTORS, "y": LABELS + 0.5},
-    "matrix": {"x": VECTORS, "y": np.eye(100)},
+    "matrix": {"x": VECTORS, "y": 2 * np.eye(100)},
     "unlabelled": {"x": VECTORS},
 }
 

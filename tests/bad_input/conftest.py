@@ -69,7 +69,7 @@ def make_arrays(place):
         "good": {"x": x, "y": y},
         "nan": {"x": holed, "y": y},
         "object": {"x": np.array([{}, {}]), "y": y[:2]},
-        "negative": {"x": x, "y": y - 1},
+        "several": {"x": x, "y": np.ones((len(x), 2))},
         "outside": {"x": x, "y": y, "label_names": ["a", "b"]},
         "uneven": {"x": x, "y": y[:50]},
         "keys": {"a": x, "b": y},

@@ -94,8 +94,14 @@ CASES = [
     # data
     (PRETRAIN + "--dataset=folder:nowhere", "it does not exist"),
     (PRETRAIN + "--dataset=folder:file", "it is a file"),
-    (PRETRAIN + "--dataset=folder:empty", "two class folders, got none"),
-    (PRETRAIN + "--dataset=folder:one_class", "two class folders, got cat"),
+    (
+        PRETRAIN + "--dataset=folder:empty",
+        "one folder for each class, got 0 images",
+    ),
+    (
+        PRETRAIN + "--dataset=folder:one_class",
+        "at least two classes, got only 'cat'",
+    ),
     (PRETRAIN + "--dataset=folder:empty_class", "eel has no images"),
     (
         PRETRAIN + "--dataset=folder:broken",
@@ -105,7 +111,7 @@ CASES = [
     (PRETRAIN + "--dataset=npz:half.npz", "is not an npz file"),
     (PRETRAIN + "--dataset=npz:nan.npz", "NaN or infinity at example 0"),
     (PRETRAIN + "--dataset=npz:object.npz", "holds pickled objects"),
-    (PRETRAIN + "--dataset=npz:negative.npz", "got -1 at example 0"),
+    (PRETRAIN + "--dataset=npz:several.npz", "got 2 of 2 at example 0"),
     (PRETRAIN + "--dataset=npz:outside.npz", "from 0 to 1, got 2 at example"),
     (PRETRAIN + "--dataset=npz:uneven.npz", "100 examples and 50 labels"),
     (PRETRAIN + "--dataset=npz:keys.npz", "it holds: a, b"),
@@ -132,9 +138,9 @@ CASES = [
     ("evaluate", "Expected keras-ptft evaluate RUN"),
     ("evaluate nowhere", "nowhere is not a run folder"),
     ("evaluate runs/unfinished", "is not complete"),
-    ("evaluate runs/parent --classes=5-9", "knows the classes 0, 1, 2, 3, 4"),
+    ("evaluate runs/parent --classes=5-9", "has label '5', which training la"),
     ("export runs/unfinished", "is not complete"),
-    ("export runs/parent --export_to=file", "Cannot export to file"),
+    ("export runs/parent --export_to=file", "--export_to=file must be a fol"),
     ("predict runs/parent", "Expected keras-ptft predict MODEL INPUT"),
     ("predict nowhere bad.png", "No model in nowhere"),
     ("predict runs/unfinished bad.png", "is not complete"),
@@ -199,7 +205,8 @@ def test_skipped_images_are_counted(caplog):
     words = "--image_size=8 --batch_size=4 --skip_bad_images --name=skipped"
     words += " --dataset=folder:broken --validation_fraction=0"
     assert main([*PRETRAIN.split(), *words.split()]) == 0
-    assert "Left out 1 of 17 images" in caplog.text
+    left = "left out: 1 that cannot be decoded (dog/bad.png)"
+    assert left in caplog.text
 
 
 @pytest.mark.parametrize(

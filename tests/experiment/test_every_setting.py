@@ -4,6 +4,7 @@ So no setting can be broken unseen, as `--deterministic` once was.
 """
 
 import pytest
+from PIL import Image
 
 from keras_ptft.config import FIELDS
 from keras_ptft.files import read_json
@@ -24,6 +25,9 @@ TEXT = {
     "batch_size": "8",
     "text_column": "text",
 }
+PHOTOS = {"dataset": "folder:photos", "train_examples": "0", "batch_size": "4"}
+TABLE = {**PHOTOS, "dataset": "csv:photos.csv"}
+ROOT = {"image_root": "photos"}
 FINETUNE = {"init_from": "first", "name": "second"}
 # of each setting a value that is not its default, and what it needs beside
 CASES = {
@@ -40,9 +44,18 @@ CASES = {
     "train_examples": ({"train_examples": "200"}, {}),
     "validation_fraction": ({"validation_fraction": "0.3"}, {}),
     "image_size": ({"image_size": "9"}, {}),
+    "background": ({"background": "black"}, PHOTOS),
     "skip_bad_images": ({"skip_bad_images": "true"}, {}),
     "text_column": ({"text_column": "text"}, TEXT),
     "label_column": ({"label_column": "topic"}, TEXT),
+    "image_column": ({"image_column": "file"}, {**TABLE, **ROOT}),
+    "image_root": (ROOT, {**TABLE, "image_column": "file"}),
+    "group_column": (
+        {"group_column": "owner"},
+        {**TABLE, **ROOT, "image_column": "file"},
+    ),
+    "group_pattern": ({"group_pattern": r"(\d+)_"}, PHOTOS),
+    "stratify": ({"stratify": "true"}, {}),
     "tokenizer": ({"tokenizer": "words"}, TEXT),
     "sequence_length": ({"sequence_length": "3"}, TEXT),
     "on_leak": ({"on_leak": "drop"}, {}),
@@ -100,6 +113,12 @@ def folder(tmp_path_factory):
     (folder / "texts.tsv").write_text(
         "\n".join(["text\tlabel\ttopic", *lines, ""])
     )
+    rows = [f"{n % 2}/{n // 2}_{n}.png,{n % 2},{n // 2}" for n in range(40)]
+    (folder / "photos.csv").write_text("\n".join(["file,label,owner", *rows]))
+    for n in range(40):
+        path = folder / "photos" / f"{n % 2}/{n // 2}_{n}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGBA", (9, 9), (6 * n, 99, 0, 3 * n)).save(path)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         first = {**BASE, "name": "first", "backbone": "mlp(hidden=[8, 8])"}

@@ -117,22 +117,29 @@ def test_a_pretrained_backbone_without_a_file():
     assert tuned.trained_parameters == 16 * 5 + 5
 
 
-@pytest.mark.parametrize(
-    ("splits", "message"),
-    [
-        (("train",), "must have a test split, got train"),
-        (("test",), "must have a train split, got test"),
-    ],
-)
-def test_a_data_set_without_a_split(splits, message):
+def test_a_data_set_without_training_examples():
     whole = rows(range(5))
-    part = {name: whole.splits[name] for name in splits}
-    with pytest.raises(UserError, match=message):
+    part = {"test": whole.splits["test"]}
+    with pytest.raises(UserError, match="must have a train split, got test"):
         keras_ptft.pretrain(
             Config(name="x"),
             dataset=Dataset(part, whole.label_names),
             backbone=two_inputs(),
         )
+
+
+def test_a_data_set_without_a_test_split_is_split():
+    whole = rows(range(5))
+    part = {"train": whole.splits["train"]}
+    result = keras_ptft.pretrain(
+        Config(name="split", epochs=1, batch_size=16),
+        dataset=Dataset(part, whole.label_names, test_fraction=0.3),
+        backbone=two_inputs(),
+    )
+    count = len(whole.splits["train"])
+    used = result.data["splits"]
+    assert sum(part["used"] for part in used.values()) == count
+    assert result.metrics["test"]["examples"] == used["test"]["used"] > 0
 
 
 def test_a_backbone_that_takes_other_inputs():

@@ -63,6 +63,49 @@ def test_circumstances_may_change(folder):
     assert run_dir.read_config(folder) == now
 
 
+@pytest.mark.parametrize(("size", "parts"), [(32, 2), (16, 4)])
+def test_batches_may_shrink_where_steps_stay(folder, caplog, size, parts):
+    caplog.set_level("INFO", "keras_ptft")
+    die_in(folder)
+    now = CONFIG.replace(batch_size=size, gradient_accumulation=parts)
+    assert run_dir.open_run(folder, now, PARENT) is None
+    assert caplog.messages == [
+        f"Resuming the incomplete run in {folder}.",
+        f"Resuming with batches of {size}, {parts} a step (64 before): the "
+        "result is the same but for rounding, unless there is batch "
+        "normalization or dropout, which see other batches.",
+    ]
+    with run_dir.exclusive_run(folder, now, PROVENANCE):
+        assert names(folder) == BEGUN
+    assert run_dir.read_config(folder) == now
+    RunResult(run="x", stage="pretrain").write(folder)
+    assert run_dir.decide(folder, CONFIG, PARENT) is State.COMPLETE
+
+
+@pytest.mark.parametrize("size", [64, 16])
+def test_steps_of_another_size_are_refused(folder, size):
+    die_in(folder)
+    other = CONFIG.replace(batch_size=size, gradient_accumulation=2)
+    message = "--gradient_accumulation=1 there, 2 now"
+    with pytest.raises(UserError, match=message):
+        run_dir.decide(folder, other, PARENT)
+    RunResult(run="x", stage="pretrain").write(folder)
+    with pytest.raises(UserError, match=message):
+        run_dir.decide(folder, other, PARENT)
+
+
+def test_settings_that_an_editor_on_windows_saved(folder):
+    die_in(folder)
+    path = folder / "flags.flags"
+    lines = path.read_text("utf-8").replace("\n", "\r\n")
+    path.write_bytes(lines.encode("utf-8-sig"))
+    assert run_dir.read_config(folder) == CONFIG
+    assert run_dir.decide(folder, CONFIG, PARENT) is State.RESUME
+    path.write_bytes(lines.encode("utf-16"))
+    with pytest.raises(UserError, match=r"Expected .* in UTF-8: restore"):
+        run_dir.read_config(folder)
+
+
 def test_other_settings_are_refused_and_overwritten(folder):
     die_in(folder)
     other = CONFIG.replace(epochs=4)

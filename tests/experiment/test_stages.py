@@ -228,13 +228,17 @@ def test_a_backbone_of_the_users_own():
     assert tuned.trained_parameters == 8 * 5 + 5
 
 
+@pytest.mark.slow
 def test_evaluating_and_exporting_a_run():
     result = first(export_to="saved/first")
     assert result.export.version == 1
     assert max(result.export.largest_difference.values()) <= 1e-5
     metrics = keras_ptft.evaluate("runs/first")
     assert metrics == result.metrics["test"]
-    with pytest.raises(UserError, match="classes 0, 1, 2, 3, 4; the data"):
+    some = keras_ptft.evaluate("runs/first", classes="0-1")
+    assert some["examples"] < metrics["examples"]
+    assert some["per_class"]["2"]["support"] == 0
+    with pytest.raises(UserError, match="has label '5', which training lacks"):
         keras_ptft.evaluate("runs/first", classes="5-9")
     with pytest.raises(UserError, match="is not a run folder"):
         keras_ptft.evaluate("runs/none")

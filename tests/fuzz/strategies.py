@@ -71,7 +71,7 @@ CALLS = pieces(
 )
 TABLES = pieces(
     *("a,label\n", "1,2\n", "label", ",", "\n", "\r\n", '"', "\0", "\ufeff"),
-    *("nan", "inf", "-", "1e99", "x"),
+    *("nan", "inf", "-", "1e99", "x", ";", "\t", "|", "a;label\n", "1;2\n"),
 )
 FLAGS = pieces(
     *("--", "--no", "-", "=", "\n", "#", " ", "name", "epochs", "dataset"),

@@ -11,6 +11,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import tensorflow as tf
 from hypothesis import strategies as st
 from PIL import Image
@@ -28,6 +30,7 @@ from keras_ptft.training.optimizers.optimizers import OPTIMIZERS
 from tests.fuzz import strategies
 
 SMALL = Loading(image_size=8)
+TEXTS = Loading(text_columns=("text", "b"), group_column="a")
 VECTOR = tf.TensorSpec((6,), tf.float32, "vector")
 _TEXTS = [
     'text\tlabel\nab 猫\t1\n"x\t2\n'.encode(),
@@ -87,6 +90,38 @@ def _npz_file():
     return stream.getvalue()
 
 
+def _medmnist_file():
+    stream = io.BytesIO()
+    splits = {"train": 24, "val": 12, "test": 12}
+    images = {
+        f"{split}_images": np.full((size, 4, 4), np.arange(4), np.uint8)
+        for split, size in splits.items()
+    }
+    labels = {
+        f"{split}_labels": np.arange(size)[:, None] % 3
+        for split, size in splits.items()
+    }
+    np.savez(stream, **images, **labels)
+    return stream.getvalue()
+
+
+def _parquet_files():
+    size = 40
+    numbers = {name: np.arange(size) * 1.5 for name in "abcdef"}
+    numbers["label"] = np.arange(size) % 2
+    texts = {
+        "text": [f"so {n} 猫" for n in range(size)],
+        "b": [None if n == 9 else "b" for n in range(size)],
+        "a": [f"ann{n % 7}" for n in range(size)],
+        "label": [n % 2 == 0 for n in range(size)],
+    }
+    for columns in (numbers, texts):
+        for options in ({}, {"compression": "zstd", "use_dictionary": False}):
+            stream = io.BytesIO()
+            pq.write_table(pa.table(columns), stream, **options)
+            yield stream.getvalue()
+
+
 def image(content, folder):
     for suffix, channels in ((".png", 3), (".jpg", 1)):
         file = folder / f"a{suffix}"
@@ -121,9 +156,17 @@ def array(content, folder):
 
 def table(content, folder):
     (folder / "a.csv").write_bytes(content)
-    with contextlib.suppress(UserError):
-        load(f"csv:{folder}/a.csv", SMALL)
+    for loading in (SMALL, TEXTS):
+        with contextlib.suppress(UserError):
+            load(f"csv:{folder}/a.csv", loading)
     list(input_batches([folder / "a.csv"], VECTOR))
+
+
+def parquet(content, folder):
+    (folder / "a.parquet").write_bytes(content)
+    for loading in (SMALL, TEXTS):
+        with contextlib.suppress(UserError):
+            load(f"parquet:{folder}/a.parquet", loading)
 
 
 def texts(content, folder):
@@ -166,7 +209,8 @@ def targets():
         "image": (pictures, image),
         "folder": (st.lists(pictures, min_size=4, max_size=8), class_folders),
         "npz": (
-            strategies.npz_files() | strategies.mutated([_npz_file()]),
+            strategies.npz_files()
+            | strategies.mutated([_npz_file(), _medmnist_file()]),
             arrays,
         ),
         "npy": (
@@ -175,9 +219,17 @@ def targets():
         ),
         "csv": (
             strategies.TABLES.map(lambda text: text.encode(errors="replace"))
-            | strategies.mutated([_table(), _table().replace(b",0\n", b"\n")]),
+            | strategies.mutated(
+                [
+                    _table(),
+                    _table().replace(b",0\n", b"\n"),
+                    _table().replace(b",", b";"),
+                    'text;b;a;label\n"x; ""y""";猫;1;u\n;b;2;v\n'.encode(),
+                ]
+            ),
             table,
         ),
+        "parquet": (strategies.mutated(list(_parquet_files())), parquet),
         "texts": (strategies.mutated(_TEXTS), texts),
         "flagfile": (strategies.FLAGS, flagfile),
         "call": (strategies.CALLS, call),

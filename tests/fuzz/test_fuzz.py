@@ -13,6 +13,7 @@ EXAMPLES = {
     "npz": 1000,
     "npy": 1000,
     "csv": 1500,
+    "parquet": 400,
     "texts": 500,
     "flagfile": 800,
     "call": 2000,

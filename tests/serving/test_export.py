@@ -112,7 +112,7 @@ def test_a_model_that_answers_otherwise_is_not_published(tmp_path):
 @pytest.mark.parametrize("path", ["file", "file/below"])
 def test_a_file_in_the_way_is_an_error(model, digit_signatures, tmp_path, path):
     (tmp_path / "file").write_text("kept")
-    with pytest.raises(UserError, match=r"Cannot export to .*choose another"):
+    with pytest.raises(UserError, match=r"must be a folder .*choose another"):
         export(model, tmp_path / path, digit_signatures, write_extra=str)
     assert (tmp_path / "file").read_text() == "kept"
 

@@ -7,6 +7,7 @@ import pytest
 import keras_ptft
 from keras_ptft import Config
 from keras_ptft.experiment import builders, stages, training
+from keras_ptft.experiment.loading import load_dataset
 from keras_ptft.models import BACKBONES
 from keras_ptft.transfer import audit
 from keras_ptft.transfer.cut import cut_points, split
@@ -133,7 +134,7 @@ def check_cuts(spec, folder, *, streamed, points=()):
         validation_fraction=0.0,
         feature_cache_gb=0.0 if streamed else 1.0,
     )
-    dataset, _ = builders.load_dataset(config, on_leak="warn")
+    dataset = load_dataset(config, None, "warn").dataset
     objective = builders.build_objective(config, dataset.info)
     every = cut_points(builders.build_backbone(config, dataset, objective))
     for freeze in points or ["all", *every]:

@@ -294,6 +294,6 @@ def test_versions_count(prefix, some, monkeypatch):
     keys = {key_of(prefix, some)}
     monkeypatch.setattr("keras.__version__", "3.0")
     keys.add(key_of(prefix, some))
-    monkeypatch.setattr(caches, "PREPROCESSING_VERSION", 2)
+    monkeypatch.setattr(caches, "PREPROCESSING_VERSION", 0)
     keys.add(key_of(prefix, some))
     assert len(keys) == 3

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.data.core.info import DataInfo, InputSpec
+from keras_ptft.data.core.account import SHOWN, LeftOut, left_out
+from keras_ptft.data.core.info import WHITE, Color, DataInfo, InputSpec
 from keras_ptft.errors import UserError
 
 if TYPE_CHECKING:
@@ -25,21 +26,58 @@ class Loading:
 
     Attributes:
         image_size: side of the square images in pixels; 0: as stored.
+        background: the colour that transparent pixels are laid on.
         data_dir: where TFDS keeps prepared data; empty: its default.
         manual_dir: folder with upstream's files, to prepare TFDS offline.
         skip_bad_images: leave out images that cannot be decoded, instead
             of stopping at the first.
-        text_column: the column of a table that holds texts; empty: "text",
-            or none in a table of numbers.
+        text_columns: the columns of a table that hold a text, or the parts
+            of one; none: "text", or none in a table of numbers.
         label_column: the column that holds labels; empty: unlabelled texts.
+        image_column: the column that holds paths of images; empty: none.
+        image_root: folder that these paths begin in; empty: the table's.
+        group_column: the column that says which examples belong together.
+        group_pattern: regular expression that finds a group in a file name.
+        stratify: whether every class gets its share of each split.
+        trained: what a model knows of the data that it was trained on,
+            where others are loaded for it: they are read by its columns.
+        scoring: whether the data are to score a model, which needs neither
+            training examples nor two classes.
+        as_test: whether data that come in one piece are all for testing.
     """
 
     image_size: int = 0
+    background: Color = WHITE
     data_dir: str = ""
     manual_dir: str = ""
     skip_bad_images: bool = False
-    text_column: str = ""
+    text_columns: tuple[str, ...] = ()
     label_column: str = "label"
+    image_column: str = ""
+    image_root: str = ""
+    group_column: str = ""
+    group_pattern: str = ""
+    stratify: bool = False
+    trained: DataInfo | None = None
+    scoring: bool = False
+    as_test: bool = False
+
+    def refuse(self, row: str, *names: str) -> None:
+        """Refuses settings that a data set has no use for.
+
+        Args:
+            row: of DATASETS, as an error names it.
+            names: of the settings, as the user writes them.
+
+        Raises:
+            UserError: one of them is set.
+        """
+        for name in names:
+            if getattr(self, name):
+                raise UserError(
+                    f"--{name}={getattr(self, name)} is not for --dataset="
+                    f"{row}, which has none: leave it out."
+                )
 
 
 class Source(abc.ABC):
@@ -66,6 +104,9 @@ class Source(abc.ABC):
         encoding: digest of how texts were encoded as tokens.
         cut_off: fraction of the texts that were cut off, or None.
         unknown: fraction of unknown tokens.
+        groups: uint64 array of shape (examples,), a hash of what each
+            example belongs to, which is never divided by a split; None: each
+            stands for itself.
     """
 
     spec: InputSpec
@@ -79,6 +120,7 @@ class Source(abc.ABC):
     encoding: bytes = b""
     cut_off: float | None = None
     unknown: float = 0.0
+    groups: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -149,6 +191,7 @@ class DerivedSource(Source):
         )
         self.encoding = source.encoding
         self.cut_off, self.unknown = source.cut_off, source.unknown
+        self.groups = source.groups
 
     def gather(self, indices: tf.Tensor) -> Any:
         return self.source.gather(indices)
@@ -185,6 +228,8 @@ class Subset(DerivedSource):
         super().__init__(source)
         self.indices, self.labels = indices, labels
         self.hashes = source.hashes[indices]
+        if source.groups is not None:
+            self.groups = source.groups[indices]
         if source.lengths is not None:
             self.lengths = source.lengths[indices]
         # windows are not cut where texts end: all texts are theirs
@@ -228,37 +273,90 @@ class Dataset:
     """Splits of labelled examples that share one input spec.
 
     Attributes:
-        splits: "train", "test" and, once it was split off, "validation";
-            optionally "out_of_scope", test examples of no class.
+        splits: "train", maybe "test" and "validation"; optionally
+            "out_of_scope", test examples of no class.
         label_names: the name of each label index; empty: unlabelled.
         tokenizer: what made the tokens, where inputs are tokens.
+        test_fraction: share of train to be held out for testing where there
+            is no split "test".
+        columns: of the table that inputs come from: those of the numbers of
+            a vector, in order, or those of a text.
+        background: the colour that transparent pixels were laid on.
+        left_out: examples that were found and are not used.
+        notes: what was changed or guessed of the data, a sentence each.
+        found: examples when the data were loaded; None: not yet.
+        drawn: splits that were drawn from train, not given.
     """
 
     splits: Mapping[str, Source]
     label_names: tuple[str, ...]
     tokenizer: "Tokenizer | None" = None
+    test_fraction: float = 0.2
+    columns: tuple[str, ...] = ()
+    background: Color = WHITE
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
+    found: int | None = None
+    drawn: tuple[str, ...] = ()
 
     @property
     def tagged(self) -> bool:
         """Whether labels are tags, one for each word of a text."""
-        train = self.splits["train"]
-        return train.has_targets or train.tags is not None
+        return self._any.has_targets or self._any.tags is not None
 
     @property
     def spec(self) -> InputSpec:
         """The input of one example."""
-        return self.splits["train"].spec
+        return self._any.spec
 
     @property
     def info(self) -> DataInfo:
         """What an objective has to know of the data."""
         return DataInfo(
-            self.spec, self.label_names, self.tagged, self.tokenizer
+            self.spec,
+            self.label_names,
+            self.tagged,
+            self.tokenizer,
+            self.columns,
+            self.background,
         )
 
     def with_splits(self, **splits: Source) -> "Dataset":
         """Returns the data set with these splits replaced or added."""
         return dataclasses.replace(self, splits={**self.splits, **splits})
+
+    def keep(self, split: str, indices: np.ndarray, reason: str) -> "Dataset":
+        """Returns the data set with some examples of a split alone.
+
+        Args:
+            split: its name.
+            indices: int64 array, the examples to keep, in order.
+            reason: why the others are left out, for the account.
+        """
+        source = self.splits[split]
+        rest = np.setdiff1d(np.arange(len(source)), indices)
+        some = (source.name_of(int(index)) for index in rest[:SHOWN])
+        parts = left_out(reason, some, split=split)
+        counts = np.bincount(source.labels[rest])
+        classes = {
+            self.label_names[index]: int(counts[index])
+            for index in np.flatnonzero(counts)
+            if index < len(self.label_names) and not self.tagged
+        }
+        whole = (
+            dataclasses.replace(part, count=len(rest), classes=classes)
+            for part in parts
+        )
+        kept = self.with_splits(**{split: take(source, indices)})
+        return dataclasses.replace(kept, left_out=(*self.left_out, *whole))
+
+    def noting(self, *notes: str) -> "Dataset":
+        """Returns the data set with more notes."""
+        return dataclasses.replace(self, notes=(*self.notes, *notes))
+
+    @property
+    def _any(self) -> Source:
+        return next(iter(self.splits.values()))
 
 
 def fingerprint(source: Source) -> str:

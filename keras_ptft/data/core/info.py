@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 InputSpec: TypeAlias = tf.TensorSpec | Mapping[str, tf.TensorSpec]
 """One example's input without the batch axis; of several inputs, by name."""
 
+Color: TypeAlias = tuple[int, int, int]
+"""Red, green and blue, each from 0 to 255."""
+
+WHITE: Color = (255, 255, 255)
+
 
 @dataclasses.dataclass(frozen=True)
 class DataInfo:
@@ -23,6 +28,9 @@ class DataInfo:
         label_names: the name of each label index; empty: unlabelled.
         tagged: whether labels are tags, one a token.
         tokenizer: what made the ids, where inputs are texts.
+        columns: of the table that inputs come from: those of the numbers of
+            a vector, in order, or those of a text.
+        background: the colour that transparent pixels are laid on.
 
     Example:
 
@@ -34,6 +42,8 @@ class DataInfo:
     label_names: tuple[str, ...] = ()
     tagged: bool = False
     tokenizer: "Tokenizer | None" = None
+    columns: tuple[str, ...] = ()
+    background: Color = WHITE
 
     @property
     def is_text(self) -> bool:

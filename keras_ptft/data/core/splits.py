@@ -1,65 +1,67 @@
-"""Splits, classes and subsets of a data set.
+"""Test and validation splits, and subsets, of a data set.
 
-An example's split depends on its content alone: it does not change when
-other examples are added, and equal examples are never in two splits.
+An example's split depends on its content alone, or on what it belongs to: it
+does not change when other examples are added, and equal examples are never
+in two splits.
 """
 
-import re
+import dataclasses
 
 import numpy as np
 
-from keras_ptft.data.core.dataset import (
-    OUT_OF_SCOPE,
-    Dataset,
-    Source,
-    Subset,
-    take,
-)
+from keras_ptft.data.core.dataset import Dataset, Source, take
 from keras_ptft.errors import UserError
-from keras_ptft.registry import nearest
+
+_HALF = np.uint64(32)
+_LOW = np.uint64(0xFFFFFFFF)
 
 
-def hash_split(
-    source: Source, fraction: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Splits by the high 32 bits of each example's content hash.
+def hold_out_test(dataset: Dataset, *, stratify: bool = False) -> Dataset:
+    """Splits a test split off train where there is none.
+
+    It goes by the high 32 bits of each example's content hash, or of its
+    group's.
 
     Args:
-        source: the examples.
-        fraction: to hold out, strictly between 0 and 1.
+        dataset: which keeps the test split it may have.
+        stratify: hold out the share of each class, at least one example and
+            at most all but one, in place of about the share of all.
 
     Returns:
-        (rest, held out), int64 arrays of indices in `source`.
+        The data set with "test", or the same one.
 
     Raises:
         UserError: a fraction outside of (0, 1).
     """
+    if "test" in dataset.splits:
+        return dataset
+    fraction, train = dataset.test_fraction, dataset.splits["train"]
     if not 0 < fraction < 1:
         raise UserError(
             f"test_fraction must lie between 0 and 1, got {fraction}."
         )
-    return _below(source.hashes >> np.uint64(32), fraction)
+    bits = _keys(train) >> _HALF
+    rest, held_out = _divide(train, bits, fraction, stratify)
+    parts = {"train": take(train, rest), "test": take(train, held_out)}
+    others = {k: v for k, v in dataset.splits.items() if k != "train"}
+    return dataclasses.replace(
+        dataset, splits={**parts, **others}, drawn=("test",)
+    )
 
 
-def split_test(
-    source: Source, label_names: tuple[str, ...], fraction: float
+def hold_out_validation(
+    dataset: Dataset, fraction: float, *, stratify: bool = False
 ) -> Dataset:
-    """Returns a data set, with a test split held out by `hash_split`."""
-    rest, test = hash_split(source, fraction)
-    splits = {"train": take(source, rest), "test": take(source, test)}
-    return Dataset(splits, label_names)
-
-
-def hold_out_validation(dataset: Dataset, fraction: float) -> Dataset:
     """Splits validation off train, never off test.
 
-    It goes by the low 32 bits of the content hash, which are independent
-    of the high ones that may have chosen the test split. Of contiguous
-    texts it is the end, which leaves the rest in one piece.
+    It goes by the low 32 bits of the hash, which are independent of the
+    high ones that may have chosen the test split. Of contiguous texts it is
+    the end, which leaves the rest in one piece.
 
     Args:
         dataset: which keeps the validation split it may have.
         fraction: of train to hold out; 0: none.
+        stratify: as in `hold_out_test`.
 
     Returns:
         The data set with "validation", or the same one.
@@ -74,60 +76,19 @@ def hold_out_validation(dataset: Dataset, fraction: float) -> Dataset:
         last = round(len(train) * (1 - fraction))
         rest, held_out = np.split(np.arange(len(train)), [last])
     else:
-        low = train.hashes & np.uint64(0xFFFFFFFF)
-        rest, held_out = _below(low, fraction)
+        bits = _keys(train) & _LOW
+        rest, held_out = _divide(train, bits, fraction, stratify)
     if not len(rest) or not len(held_out):
         raise UserError(
             f"--validation_fraction={fraction:g} of {len(train)} training "
             f"examples leaves {len(rest)} to train on and {len(held_out)} "
             "to validate: change it, or set 0 for no validation."
         )
-    return dataset.with_splits(
+    divided = dataset.with_splits(
         train=take(train, rest), validation=take(train, held_out)
     )
-
-
-def select_classes(dataset: Dataset, classes: str) -> Dataset:
-    """Keeps some classes and numbers them from 0 in label order.
-
-    Args:
-        dataset: with all its classes.
-        classes: names and ranges of label indices, as in "cat,dog", "1,3"
-            or "0-4", of which names take precedence; empty keeps all.
-
-    Returns:
-        The data set of these classes; "out_of_scope" stays whole.
-
-    Raises:
-        UserError: no labels, an unknown class, fewer than two, or one
-            without training or any test examples.
-    """
-    if not classes.strip():
-        return dataset
-    if dataset.tagged or not dataset.label_names:
-        raise UserError(
-            f"--classes={classes} chooses among labels of examples, and this "
-            "data set has none: leave it out."
-        )
-    chosen = _chosen(classes, dataset.label_names)
-    splits = {
-        split: source if split == OUT_OF_SCOPE else _relabelled(source, chosen)
-        for split, source in dataset.splits.items()
-    }
-    names = tuple(dataset.label_names[index] for index in chosen)
-    counts = np.bincount(splits["train"].labels, minlength=len(names))
-    if not counts.all():
-        raise UserError(
-            f"--classes={classes}: class {names[int(np.argmin(counts))]!r} "
-            "has no training examples: choose others."
-        )
-    empty = [split for split, source in splits.items() if not len(source)]
-    if empty:
-        raise UserError(
-            f"--classes={classes}: no examples of them in the {empty[0]} "
-            "split: choose others."
-        )
-    return Dataset(splits, names)
+    drawn = (*dataset.drawn, "validation")
+    return dataclasses.replace(divided, drawn=drawn)
 
 
 def subset_train(dataset: Dataset, examples: int, seed: int) -> Dataset:
@@ -159,53 +120,53 @@ def subset_train(dataset: Dataset, examples: int, seed: int) -> Dataset:
     order = np.random.default_rng(seed).permutation(len(train))
     ranks = _ranks_within_class(train.labels[order])
     chosen = order[np.argsort(ranks, kind="stable")[:examples]]
-    return dataset.with_splits(train=take(train, np.sort(chosen)))
+    reason = f"beyond --train_examples={examples}"
+    return dataset.keep("train", np.sort(chosen), reason)
 
 
-def _below(bits: np.ndarray, fraction: float) -> tuple[np.ndarray, np.ndarray]:
+def _keys(source: Source) -> np.ndarray:
+    """The hash of what is never divided: an example, or its group."""
+    return source.hashes if source.groups is None else source.groups
+
+
+def _divide(
+    source: Source, bits: np.ndarray, fraction: float, stratify: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """The indices of the rest, and of what is held out."""
     held_out = bits < fraction * 2.0**32
+    if stratify:
+        held_out = _of_each_class(source, bits, fraction)
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 
-def _chosen(classes: str, names: tuple[str, ...]) -> np.ndarray:
-    parts = [part.strip() for part in classes.split(",") if part.strip()]
-    if classes in names:
-        parts = [classes]
-    chosen = sorted({n for part in parts for n in _indices(part, names)})
-    if len(chosen) < 2:
-        raise UserError(
-            f"--classes={classes} must choose at least two classes; "
-            f"there are: {_listed(names)}."
-        )
-    return np.array(chosen)
+def _of_each_class(
+    source: Source, bits: np.ndarray, fraction: float
+) -> np.ndarray:
+    """Which examples to hold out so that every class is in both parts.
 
-
-def _indices(part: str, names: tuple[str, ...]) -> range:
-    if part in names:
-        index = names.index(part)
-        return range(index, index + 1)
-    match = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", part)
-    if match:
-        first, last = match.groups(default=match.group(1))
-        found = range(int(first), int(last) + 1)
-        if found and found[-1] < len(names):
-            return found
-    raise UserError(
-        f"--classes: no class {part!r}{nearest(part, names)}; "
-        f"there are: {_listed(names)}."
+    What is never divided counts for the most common of its labels.
+    """
+    keys, first, inverse = np.unique(
+        _keys(source), return_index=True, return_inverse=True
     )
+    labels = _most_common(inverse, source.labels)
+    order = np.lexsort((keys, bits[first]))
+    ranks = np.empty(len(keys), np.int64)
+    ranks[order] = _ranks_within_class(labels[order])
+    values, codes = np.unique(labels, return_inverse=True)
+    sizes = np.bincount(codes, minlength=len(values))
+    counts = np.clip(np.rint(fraction * sizes), 1, np.maximum(sizes - 1, 0))
+    return (ranks < counts[codes])[inverse]
 
 
-def _listed(names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:20])
-    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
-    return f"{shown}{more} (or index ranges within 0-{len(names) - 1})"
-
-
-def _relabelled(source: Source, chosen: np.ndarray) -> Subset:
-    kept = take(source, np.flatnonzero(np.isin(source.labels, chosen)))
-    labels = np.searchsorted(chosen, kept.labels).astype(np.int64)
-    return Subset(kept.source, kept.indices, labels)
+def _most_common(owners: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The most common label of each owner; the least of several."""
+    pairs, counts = np.unique(
+        np.stack([owners, labels], 1), axis=0, return_counts=True
+    )
+    order = np.lexsort((pairs[:, 1], -counts, pairs[:, 0]))
+    _, first = np.unique(pairs[order, 0], return_index=True)
+    return pairs[order[first], 1]
 
 
 def _ranks_within_class(labels: np.ndarray) -> np.ndarray:

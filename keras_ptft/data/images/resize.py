@@ -2,19 +2,24 @@
 
 import tensorflow as tf
 
+from keras_ptft.data.core.info import WHITE, Color
 from keras_ptft.data.images.decoding import decode_pixels
 
 
-def decode_image(encoded: tf.Tensor, size: int, channels: int) -> tf.Tensor:
+def decode_image(
+    encoded: tf.Tensor, size: int, channels: int, background: Color = WHITE
+) -> tf.Tensor:
     """Decodes an image and resizes it to a square.
 
-    Training, serving and prediction share it, so that a model gets the
-    same pixels everywhere. It runs inside `tf.map_fn` and SavedModels.
+    Exported models do so, and `read_image` does the same for their formats,
+    so that a model gets the same pixels everywhere. It runs inside
+    `tf.map_fn` and SavedModels.
 
     Args:
         encoded: scalar string tensor, the bytes of a JPEG, PNG, BMP or GIF.
         size: side of the square in pixels.
         channels: 1 for grey, 3 for colour.
+        background: the colour where the image is transparent.
 
     Returns:
         uint8 tensor of shape (size, size, channels).
@@ -25,7 +30,7 @@ def decode_image(encoded: tf.Tensor, size: int, channels: int) -> tf.Tensor:
     >>> decode_image(png, 3, 1)[..., 0].numpy().tolist()
     [[7, 7, 7], [7, 7, 7], [7, 7, 7]]
     """
-    return resize_images(decode_pixels(encoded, channels), size)
+    return resize_images(decode_pixels(encoded, channels, background), size)
 
 
 def resize_images(images: tf.Tensor, size: int) -> tf.Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_ptft.data.core.dataset import Dataset, Source, take
+from keras_ptft.data.core.dataset import Dataset, Source
 from keras_ptft.data.leakage.overlap import (
     PRETRAINING,
     Overlap,
@@ -166,7 +166,6 @@ def _outcome(overlap: Overlap, action: str) -> str:
 
 def _without(dataset: Dataset, overlaps: Sequence[Overlap]) -> Dataset:
     """The data set without the examples that are in a later split."""
-    changed: dict[str, Source] = {}
     for split in ("train", "validation"):
         found = [
             np.union1d(overlap.exact, overlap.near)
@@ -183,8 +182,8 @@ def _without(dataset: Dataset, overlaps: Sequence[Overlap]) -> Dataset:
                 f"All {len(source)} {_adjective(split)} examples are also in "
                 "another split, expected others: use other data."
             )
-        changed[split] = take(source, rest)
-    return dataset.with_splits(**changed) if changed else dataset
+        dataset = dataset.keep(split, rest, "also in another split")
+    return dataset
 
 
 def _adjective(split: str) -> str:

@@ -5,7 +5,6 @@ import numpy as np
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.dataset import Dataset, Loading
 from keras_ptft.data.core.hashing import content_hashes
-from keras_ptft.data.core.splits import split_test
 from keras_ptft.data.images.resize import resize_images
 from keras_ptft.errors import UserError
 
@@ -22,12 +21,13 @@ def digits(loading: Loading, /) -> Dataset:
     """
     from sklearn.datasets import load_digits
 
+    loading.refuse("digits", "group_column", "group_pattern", "image_column")
     bundled = load_digits()
     # they range from 0 to 16
     images = np.rint(bundled.images[..., None] * 255 / 16).astype(np.uint8)
     size = loading.image_size or _DIGITS_SIZE
     source = sized_source(images, bundled.target, size, "image")
-    return split_test(source, tuple("0123456789"), 0.2)
+    return Dataset({"train": source}, tuple("0123456789"))
 
 
 def as_input(array: np.ndarray, what: str) -> tuple[np.ndarray, str]:
@@ -59,21 +59,6 @@ def as_input(array: np.ndarray, what: str) -> tuple[np.ndarray, str]:
     if array.ndim == 2:
         return array, "vector"
     return array, "image" if is_image else "array"
-
-
-def name_labels(labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Numbers labels by the sorted order of their values.
-
-    Returns:
-        int64 indices of the same shape, and the name of each index.
-
-    Example:
-
-    >>> name_labels(np.array(["dog", "cat", "dog"]))
-    (array([1, 0, 1]), ('cat', 'dog'))
-    """
-    values, indices = np.unique(labels, return_inverse=True)
-    return indices.astype(np.int64), tuple(str(value) for value in values)
 
 
 def sized_source(

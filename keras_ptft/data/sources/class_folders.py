@@ -1,125 +1,190 @@
 """Files sorted into one folder per class."""
 
-import os
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+from keras_ptft.data.core.account import LeftOut
+from keras_ptft.data.core.classes import listed
+from keras_ptft.data.core.labels import sorted_names, unknown_label
+from keras_ptft.data.sources.file_tree import (
+    FileAccount,
+    FileKind,
+    existing_folder,
+    listed_folder,
+)
+from keras_ptft.data.sources.split_discovery import split_of
+from keras_ptft.data.sources.split_folders import split_folders
 from keras_ptft.errors import UserError
 
-ClassFiles = tuple[list[pathlib.Path], np.ndarray]
-"""Paths, and the class index of each."""
+_NO_CLASS = "in no class folder"
+_NO_SPLIT = "in a folder of no split"
+_SHOWN = 3
 
 
-def class_files(
-    path: str, row: str, endings: Sequence[str], what: str
-) -> tuple[dict[str, ClassFiles], tuple[str, ...]]:
+class SplitFiles(NamedTuple):
+    """The files of one split.
+
+    Attributes:
+        paths: one file an example.
+        labels: int64 array of shape (examples,), the index of each class.
+        given: the split, as files that are left out are accounted for; empty
+            where all files are in one piece.
+    """
+
+    paths: Sequence[pathlib.Path]
+    labels: np.ndarray
+    given: str = ""
+
+
+class ClassFiles(NamedTuple):
+    """What is in class folders.
+
+    Attributes:
+        root: the folder of all.
+        splits: the files of each split.
+        names: of the classes.
+        left_out: files that are not used.
+        notes: on what was guessed, a sentence each.
+    """
+
+    root: pathlib.Path
+    splits: dict[str, SplitFiles]
+    names: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
+    notes: tuple[str, ...]
+
+
+def class_files(path: str, kind: FileKind) -> ClassFiles:
     """Finds the files of each split and the names of the classes.
 
+    Every file in the folder and below is used or accounted for. Folders of
+    splits and classes may be links; other links to folders are not followed.
+
     Args:
-        path: a folder of class folders, or of train/ with test/ or val/
-            (validation/) beside it, each of class folders.
-        row: of DATASETS, as an error names it.
-        endings: suffixes of the files, in lower case, as ".png".
-        what: plural noun for the files, as an error names them.
+        path: a folder of class folders, or of folders that are named after
+            splits, as `split_of` knows them, each of class folders.
+        kind: of the files.
 
     Returns:
-        The files of "train", and of "test" and "validation" if they have
-        folders, and the sorted names of train's classes.
+        The files of "train" alone or of each split that has a folder, and
+        the names of train's classes.
 
     Raises:
-        UserError: no such folder, fewer than two classes, a class without
-            files, or one that train does not have.
+        UserError: no such folder, no class folders, two folders for one
+            split, a class without files, or one that train lacks.
     """
-    root = pathlib.Path(path).expanduser()
-    if not root.is_dir():
-        found = "is a file" if root.exists() else "does not exist"
-        raise UserError(
-            f"--dataset={row}:{path} must be a folder of class folders, "
-            f"but it {found}: correct the path."
-        )
-    roots = _roots(root)
-    names = _class_names(roots["train"], what)
+    root = existing_folder(path, kind)
+    found = FileAccount(kind, root)
+    splits, others, notes = split_folders(root)
+    if splits:
+        found.leave_out(_NO_CLASS, root)
+    for other in others:
+        found.leave_out_below(_NO_SPLIT, other)
+    roots = splits or {"": root}
+    names = _class_names(roots, kind)
     files = {
-        split: _files(root, names, endings, what)
-        for split, root in roots.items()
+        split or "train": _files(top, split, names, found)
+        for split, top in roots.items()
     }
-    return files, names
+    if not splits:
+        notes += _splits_inside(root, names)
+    return ClassFiles(
+        root, files, names, found.left_out, (*notes, *found.notes)
+    )
 
 
-def _roots(root: pathlib.Path) -> dict[str, pathlib.Path]:
-    """The folder of each split that has one; there may be only "train"."""
-    validation = root / "validation"
-    named = {
-        "test": root / "test",
-        "validation": validation if validation.is_dir() else root / "val",
+def _class_names(
+    roots: dict[str, pathlib.Path], kind: FileKind
+) -> tuple[str, ...]:
+    """The sorted names of train's classes, or of all without train."""
+    classes = {
+        split: _folders(top, split, kind) for split, top in roots.items()
     }
-    found = {split: path for split, path in named.items() if path.is_dir()}
-    if found and (root / "train").is_dir():
-        return {"train": root / "train", **found}
-    return {"train": root}
+    every = [name for folders in classes.values() for name in folders]
+    names = sorted_names(classes.get("train", every))
+    known = set(names)
+    for split, folders in classes.items():
+        for name in folders:
+            if name not in known:
+                raise unknown_label(name, names, str(roots[split]))
+    return names
 
 
-def _class_names(root: pathlib.Path, what: str) -> tuple[str, ...]:
-    _, folders, _ = next(os.walk(root, onerror=_refuse), ("", [], []))
-    names = sorted(name for name in folders if not name.startswith("."))
-    if len(names) < 2:
-        raise UserError(
-            f"{root} must hold at least two class folders, got "
-            f"{', '.join(names) or 'none'}: sort the {what} into one "
-            "folder a class."
-        )
-    return tuple(names)
+def _folders(root: pathlib.Path, split: str, kind: FileKind) -> list[str]:
+    folders = listed_folder(root).folders
+    if not folders:
+        raise _no_folders(root, kind)
+    if len(folders) == 1:
+        _check_not_nested(root, split, kind)
+    for name in folders:
+        if name.encode(errors="replace").decode() != name:
+            raise UserError(
+                f"The name of class folder {str(root / name)!r} must be in "
+                "UTF-8: rename it."
+            )
+    return folders
 
 
 def _files(
-    root: pathlib.Path,
-    names: tuple[str, ...],
-    endings: Sequence[str],
-    what: str,
-) -> ClassFiles:
-    unknown = sorted(set(_class_names(root, what)) - set(names))
-    if unknown:
-        raise UserError(
-            f"{root} has class {unknown[0]!r}, which train has not: "
-            f"its classes are {', '.join(names)}."
-        )
-    found = [_files_of_class(root / name, endings, what) for name in names]
-    labels = np.repeat(np.arange(len(names)), [len(paths) for paths in found])
-    return [path for paths in found for path in paths], labels
+    root: pathlib.Path, split: str, names: Sequence[str], found: FileAccount
+) -> SplitFiles:
+    found.leave_out(_NO_CLASS, root, split)
+    paths: list[pathlib.Path] = []
+    counts = []
+    for name in names:
+        is_there = (root / name).is_dir()
+        own = found.usable(root / name, split, name) if is_there else []
+        if is_there and not own:
+            raise UserError(
+                f"Class folder {root / name} has no {found.kind.what} "
+                f"({', '.join(found.kind.endings)}): add some or remove it."
+            )
+        paths += own
+        counts.append(len(own))
+    labels = np.repeat(np.arange(len(names), dtype=np.int64), counts)
+    return SplitFiles(paths, labels, split)
 
 
-def _files_of_class(
-    root: pathlib.Path, endings: Sequence[str], what: str
-) -> list[pathlib.Path]:
-    found = sorted(
-        (
-            path
-            for path in _relative_paths(root)
-            if path.suffix.lower() in endings
-            and not any(part.startswith(".") for part in path.parts)
-            and (root / path).is_file()
-        ),
-        key=lambda path: path.as_posix(),
+def _splits_inside(root: pathlib.Path, names: Sequence[str]) -> tuple[str, ...]:
+    """A note on folders of splits inside of class folders, if any."""
+    inside = [
+        f"{name}/{folder}"
+        for name in names
+        for folder in listed_folder(root / name).folders
+        if split_of(folder)
+    ]
+    if not inside:
+        return ()
+    dots = ", ..." if len(inside) > _SHOWN else ""
+    return (
+        "folders inside of class folders are not read as splits: "
+        f"{', '.join(inside[:_SHOWN])}{dots}",
     )
-    if root.is_dir() and not found:
-        raise UserError(
-            f"Class folder {root} has no {what} ({', '.join(endings)}): "
-            "add some or remove it."
-        )
-    return [root / path for path in found]
 
 
-def _relative_paths(root: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yields the files in a folder and below; links are not followed."""
-    for folder, _, names in os.walk(root, onerror=_refuse):
-        for name in names:
-            yield pathlib.Path(folder, name).relative_to(root)
-
-
-def _refuse(error: OSError) -> None:
-    raise UserError(
-        f"Cannot read {error.filename}: {error.strerror}. Check its "
-        "permissions."
+def _no_folders(root: pathlib.Path, kind: FileKind) -> UserError:
+    count = sum(map(kind.reads, listed_folder(root).files))
+    return UserError(
+        f"{root} must hold one folder for each class, got {count:,} "
+        f"{kind.what} and no folder: sort the {kind.what} into class folders"
+        f"{kind.otherwise}."
     )
+
+
+def _check_not_nested(root: pathlib.Path, split: str, kind: FileKind) -> None:
+    """Refuses a single folder that the class folders are in."""
+    inner, inside = root, listed_folder(root)
+    while len(inside.folders) == 1:
+        inner = inner / inside.folders[0]
+        inside = listed_folder(inner)
+        if any(map(kind.reads, inside.files)):
+            return
+    if inside.folders:
+        give = "" if split else f"give --dataset={kind.row}:{inner}, or "
+        raise UserError(
+            f"{root} holds one single folder, below which are the folders "
+            f"{listed(sorted_names(inside.folders))}: {give}move them up."
+        )

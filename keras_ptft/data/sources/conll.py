@@ -1,21 +1,20 @@
 """Tagged words in CoNLL files."""
 
 import dataclasses
-import logging
 import pathlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from keras_ptft.data.core.dataset import Dataset, Loading
-from keras_ptft.data.sources.split_discovery import split_files, with_test
+from keras_ptft.data.core.account import LeftOut, left_out
+from keras_ptft.data.core.dataset import Dataset, Loading, Source
+from keras_ptft.data.core.labels import sorted_names, unknown_label
+from keras_ptft.data.sources.split_discovery import split_files, unread_files
 from keras_ptft.data.text.files import TextFile, decoded_lines, text_file
 from keras_ptft.data.text.source import TagSource
 from keras_ptft.data.text.storage import InMemoryTexts
 from keras_ptft.errors import UserError
-
-logger = logging.getLogger("keras_ptft")
 
 _ENDINGS = ("conll", "txt", "tsv", "iob", "iob2", "bio")
 _CELL = re.compile(r"[^ \t\r\n]+")
@@ -30,8 +29,18 @@ class _Sentence:
     tags: tuple[str, ...]
 
 
+@dataclasses.dataclass
+class _Read:
+    """What is in one file; `starts` are its lines of -DOCSTART-."""
+
+    file: TextFile
+    sentences: list[_Sentence]
+    starts: list[int]
+    notes: tuple[str, ...] = ()
+
+
 def conll(
-    _loading: Loading, /, path: str, *, test_fraction: float = 0.2
+    loading: Loading, /, path: str, *, test_fraction: float = 0.2
 ) -> Dataset:
     """Tagged words, one a line, a blank line after each sentence.
 
@@ -44,6 +53,7 @@ def conll(
     Shared Task".
 
     Args:
+        loading: the settings of the run.
         path: a file, split by the content of its sentences; a folder with
             train.conll, test.conll and dev.conll (or .txt, .tsv, .iob,
             .iob2, .bio); or what the names of such files begin with.
@@ -52,39 +62,52 @@ def conll(
 
     Raises:
         UserError: a missing or empty file, a word without a tag, a tag
-            that is no chunk's among such, or text that is not UTF-8.
+            that is no chunk's among such or that training lacks, or text
+            that is not UTF-8.
     """
+    loading.refuse(
+        "conll", "group_column", "group_pattern", "image_column", "image_root"
+    )
     files = split_files(path, _ENDINGS, "CoNLL")
-    read = {split: _sentences(file) for split, file in files.items()}
-    names = _tag_names(s for part in read.values() for s in part)
-    sources = {
-        split: _source(part, files[split], names)
-        for split, part in read.items()
+    read = {split: _read(text_file(file)) for split, file in files.items()}
+    names = _tag_names(read)
+    sources: dict[str, Source] = {
+        split: _source(part, names) for split, part in read.items()
     }
-    return with_test(sources, names, test_fraction)
+    return Dataset(
+        sources,
+        names,
+        test_fraction=test_fraction,
+        left_out=tuple(p for s, part in read.items() for p in _starts(s, part)),
+        notes=(
+            *unread_files(path, files, _ENDINGS),
+            *(note for part in read.values() for note in part.notes),
+        ),
+    )
 
 
-def _sentences(path: pathlib.Path) -> list[_Sentence]:
-    found = list(_parsed(text_file(path)))
+def _read(file: TextFile) -> _Read:
+    starts: list[int] = []
+    found = list(_parsed(file, starts))
     if not found:
-        raise UserError(f"{path} has no sentences, expected some: add them.")
-    if not any(tag[:2] in ("B-", "I-") for s in found for tag in s.tags):
-        return found
-    fixed = [_in_chunks(sentence, path) for sentence in found]
-    changed = [s for s, t in zip(found, fixed, strict=True) if s != t]
-    if changed:
-        logger.warning(
-            "%s: read I- as B- where a chunk begins, in %d of %d sentences, "
-            "the first at line %d.",
-            path,
-            len(changed),
-            len(found),
-            changed[0].line,
+        raise UserError(
+            f"{file.path} has no sentences, expected some: add them."
         )
-    return fixed
+    if not any(tag[:2] in ("B-", "I-") for s in found for tag in s.tags):
+        return _Read(file, found, starts)
+    fixed = [_in_chunks(sentence, file.path) for sentence in found]
+    changed = [s for s, t in zip(found, fixed, strict=True) if s != t]
+    if not changed:
+        return _Read(file, found, starts)
+    note = (
+        f"I- read as B- where a chunk begins, in {len(changed):,} of "
+        f"{len(found):,} sentences of {file.path.name}, the first at line "
+        f"{changed[0].line}"
+    )
+    return _Read(file, fixed, starts, (note,))
 
 
-def _parsed(file: TextFile) -> Iterator[_Sentence]:
+def _parsed(file: TextFile, starts: list[int]) -> Iterator[_Sentence]:
     words: list[str] = []
     tags: list[str] = []
     start = 1
@@ -99,11 +122,18 @@ def _parsed(file: TextFile) -> Iterator[_Sentence]:
             words.append(cells[0])
             tags.append(cells[-1])
             continue
+        if cells:
+            starts.append(line)
         if words:
             yield _Sentence(start, tuple(words), tuple(tags))
         words, tags, start = [], [], line + 1
     if words:
         yield _Sentence(start, tuple(words), tuple(tags))
+
+
+def _starts(split: str, part: _Read) -> tuple[LeftOut, ...]:
+    names = (f"{part.file.path.name}, line {line}" for line in part.starts)
+    return left_out(f"{_START} lines", names, split=split)
 
 
 def _in_chunks(sentence: _Sentence, path: pathlib.Path) -> _Sentence:
@@ -121,21 +151,35 @@ def _in_chunks(sentence: _Sentence, path: pathlib.Path) -> _Sentence:
     return dataclasses.replace(sentence, tags=tuple(tags))
 
 
-def _tag_names(sentences: Iterable[_Sentence]) -> tuple[str, ...]:
-    """Returns all tags, O first, then sorted."""
-    found = {tag for sentence in sentences for tag in sentence.tags}
-    return tuple(sorted(found, key=lambda tag: (tag != "O", tag)))
+def _tag_names(read: Mapping[str, _Read]) -> tuple[str, ...]:
+    """Returns all tags, O first, then sorted.
+
+    Other splits may have the inside of a chunk that training has the
+    beginning of, and no other tag that it lacks.
+    """
+    tags = {
+        split: {tag for s in part.sentences for tag in s.tags}
+        for split, part in read.items()
+    }
+    known = tags["train"]
+    for split, own in tags.items():
+        for tag in sorted(own):
+            begins = tag[:2] == "I-" and f"B{tag[1:]}" in known
+            if tag not in known and not begins:
+                where = str(read[split].file.path)
+                raise unknown_label(tag, sorted(known), where)
+    every = set().union(*tags.values())
+    outside = ("O",) if "O" in every else ()
+    return (*outside, *sorted_names(every - {"O"}))
 
 
-def _source(
-    sentences: Sequence[_Sentence], path: pathlib.Path, names: tuple[str, ...]
-) -> TagSource:
-    texts = InMemoryTexts(path)
+def _source(part: _Read, names: tuple[str, ...]) -> TagSource:
+    texts = InMemoryTexts(part.file.path)
     codes = {name: index for index, name in enumerate(names)}
-    for sentence in sentences:
+    for sentence in part.sentences:
         texts.append(" ".join(sentence.words).encode(), sentence.line)
     tags = [
         np.array([codes[tag] for tag in sentence.tags], np.int32)
-        for sentence in sentences
+        for sentence in part.sentences
     ]
     return TagSource(texts, tags)

@@ -1,25 +1,28 @@
-"""Tables of numbers, or of texts, in CSV files."""
+"""Tables of numbers, or of texts, with a column of labels."""
 
-import csv
-import pathlib
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+import array
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from keras_ptft.data.core.array_source import ArraySource
+from keras_ptft.data.core.classes import listed
 from keras_ptft.data.core.dataset import Dataset, Loading
-from keras_ptft.data.sources.arrays import name_labels
-from keras_ptft.data.sources.split_discovery import split_files, with_test
-from keras_ptft.data.sources.text_tables import text_table, typed_labels
+from keras_ptft.data.core.hashing import content_hash
+from keras_ptft.data.core.labels import encode_labels
+from keras_ptft.data.sources.manifests import image_table
+from keras_ptft.data.sources.split_discovery import split_files, unread_files
+from keras_ptft.data.sources.text_tables import blank_rows, of_texts, texts_in
+from keras_ptft.data.tables.columns import check_columns, other_columns
+from keras_ptft.data.tables.labels import as_group, as_label
+from keras_ptft.data.tables.numbers import to_numbers
+from keras_ptft.data.tables.table import Row, Table, open_table
 from keras_ptft.errors import UserError
-from keras_ptft.registry import nearest
 
-
-class _Table(NamedTuple):
-    header: list[str]
-    numbers: np.ndarray
-    labels: list[str]
+# fewer may count by chance
+_FEWEST_COUNTED = 3
 
 
 def table(
@@ -27,140 +30,184 @@ def table(
 ) -> Dataset:
     """Rows of a CSV file: numbers or a text, and a column of labels.
 
-    The first line names the columns. With --text_column the rows are the
-    texts of that column; an empty --label_column leaves them unlabelled.
-    Without it all columns but --label_column are numbers. Labels are
-    integers or text; their sorted values are the label names.
+    The first line names the columns, which are separated by commas,
+    semicolons, tabs or bars. With --text_column the rows are the texts of
+    that column; an empty --label_column leaves them unlabelled. Without it
+    all columns but --label_column and --group_column are numbers, found by
+    their names in every file. With --image_column they are the images that
+    it names. Labels are the text of the file.
 
     Args:
         loading: the settings of the run.
         path: a file, split by the content of its rows; a folder with
-            train.csv, test.csv and dev.csv (or validation, valid, val); or
-            what the names of such files begin with, as "data/wine" of
+            train.csv, test.csv and dev.csv, or other usual names of splits;
+            or what the names of such files begin with, as "data/wine" of
             data/wine_train.csv and so on.
         test_fraction: fraction of the rows held out for testing if there is
             no test file.
 
     Raises:
         UserError: a missing file or column, a ragged row, a cell that is
-            no finite number, no rows, or only one class.
+            no finite number, an empty label, no rows, or a label that the
+            training file lacks.
     """
-    if loading.text_column:
-        return text_table(loading, path, "csv", test_fraction)
+    if loading.image_column:
+        return image_table(loading, path, "csv", test_fraction)
+    loading.refuse("csv", "group_pattern")
     files = split_files(path, ["csv"], "CSV")
-    tables = [_read(file, loading.label_column) for file in files.values()]
-    _check_alike(tables, list(files.values()))
-    indices, names = name_labels(
-        typed_labels([label for one in tables for label in one.labels])
-    )
-    if len(names) < 2:
-        raise UserError(
-            f"{path} must hold at least two classes, got only {names[0]!r} "
-            f"in column {loading.label_column!r}."
-        )
-    ends = np.cumsum([len(one.labels) for one in tables])[:-1]
-    sources = {
-        split: ArraySource(one.numbers, labels, name="vector")
-        for split, one, labels in zip(
-            files, tables, np.split(indices, ends), strict=True
-        )
+    tables = {split: open_table(file, "csv") for split, file in files.items()}
+    dataset = of_tables(loading, tables, test_fraction)
+    return dataset.noting(*unread_files(path, files, ["csv"]))
+
+
+def of_tables(
+    loading: Loading, tables: Mapping[str, Table], test_fraction: float
+) -> Dataset:
+    """Returns the data set of tables of numbers, or of texts.
+
+    Args:
+        loading: the settings of the run.
+        tables: split to the table of its examples.
+        test_fraction: of train, if there is no table for testing.
+
+    Raises:
+        UserError: see `table`.
+    """
+    if texts_in(loading):
+        return of_texts(loading, tables, test_fraction)
+    return _of_numbers(loading, tables, test_fraction)
+
+
+class _Part(NamedTuple):
+    """One table as it was read.
+
+    Attributes:
+        numbers: float32 of shape (rows, columns).
+        labels: of each row.
+        groups: hash of each row's group, if there are groups.
+        rows: number of each row in the file.
+    """
+
+    numbers: np.ndarray
+    labels: list[str]
+    groups: array.array
+    rows: array.array
+
+
+class _TableSource(ArraySource):
+    """Vectors that are known by the row of the table they come from."""
+
+    def __init__(self, part: _Part, labels: np.ndarray, table: Table) -> None:
+        super().__init__(part.numbers, labels, name="vector")
+        self._table, self._rows_there = table, part.rows
+        if part.groups:
+            self.groups = np.array(part.groups, np.uint64)
+
+    def name_of(self, index: int) -> str:
+        return self._table.place(self._rows_there[index])
+
+
+def _of_numbers(
+    loading: Loading, tables: Mapping[str, Table], test_fraction: float
+) -> Dataset:
+    used = [loading.label_column]
+    used += [loading.group_column] if loading.group_column else []
+    columns = _columns(loading, tables, used)
+    notes = [note for table in tables.values() for note in table.notes]
+    for table in tables.values():
+        notes += check_columns(table, columns, used)
+    parts = {
+        split: _read(table, columns, loading) for split, table in tables.items()
     }
-    return with_test(sources, names, test_fraction)
-
-
-def _read(file: pathlib.Path, label: str) -> _Table:
-    if not file.is_file():
-        raise UserError(f"No CSV file {str(file)!r}: correct the path.")
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream)
-            header = next(reader, [])
-            _check_header(header, label, file)
-            rows, lines = _rows(reader, len(header), file)
-    except UserError:
-        raise
-    except (csv.Error, ValueError, OSError) as error:
-        raise UserError(f"{file} must be CSV text in UTF-8: {error}.") from None
-    column = header.index(label)
-    labels = [row.pop(column).strip() for row in rows]
-    header.pop(column)
-    if "" in labels:
-        raise UserError(
-            f"{file}, line {lines[labels.index('')]}: empty {label!r}."
-        )
-    return _Table(header, _numbers(rows, header, lines, file), labels)
-
-
-def _check_header(
-    header: Sequence[str], label: str, file: pathlib.Path
-) -> None:
-    if label not in header:
-        names = ", ".join(header) or "none, it is empty"
-        raise UserError(
-            f"{file} has no column {label!r}{nearest(label, header)}: choose "
-            f"by --label_column one of {names}."
-        )
-    if len(header) == 1:
-        raise UserError(f"{file} needs a column of numbers beside {label!r}.")
-
-
-def _rows(
-    reader: Any, width: int, file: pathlib.Path
-) -> tuple[list[list[str]], list[int]]:
-    """The rows that are not blank, and the line number of each."""
-    rows, lines = [], []
-    for row in reader:
-        if any("\0" in cell for cell in row):
-            # Python before 3.11 refuses these itself
-            raise csv.Error(f"line {reader.line_num} contains NUL")
-        if row and len(row) != width:
-            raise UserError(
-                f"{file}, line {reader.line_num}: expected {width} cells as "
-                f"in the first line, got {len(row)}."
-            )
-        if row:
-            rows.append(row)
-            lines.append(reader.line_num)
-    if not rows:
-        raise UserError(f"{file} has no rows under its first line: add some.")
-    return rows, lines
-
-
-def _numbers(
-    rows: list[list[str]],
-    header: Sequence[str],
-    lines: Sequence[int],
-    file: pathlib.Path,
-) -> np.ndarray:
-    try:
-        with np.errstate(over="ignore"):
-            numbers = np.array(rows, np.float64).astype(np.float32)
-        bad = ~np.isfinite(numbers)
-    except ValueError:
-        bad = np.array([[not _is_number(cell) for cell in row] for row in rows])
-    if not bad.any():
-        return numbers
-    row, column = np.argwhere(bad)[0]
-    raise UserError(
-        f"{file}, line {lines[row]}, column {header[column]!r}: expected a "
-        f"finite number, got {rows[row][column]!r}."
+    labels, names = encode_labels(
+        {split: part.labels for split, part in parts.items()},
+        {split: str(table.path) for split, table in tables.items()},
+    )
+    sources = {
+        split: _TableSource(part, labels[split], tables[split])
+        for split, part in parts.items()
+    }
+    if loading.trained is None:
+        notes += _doubtful(parts["train"].numbers, columns)
+    return Dataset(
+        sources,
+        names,
+        test_fraction=test_fraction,
+        columns=columns,
+        left_out=blank_rows(tables),
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        return bool(np.isfinite(float(cell)))
-    except ValueError:
-        return False
+def _columns(
+    loading: Loading, tables: Mapping[str, Table], used: Sequence[str]
+) -> tuple[str, ...]:
+    """The columns of the numbers: those of training, or all that are left."""
+    if not loading.label_column:
+        raise UserError(
+            f"{tables['train'].path} must have labels, but --label_column is "
+            "empty: name a column, or set --text_column for texts."
+        )
+    for table in tables.values():
+        table.find(loading.label_column, "--label_column")
+        if loading.group_column:
+            table.find(loading.group_column, "--group_column")
+    if loading.trained is not None and loading.trained.columns:
+        return loading.trained.columns
+    columns = other_columns(tables["train"], used)
+    if not columns:
+        raise UserError(
+            f"{tables['train'].path} must have a column of numbers beside "
+            f"{' and '.join(map(repr, used))}: add one."
+        )
+    return columns
 
 
-def _check_alike(
-    tables: Sequence[_Table], files: Sequence[pathlib.Path]
-) -> None:
-    expected = tables[0].header
-    for one, file in zip(tables, files, strict=True):
-        if one.header != expected:
-            raise UserError(
-                f"{file} must have the same columns as {files[0].name}, "
-                f"{', '.join(expected)}, got {', '.join(one.header)}."
+def _read(table: Table, columns: Sequence[str], loading: Loading) -> _Part:
+    labels: list[str] = []
+    groups, rows = array.array("Q"), array.array("q")
+    label, group = loading.label_column, loading.group_column
+
+    def numbers() -> Iterator[Row]:
+        asked = [*columns, label, *([group] if group else [])]
+        for number, cells in table.rows(asked):
+            text = as_label(cells[len(columns)], table, number, label)
+            labels.append(sys.intern(text))
+            rows.append(number)
+            if group:
+                text = as_group(cells[-1], table, number, group)
+                groups.append(int(content_hash(text.encode())))
+            yield number, cells[: len(columns)]
+
+    found = to_numbers(numbers(), columns, table)
+    if not len(found):
+        raise UserError(f"{table.path} has no rows: add some.")
+    return _Part(found, labels, groups, rows)
+
+
+def _doubtful(numbers: np.ndarray, columns: Sequence[str]) -> list[str]:
+    """Notes of columns that tell nothing, or where a row stands."""
+    notes = []
+    for index, name in enumerate(columns):
+        if _counts(numbers[:, index]):
+            notes.append(
+                f"column {name!r} counts the rows: leave it out if it is no "
+                "feature"
             )
+    same = (numbers == numbers[0]).all(axis=0)
+    if same.any() and len(numbers) > 1:
+        shown = [
+            repr(name)
+            for name, is_one in zip(columns, same, strict=True)
+            if is_one
+        ]
+        notes.append(f"columns with one value in all rows: {listed(shown)}")
+    return notes
+
+
+def _counts(column: np.ndarray) -> bool:
+    """Whether numbers are 0, 1, 2 and so on, or 1, 2, 3, in any order."""
+    if len(column) < _FEWEST_COUNTED or column.min() not in (0, 1):
+        return False
+    counted = column.min() + np.arange(len(column), dtype=np.float32)
+    return bool((np.sort(column) == counted).all())

@@ -5,40 +5,58 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_ptft.data.core.dataset import Dataset, Loading
+from keras_ptft.data.core.dataset import Dataset, Loading, Source
 from keras_ptft.data.sources.class_folders import class_files
-from keras_ptft.data.sources.split_discovery import with_test
+from keras_ptft.data.sources.file_groups import groups_of_files
+from keras_ptft.data.sources.file_tree import FileKind
 from keras_ptft.data.text.files import MOST_BYTES, text_file
 from keras_ptft.data.text.source import TextSource
 from keras_ptft.data.text.storage import FileTexts
 from keras_ptft.errors import UserError
 
+_TEXTS = FileKind(
+    "textfolder",
+    "texts",
+    (".txt",),
+    ", or read files of one text a line by --dataset=lines:PATH",
+)
+
 
 def textfolder(
-    _loading: Loading, /, path: str, *, test_fraction: float = 0.2
+    loading: Loading, /, path: str, *, test_fraction: float = 0.2
 ) -> Dataset:
     """Class folders of .txt files, one text a file.
 
     The folder holds one folder per class, split by the content of the files,
-    or train/ with test/ or val/ (validation/) beside it, each with one
-    folder per class. The texts stay in their files, which must not change
-    while they are in use.
+    or folders of splits, such as train/ and test/, each with one folder per
+    class. --group_pattern keeps files together by their names. The texts
+    stay in their files, which must not change while they are in use.
 
     Args:
+        loading: the settings of the run.
         path: the folder.
         test_fraction: fraction of the texts held out for testing if there
-            is no test/.
+            is no folder for them.
 
     Raises:
-        UserError: no such folder, fewer than two classes, a class without
-            texts, a file that is empty, larger than 16 MB or not UTF-8.
+        UserError: no such folder, no class folders, a class without texts,
+            a file that is empty, larger than 16 MB or not UTF-8, or a name
+            without a group.
     """
-    files, names = class_files(path, "textfolder", (".txt",), "texts")
-    sources = {
-        split: _source(paths, labels)
-        for split, (paths, labels) in files.items()
-    }
-    return with_test(sources, names, test_fraction)
+    loading.refuse("textfolder", "group_column", "image_column", "image_root")
+    found = class_files(path, _TEXTS)
+    groups = groups_of_files(found, loading.group_pattern)
+    sources: dict[str, Source] = {}
+    for split, part in found.splits.items():
+        sources[split] = _source(part.paths, part.labels)
+        sources[split].groups = groups[split]
+    return Dataset(
+        sources,
+        found.names,
+        test_fraction=test_fraction,
+        left_out=found.left_out,
+        notes=found.notes,
+    )
 
 
 def _source(paths: Sequence[pathlib.Path], labels: np.ndarray) -> TextSource:

@@ -5,20 +5,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_ptft.data.core.account import SHOWN, LeftOut
 from keras_ptft.data.core.dataset import Dataset, Loading, Source
-from keras_ptft.data.core.splits import split_test
 from keras_ptft.data.text.files import TextFile, block_end, text_file
 from keras_ptft.data.text.source import TextSource
 from keras_ptft.data.text.storage import FileTexts
 from keras_ptft.errors import UserError, check_range
 
+# settings of tables and of files of one example each
+_OF_OTHERS = ("group_column", "group_pattern", "image_column", "image_root")
 _SPLITS = ("train", "validation", "test")
 # a part of a file: the offsets of its start and its end
 _Span = tuple[TextFile, int, int]
 
 
 def lines(
-    _loading: Loading, /, path: str, *, test_fraction: float = 0.1
+    loading: Loading, /, path: str, *, test_fraction: float = 0.1
 ) -> Dataset:
     """Files of one text a line, without labels.
 
@@ -26,6 +28,7 @@ def lines(
     change while they are in use, and are split by their content.
 
     Args:
+        loading: the settings of the run.
         path: a file, or several separated by commas.
         test_fraction: fraction of the lines held out for testing.
 
@@ -33,21 +36,32 @@ def lines(
         UserError: a missing or empty file, text that is not UTF-8, or a
             line of more than 16 MB.
     """
-    texts = FileTexts()
+    loading.refuse("lines", *_OF_OTHERS)
+    texts, blank, first = FileTexts(), 0, []
     for file in _files(path):
-        for start, line in file.lines():
+        for number, (start, line) in enumerate(file.lines(), 1):
             if line.strip():
                 text = line.removesuffix(b"\n").removesuffix(b"\r")
                 texts.append(file, start, text)
+                continue
+            blank += 1
+            if blank <= SHOWN:
+                first.append(f"{file.path}, line {number}")
     if not len(texts):
         raise UserError(
             f"{path} has only blank lines, expected text: add some."
         )
-    return split_test(TextSource(texts), (), test_fraction)
+    unused = LeftOut("blank lines", blank, tuple(first))
+    return Dataset(
+        {"train": TextSource(texts)},
+        (),
+        test_fraction=test_fraction,
+        left_out=(unused,) if blank else (),
+    )
 
 
 def text(
-    _loading: Loading,
+    loading: Loading,
     /,
     path: str,
     *,
@@ -63,6 +77,7 @@ def text(
     stay in the files, which must not change while they are in use.
 
     Args:
+        loading: the settings of the run.
         path: a file, or several separated by commas, read as one text.
         train_fraction: fraction of the text, from its start, to train on.
         test_fraction: fraction of the text, at its end, to test on.
@@ -73,6 +88,7 @@ def text(
         UserError: a missing or empty file, text that is not UTF-8, or
             fractions that overlap.
     """
+    loading.refuse("text", *_OF_OTHERS)
     check_range("block_size", block_size, 64)
     _check_fractions(train_fraction, test_fraction)
     fractions = train_fraction, 1 - test_fraction

@@ -1,21 +1,24 @@
-"""Texts in tables: CSV, TSV and JSON Lines."""
+"""Texts in tables: TSV and JSON Lines, and what CSV and Parquet share."""
 
-import pathlib
-import re
+import array
 import sys
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+from keras_ptft.data.core.account import LeftOut
 from keras_ptft.data.core.dataset import Dataset, Loading
-from keras_ptft.data.sources.arrays import name_labels
-from keras_ptft.data.sources.split_discovery import split_files, with_test
-from keras_ptft.data.text.files import text_file
-from keras_ptft.data.text.readers import Columns, long_cells, rows
+from keras_ptft.data.core.hashing import content_hash
+from keras_ptft.data.core.labels import encode_labels
+from keras_ptft.data.sources.manifests import image_table
+from keras_ptft.data.sources.split_discovery import split_files, unread_files
+from keras_ptft.data.tables.labels import as_group, as_label, as_text
+from keras_ptft.data.tables.table import Table, open_table
+from keras_ptft.data.text.pairs import joined
 from keras_ptft.data.text.source import TextSource
 from keras_ptft.data.text.storage import InMemoryTexts
 from keras_ptft.errors import UserError
-from keras_ptft.registry import nearest
 
 
 def tsv(
@@ -24,16 +27,17 @@ def tsv(
     """Texts in tab-separated files.
 
     The first line names the columns; --text_column ("text" unless set) and
-    --label_column choose two. An empty --label_column leaves the texts
-    unlabelled. Quotes are characters like others. Labels are integers or
-    text; their sorted values are the label names.
+    --label_column choose. Several text columns make one text. An empty
+    --label_column leaves the texts unlabelled. Quotes are characters like
+    others. With --image_column the rows are the images that it names. Labels
+    are the text of the file.
 
     Args:
         loading: the settings of the run.
         path: a file, split by the content of its texts; a folder with
-            train.tsv, test.tsv and dev.tsv (or validation, valid, val); or
-            what the names of such files begin with, as "sib200/zho_Hans" of
-            sib200/zho_Hans_train.tsv and so on.
+            train.tsv, test.tsv and dev.tsv, or other usual names of splits;
+            or what the names of such files begin with, as "sib200/zho_Hans"
+            of sib200/zho_Hans_train.tsv and so on.
         test_fraction: fraction of the texts held out for testing if there
             is no test file.
 
@@ -41,7 +45,7 @@ def tsv(
         UserError: a missing file or column, a ragged row, a missing label,
             or text that is not UTF-8.
     """
-    return text_table(loading, path, "tsv", test_fraction)
+    return _text_files(loading, path, "tsv", test_fraction)
 
 
 def jsonl(
@@ -49,15 +53,16 @@ def jsonl(
 ) -> Dataset:
     """Texts in files of one JSON object a line.
 
-    --text_column ("text" unless set) and --label_column name two of their
-    keys; an empty --label_column leaves the texts unlabelled. Labels are
-    integers or text; their sorted values are the label names.
+    --text_column ("text" unless set) and --label_column name their keys;
+    several text columns make one text, and an empty --label_column leaves
+    the texts unlabelled. With --image_column the rows are the images that it
+    names. Labels are text, whole numbers or truth values.
 
     Args:
         loading: the settings of the run.
         path: a file, split by the content of its texts; a folder with
-            train.jsonl, test.jsonl and dev.jsonl (or validation, valid,
-            val); or what the names of such files begin with.
+            train.jsonl, test.jsonl and dev.jsonl, or other usual names of
+            splits; or what the names of such files begin with.
         test_fraction: fraction of the texts held out for testing if there
             is no test file.
 
@@ -65,81 +70,129 @@ def jsonl(
         UserError: a missing file or key, a line that is not JSON, or text
             that is not UTF-8.
     """
-    return text_table(loading, path, "jsonl", test_fraction)
+    return _text_files(loading, path, "jsonl", test_fraction)
 
 
-def text_table(
-    loading: Loading, path: str, ending: str, test_fraction: float
+def texts_in(loading: Loading) -> bool:
+    """Returns whether a table that may hold numbers is one of texts."""
+    trained = loading.trained
+    return bool(loading.text_columns) or bool(trained and trained.is_text)
+
+
+def of_texts(
+    loading: Loading, tables: Mapping[str, Table], test_fraction: float
 ) -> Dataset:
-    """Reads texts and labels from "csv", "tsv" or "jsonl" files."""
-    columns = loading.text_column or "text", loading.label_column
-    files = split_files(path, [ending], ending.upper())
-    read = {
-        split: _read(file, ending, columns) for split, file in files.items()
-    }
-    if not columns[1]:
-        texts = {split: TextSource(texts) for split, (texts, _) in read.items()}
-        return with_test(texts, (), test_fraction)
-    values = list(dict.fromkeys(read["train"][1]))
-    indices, names = name_labels(typed_labels(values))
-    codes = dict(zip(values, indices.tolist(), strict=True))
-    sources = {
-        split: TextSource(texts, _coded(labels, codes, files[split]))
-        for split, (texts, labels) in read.items()
-    }
-    return with_test(sources, names, test_fraction)
+    """Returns the data set of tables of texts.
 
+    Args:
+        loading: the settings of the run.
+        tables: split to the table of its examples.
+        test_fraction: of train, if there is no table for testing.
 
-def typed_labels(labels: list[str]) -> np.ndarray:
-    """Returns labels as integers if all of them are, else as text.
-
-    Example:
-
-    >>> typed_labels(["10", "-9"])
-    array([10, -9])
+    Raises:
+        UserError: see `tsv`.
     """
-    if all(re.fullmatch(r"[+-]?\d{1,18}", label) for label in labels):
-        return np.array(labels, np.int64)
-    return np.array(labels)
+    columns = _text_columns(loading)
+    parts = {
+        split: _read(table, columns, loading) for split, table in tables.items()
+    }
+    labels: dict[str, np.ndarray] = {}
+    names: tuple[str, ...] = ()
+    if loading.label_column:
+        labels, names = encode_labels(
+            {split: part.labels for split, part in parts.items()},
+            {split: str(table.path) for split, table in tables.items()},
+        )
+    return Dataset(
+        {
+            split: _source(part, labels.get(split))
+            for split, part in parts.items()
+        },
+        names,
+        test_fraction=test_fraction,
+        columns=columns,
+        left_out=blank_rows(tables),
+        notes=tuple(
+            dict.fromkeys(n for table in tables.values() for n in table.notes)
+        ),
+    )
 
 
-def _read(
-    path: pathlib.Path, ending: str, columns: Columns
-) -> tuple[InMemoryTexts, list[str]]:
-    """Returns texts, and their labels if there is a column of them."""
-    texts, labels = InMemoryTexts(path), []
-    with long_cells():
-        for line, text, label in rows(text_file(path), ending, columns):
-            texts.append(_encoded(text, path, line), line)
-            if columns[1]:
-                if not label:
-                    raise UserError(
-                        f"{path}, line {line}: empty {columns[1]!r}."
-                    )
-                labels.append(sys.intern(label))
-    if not len(texts):
-        raise UserError(f"{path} has no rows: add some.")
-    return texts, labels
+def blank_rows(tables: Mapping[str, Table]) -> tuple[LeftOut, ...]:
+    """Accounts for the blank rows of tables that were read."""
+    return tuple(
+        LeftOut("blank rows", table.blank, split=split)
+        for split, table in tables.items()
+        if table.blank
+    )
 
 
-def _encoded(text: str, path: pathlib.Path, line: int) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        raise UserError(
-            f"{path}, line {line}: expected letters, got half of a surrogate "
-            "pair: write both halves."
-        ) from None
+class _TableTexts(InMemoryTexts):
+    """Texts that are known by the row of the table they come from."""
+
+    def __init__(self, table: Table) -> None:
+        super().__init__(table.path)
+        self._table = table
+
+    def name_of(self, index: int) -> str:
+        return self._table.place(self._lines[index])
 
 
-def _coded(
-    labels: Sequence[str], codes: Mapping[str, int], file: pathlib.Path
-) -> np.ndarray:
-    for label in dict.fromkeys(labels):
-        if label not in codes:
-            raise UserError(
-                f"{file} has label {label!r}, which train has not"
-                f"{nearest(label, codes)}: correct it, or add examples to "
-                "train."
-            )
-    return np.array([codes[label] for label in labels], np.int64)
+class _Part(NamedTuple):
+    """One table as it was read; no labels or groups where there are none."""
+
+    texts: _TableTexts
+    labels: list[str]
+    groups: array.array
+
+
+def _text_files(
+    loading: Loading, path: str, kind: str, test_fraction: float
+) -> Dataset:
+    if loading.image_column:
+        return image_table(loading, path, kind, test_fraction)
+    loading.refuse(kind, "group_pattern")
+    files = split_files(path, [kind], kind.upper())
+    tables = {split: open_table(file, kind) for split, file in files.items()}
+    dataset = of_texts(loading, tables, test_fraction)
+    return dataset.noting(*unread_files(path, files, [kind]))
+
+
+def _text_columns(loading: Loading) -> tuple[str, ...]:
+    trained = loading.trained.columns if loading.trained else ()
+    return loading.text_columns or trained or ("text",)
+
+
+def _read(table: Table, columns: Sequence[str], loading: Loading) -> _Part:
+    label, group = loading.label_column, loading.group_column
+    chosen = [
+        *((column, "--text_column") for column in columns),
+        *([(label, "--label_column")] if label else []),
+        *([(group, "--group_column")] if group else []),
+    ]
+    for column, setting in chosen:
+        table.find(column, setting)
+    part = _Part(_TableTexts(table), [], array.array("Q"))
+    count = len(columns)
+    for number, cells in table.rows([column for column, _ in chosen]):
+        pieces = [
+            as_text(cell, table, number, column)
+            for cell, column in zip(cells[:count], columns, strict=True)
+        ]
+        part.texts.append(joined(pieces).encode(), number)
+        if label:
+            text = as_label(cells[count], table, number, label)
+            part.labels.append(sys.intern(text))
+        if group:
+            text = as_group(cells[-1], table, number, group)
+            part.groups.append(int(content_hash(text.encode())))
+    if not len(part.texts):
+        raise UserError(f"{table.path} has no rows: add some.")
+    return part
+
+
+def _source(part: _Part, labels: np.ndarray | None) -> TextSource:
+    source = TextSource(part.texts, labels)
+    if part.groups:
+        source.groups = np.array(part.groups, np.uint64)
+    return source

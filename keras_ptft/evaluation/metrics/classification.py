@@ -33,9 +33,9 @@ def class_metrics(
 ) -> dict[str, Any]:
     """Computes precision, recall and F1 of each class and their means.
 
-    Macro averages are over all of `label_names`. What is not defined, such
-    as the recall of a class without examples, is 0. The size of the result
-    grows with the number of classes, not with its square.
+    Macro averages are over the classes that have examples. What is not
+    defined, such as the recall of a class without examples, is 0. The size
+    of the result grows with the number of classes, not with its square.
 
     Args:
         labels: true classes, int of shape (things,).
@@ -51,7 +51,8 @@ def class_metrics(
     table = metrics.precision_recall_fscore_support(
         labels, predicted, labels=classes, zero_division=0
     )
-    precision, recall, f1, _ = (float(column.mean()) for column in table)
+    present = table[-1] > 0
+    precision, recall, f1, _ = (float(part[present].mean()) for part in table)
     return {
         "precision_macro": precision,
         "recall_macro": recall,

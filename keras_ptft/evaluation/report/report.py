@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _FOLDER = pathlib.Path(__file__).parent
 _LONGEST = 300
+_MOST_CLASSES = 30
 _PLACES = {
     "train": "training",
     "validation": "validation",
@@ -39,16 +40,18 @@ _PLACES = {
 }
 
 
-class Leakage(NamedTuple):
-    """Examples that are in two splits.
+class DataFindings(NamedTuple):
+    """What was found of the data.
 
     Attributes:
-        counts: "leaks" of `result.json`.
-        shown: pairs of images, or of texts.
+        leaks: examples in two splits, "leaks" of `result.json`.
+        pairs: pairs of such images, or of texts.
+        account: what became of every example, "data" of `result.json`.
     """
 
-    counts: Mapping[str, Any]
-    shown: Sequence["ShownPair"] = ()
+    leaks: Mapping[str, Any]
+    pairs: Sequence["ShownPair"] = ()
+    account: Mapping[str, Any] | None = None
 
 
 def write_report(
@@ -59,7 +62,7 @@ def write_report(
     history: Sequence[Mapping[str, float]],
     evaluation: "Evaluation",
     comparison: Sequence[Mapping[str, Any]] = (),
-    leaks: Leakage | None = None,
+    data: DataFindings | None = None,
 ) -> None:
     """Writes a page with a run's scores, pictures, classes and settings.
 
@@ -72,7 +75,7 @@ def write_report(
             empty.
         evaluation: what the model is worth; its test split is shown.
         comparison: runs side by side, as `table_cells` takes them.
-        leaks: examples in two splits, if they were looked for.
+        data: what was found of the data.
 
     Raises:
         UserError: the file cannot be written.
@@ -97,8 +100,10 @@ def write_report(
         rejections=_rejections(evaluation.out_of_scope),
         mistakes=evaluation.mistakes,
         neighbors=vectors.neighbors if vectors else [],
-        leaks=leak_rows(leaks.counts) if leaks else [],
-        pairs=[_pictured(pair) for pair in leaks.shown] if leaks else [],
+        leaks=leak_rows(data.leaks) if data else [],
+        pairs=[_pictured(pair) for pair in data.pairs] if data else [],
+        data=data.account if data else None,
+        class_counts=class_counts(data.account or {}) if data else [],
         **_on_classes(evaluation.metrics["test"]),
     )
     files.write_text(path, page)
@@ -162,6 +167,29 @@ def leak_rows(counts: Mapping[str, Any]) -> list[tuple[str, str, int, int]]:
         if left in _PLACES and right in _PLACES:
             places = _PLACES[left], _PLACES[right]
             rows.append((*places, count, near.get(name, -1)))
+    return rows
+
+
+def class_counts(data: Mapping[str, Any]) -> list[tuple[str, list[int]]]:
+    """Returns each class, and how many of each split are used.
+
+    Args:
+        data: "data" of `result.json`.
+
+    Returns:
+        Of more than 30 classes, those with the fewest examples of a split.
+
+    Example:
+
+    >>> splits = {"train": {"classes": {"a": 2}}, "test": {"classes": {"a": 1}}}
+    >>> class_counts({"splits": splits})
+    [('a', [2, 1])]
+    """
+    parts = [part["classes"] for part in data.get("splits", {}).values()]
+    names = list(dict.fromkeys(name for part in parts for name in part))
+    rows = [(name, [part.get(name, 0) for part in parts]) for name in names]
+    if len(rows) > _MOST_CLASSES:
+        rows = sorted(rows, key=lambda row: min(row[1]))[:_MOST_CLASSES]
     return rows
 
 

@@ -18,6 +18,7 @@ from keras_ptft.serving.inference.resolve import (
     load_signature,
 )
 from keras_ptft.serving.inputs.arrays import Batch, Inputs, input_batches
+from keras_ptft.serving.inputs.options import InputOptions
 from keras_ptft.serving.inputs.texts import text_batches
 from keras_ptft.serving.signatures.arrays import endpoint, input_specs
 from keras_ptft.serving.signatures.signature import ServingFn, Tensors
@@ -28,6 +29,7 @@ from keras_ptft.serving.signatures.text import (
 )
 
 _BATCH = 256
+_DEFAULT = InputOptions()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,14 +56,16 @@ class Predictor:
         return specs if len(specs) > 1 else specs.popitem()[1]
 
     def batches(
-        self, inputs: Sequence[str | os.PathLike], text_column: str = ""
+        self,
+        inputs: Sequence[str | os.PathLike],
+        options: InputOptions = _DEFAULT,
     ) -> Iterator[Batch]:
         """Reads what the model takes from files, folders or texts.
 
         Args:
             inputs: as `input_batches` takes them, or `text_batches` if the
                 model takes text.
-            text_column: column of texts in tables; empty: "text".
+            options: what is known of them.
 
         Yields:
             A name for each example, and the examples, for `run`.
@@ -70,8 +74,12 @@ class Predictor:
             UserError: an input cannot be used.
         """
         if "text" in self.inputs:
-            return text_batches(inputs, text_column=text_column)
-        return input_batches(inputs, self.input_spec)
+            return text_batches(
+                inputs,
+                text_column=options.text_column,
+                trained_columns=options.columns,
+            )
+        return input_batches(inputs, self.input_spec, options)
 
     def run(self, inputs: Inputs) -> dict[str, np.ndarray]:
         """Runs the model in batches.

@@ -3,7 +3,9 @@
 import dataclasses
 import os
 import pathlib
+import tempfile
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import tensorflow as tf
 
@@ -90,7 +92,7 @@ def load_signature(
         UserError: the export cannot be read or has no such signature.
     """
     try:
-        loaded = tf.saved_model.load(os.fspath(folder))
+        loaded = _loaded(folder)
         signature = loaded.signatures[name]
         inputs = signature.structured_input_signature[1]
         outputs = signature.structured_outputs
@@ -106,3 +108,14 @@ def load_signature(
         return loaded.signatures[name](**tensors)
 
     return function, inputs, outputs
+
+
+def _loaded(folder: str | os.PathLike) -> Any:
+    """Loads a SavedModel, also where TensorFlow reads its path as a pattern."""
+    path = os.path.abspath(folder)
+    if not set(path) & set("[]*?"):
+        return tf.saved_model.load(path)
+    with tempfile.TemporaryDirectory() as place:
+        link = os.path.join(place, "model")
+        os.symlink(path, link)
+        return tf.saved_model.load(link)

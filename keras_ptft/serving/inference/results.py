@@ -1,15 +1,15 @@
-"""What a model says of an example, for the terminal and for CSV files."""
+"""What a model says of an example, for the terminal and for files."""
 
-import csv
 import dataclasses
-import os
-import sys
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple, TextIO
+from collections.abc import Generator, Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
-from keras_ptft import files
+from keras_ptft.serving.inputs.skipped import Skipped
+
+Cells = Mapping[str, str | float]
+"""A row of a file of results: column to cell."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Prediction:
     def __str__(self) -> str:
         return f"{self.name}  {self.label or '(none)'}  {self.probability:.4f}"
 
-    def cells(self) -> dict[str, str]:
-        """Returns the columns and cells of its row in a CSV file."""
+    def cells(self) -> Cells:
+        """Returns the columns and cells of its row in a file."""
         return {
             "input": self.name,
             "label": self.label,
-            "probability": f"{self.probability:.6f}",
+            "probability": self.probability,
         }
 
 
@@ -55,9 +55,46 @@ class Generated:
     def __str__(self) -> str:
         return self.text
 
-    def cells(self) -> dict[str, str]:
-        """Returns the columns and cells of its row in a CSV file."""
+    def cells(self) -> Cells:
+        """Returns the columns and cells of its row in a file."""
         return {"input": self.name, "text": self.text}
+
+
+Result = Prediction | Generated
+"""One row of the answers to a user."""
+
+
+class Results(Iterator[Result]):
+    """Results as they come, one an input, and a count of those without one.
+
+    Args:
+        rows: yields the results; closed early, it removes what it began.
+        skipped: what has no result.
+
+    Example:
+
+    >>> rows = (Generated(name, name * 2) for name in ("a", "b"))
+    >>> results = Results(rows, Skipped())
+    >>> [row.text for row in results], results.unanswered
+    (['aa', 'bb'], 0)
+    """
+
+    def __init__(
+        self, rows: Generator[Result, None, None], skipped: Skipped
+    ) -> None:
+        self._rows, self._skipped = rows, skipped
+
+    def __next__(self) -> Result:
+        return next(self._rows)
+
+    @property
+    def unanswered(self) -> int:
+        """How many of the inputs that were read so far have no result."""
+        return self._skipped.count
+
+    def close(self) -> None:
+        """Stops early: files that are not complete are removed."""
+        self._rows.close()
 
 
 class TaggedWord(NamedTuple):
@@ -92,32 +129,3 @@ def tagged_words(outputs: Mapping[str, np.ndarray]) -> list[list[TaggedWord]]:
         ]
         for row in rows
     ]
-
-
-def to_csv(
-    rows: Sequence[Prediction | Generated], path: str | os.PathLike
-) -> None:
-    """Writes results as a CSV file with a heading.
-
-    Args:
-        rows: all of one kind, at least one.
-        path: the file, or "-" for the standard output.
-
-    Raises:
-        UserError: the file cannot be written.
-    """
-    if path == "-":
-        _write_rows(rows, sys.stdout)
-        return
-    with (
-        files.replacing(path) as partial,
-        # the name of a file may not be valid text
-        partial.open("w", -1, "utf-8", "backslashreplace", "") as file,
-    ):
-        _write_rows(rows, file)
-
-
-def _write_rows(rows: Sequence[Prediction | Generated], file: TextIO) -> None:
-    writer = csv.DictWriter(file, list(rows[0].cells()), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(row.cells() for row in rows)

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from keras_ptft.data.tables.labels import as_text
+from keras_ptft.data.tables.table import TABLES, open_table
 from keras_ptft.data.text.files import decoded_lines, text_file
-from keras_ptft.data.text.readers import long_cells, rows
+from keras_ptft.data.text.pairs import joined
 from keras_ptft.errors import UserError
+from keras_ptft.serving.inputs.table_rows import rows_of
 
 Batch = tuple[list[str], np.ndarray]
-ENDINGS = (".txt", ".csv", ".tsv", ".jsonl")
+ENDINGS = (".txt", *TABLES)
 STDIN = "-"
 _SHOWN = 60
 
@@ -22,15 +25,17 @@ def text_batches(
     inputs: Sequence[str | os.PathLike],
     *,
     text_column: str = "",
+    trained_columns: Sequence[str] = (),
     batch_size: int = 256,
 ) -> Iterator[Batch]:
     """Reads texts in batches, each from one input.
 
     Args:
-        inputs: `.txt` files with one text per line; `.csv`, `.tsv` or
-            `.jsonl` files; "-", for the lines of the standard input; any
-            other word is a text itself.
-        text_column: column of the texts; empty: "text".
+        inputs: `.txt` files with one text per line; tables; "-", for the
+            lines of the standard input; any other word is a text itself.
+        text_column: column of the texts, or several with commas between
+            them, which make one text; empty: those of training.
+        trained_columns: columns of the texts in training; none: "text".
         batch_size: largest number of texts in a batch.
 
     Yields:
@@ -46,8 +51,10 @@ def text_batches(
     words = [os.fspath(word) for word in inputs]
     for word in words:
         _check(word)
+    chosen = (name.strip() for name in text_column.split(","))
+    columns = tuple(filter(None, chosen))
     for word in words:
-        texts = _read(word, text_column or "text")
+        texts = _read(word, columns, trained_columns)
         start = 0
         while some := list(itertools.islice(texts, batch_size)):
             yield _names(word, some, start), np.array(some, object)
@@ -89,19 +96,35 @@ def _is_file(word: str) -> bool:
     return pathlib.PurePath(word).suffix.lower() in ENDINGS
 
 
-def _read(word: str, column: str) -> Iterator[bytes]:
+def _read(
+    word: str, chosen: Sequence[str], trained: Sequence[str]
+) -> Iterator[bytes]:
     if word == STDIN:
         yield from _stdin_lines()
     elif not _is_file(word):
         # as the command line gave it, even if that is no UTF-8
         yield os.fsencode(word)
-    elif (ending := pathlib.PurePath(word).suffix.lower()) == ".txt":
+    elif pathlib.PurePath(word).suffix.lower() == ".txt":
         for line in decoded_lines(text_file(word)):
             yield line.removesuffix("\n").removesuffix("\r").encode()
     else:
-        with long_cells():
-            for _, text, _ in rows(text_file(word), ending[1:], (column, "")):
-                yield text.encode("utf-8", "replace")
+        yield from _table_texts(word, chosen, trained)
+
+
+def _table_texts(
+    word: str, chosen: Sequence[str], trained: Sequence[str]
+) -> Iterator[bytes]:
+    table, columns = open_table(word), chosen or trained or ("text",)
+    for column in columns:
+        table.find(column, "--text_column")
+    for number, cells in rows_of(
+        table, columns, trained=bool(trained) and not chosen
+    ):
+        texts = [
+            as_text(cell, table, number, column)
+            for cell, column in zip(cells, columns, strict=True)
+        ]
+        yield joined(texts).encode("utf-8", "replace")
 
 
 def _stdin_lines() -> Iterator[bytes]:

@@ -6,7 +6,6 @@ from keras_ptft.data import DATASETS, Loading, load
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.hashing import content_hashes
 from keras_ptft.data.images.resize import resize_images
-from keras_ptft.data.sources.arrays import digits
 from keras_ptft.errors import UserError
 
 
@@ -21,6 +20,7 @@ def test_every_row_of_the_table_is_tested():
         "csv",
         "tsv",
         "jsonl",
+        "parquet",
         "textfolder",
         "lines",
         "text",
@@ -108,7 +108,7 @@ def test_there_is_one_label_for_each_example():
 
 
 def test_digits_as_bundled():
-    dataset = digits(Loading(image_size=8))
+    dataset = load("digits", Loading(image_size=8))
     train, test = dataset.splits["train"], dataset.splits["test"]
     assert dataset.label_names == tuple("0123456789")
     assert dataset.spec == tf.TensorSpec((8, 8, 1), tf.uint8, "image")
@@ -122,7 +122,10 @@ def test_digits_as_bundled():
 
 
 def test_digits_keep_their_split_when_enlarged():
-    small, large = digits(Loading(image_size=8)), digits(Loading(image_size=28))
+    small, large = (
+        load("digits", Loading(image_size=8)),
+        load("digits", Loading(image_size=28)),
+    )
     assert large.spec.shape == (28, 28, 1)
     for split in ("train", "test"):
         first, second = small.splits[split], large.splits[split]
@@ -140,13 +143,15 @@ def test_load_refuses_what_is_unknown():
 
 
 def test_load_refuses_an_empty_split(tmp_path):
-    np.savez(tmp_path / "a.npz", x=np.ones((4, 2)), y=[0, 1, 0, 1])
-    message = "has no (test|train) examples: add data"
+    # equal examples are never divided
+    x = [[1.0, 2.0]] * 3 + [[3.0, 4.0]]
+    np.savez(tmp_path / "a.npz", x=x, y=[0, 1, 0, 1])
+    message = "has no (test|train) examples: add data, or change test_fraction"
     with pytest.raises(UserError, match=message):
         load(f"npz:{tmp_path}/a.npz", Loading())
 
 
 def test_load_refuses_a_single_class(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.eye(4), y=[3, 3, 3, 3])
-    with pytest.raises(UserError, match="at least two classes, got 3"):
+    with pytest.raises(UserError, match="at least two classes, got only '3'"):
         load(f"npz:{tmp_path}/a.npz", Loading())

@@ -1,16 +1,15 @@
 import numpy as np
 import pytest
 
+from keras_ptft.data import load
 from keras_ptft.data.core.array_source import ArraySource
+from keras_ptft.data.core.classes import select_classes
 from keras_ptft.data.core.dataset import Dataset, Loading
 from keras_ptft.data.core.splits import (
-    hash_split,
+    hold_out_test,
     hold_out_validation,
-    select_classes,
-    split_test,
     subset_train,
 )
-from keras_ptft.data.sources.arrays import digits
 from keras_ptft.errors import UserError
 
 TEN = tuple("0123456789")
@@ -18,7 +17,7 @@ TEN = tuple("0123456789")
 
 @pytest.fixture(scope="module")
 def real():
-    return digits(Loading(image_size=8))
+    return load("digits", Loading(image_size=8))
 
 
 def numbered(labels, start=0):
@@ -33,12 +32,78 @@ def made(train, test, names):
     return Dataset(splits, names)
 
 
-def test_hash_split_goes_by_the_high_bits():
+def whole(source, fraction, **settings):
+    """The indices of what stays, and of what is held out for testing."""
+    dataset = Dataset({"train": source}, TEN, test_fraction=fraction)
+    held = hold_out_test(dataset, **settings)
+    assert held.drawn == ("test",)
+    return [held.splits[name].indices.tolist() for name in ("train", "test")]
+
+
+def test_the_test_split_goes_by_the_high_bits():
     high = np.array([0, 2**30 - 1, 2**30, 2**32 - 1], np.uint64)
     hashes = (high << np.uint64(32)) + np.uint64(7)
     source = ArraySource(np.eye(4), np.zeros(4), hashes)
-    rest, held_out = hash_split(source, 0.25)
-    assert (rest.tolist(), held_out.tolist()) == ([2, 3], [0, 1])
+    assert whole(source, 0.25) == [[2, 3], [0, 1]]
+
+
+def test_a_test_split_that_came_with_the_data_stays(real):
+    assert hold_out_test(real) is real
+    given = {"train": numbered([0, 1]), "validation": numbered([0], 9)}
+    held = hold_out_test(Dataset(given, TEN, test_fraction=0.5))
+    assert held.splits["validation"] is given["validation"]
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1, 2.0])
+def test_a_fraction_that_leaves_nothing(fraction):
+    dataset = Dataset({"train": numbered([0, 1])}, TEN, test_fraction=fraction)
+    with pytest.raises(UserError, match=f"between 0 and 1, got {fraction}"):
+        hold_out_test(dataset)
+
+
+def test_stratified_splits_hold_out_the_share_of_each_class():
+    source = numbered([0] * 50 + [1] * 10 + [2] * 3 + [3] * 2 + [4])
+    rest, held_out = whole(source, 0.2, stratify=True)
+    counts = np.bincount(source.labels[held_out], minlength=5)
+    # a fifth of 50, 10 and 3; half of 2; none of 1
+    assert counts.tolist() == [10, 2, 1, 1, 0]
+    assert sorted(rest + held_out) == list(range(66))
+
+
+def test_equal_examples_stay_together_in_stratified_splits():
+    inputs = np.repeat(np.arange(20.0)[:, None], 4, axis=0)
+    source = ArraySource(inputs, np.arange(80) // 40)
+    rest, held_out = whole(source, 0.3, stratify=True)
+    # 3 of the 10 different contents of each class
+    assert np.bincount(source.labels[held_out]).tolist() == [12, 12]
+    assert not set(inputs[rest, 0]) & set(inputs[held_out, 0])
+
+
+@pytest.mark.parametrize("stratify", [False, True])
+def test_groups_are_never_divided(stratify):
+    owners = np.random.default_rng(0).integers(0, 30, 300)
+    source = numbered(owners % 3)
+    # as hashes are: spread over all 64 bits
+    source.groups = np.random.default_rng(1).integers(0, 2**64, 30, np.uint64)[
+        owners
+    ]
+    dataset = Dataset({"train": source}, TEN, test_fraction=0.3)
+    held = hold_out_test(dataset, stratify=stratify)
+    held = hold_out_validation(held, 0.3, stratify=stratify)
+    parts = [set(part.groups.tolist()) for part in held.splits.values()]
+    assert len(set().union(*parts)) == sum(map(len, parts)) == 30
+    assert all(parts)
+    if stratify:
+        # 3 of the 10 groups of each class
+        assert len(parts[1]) == 9
+
+
+def test_a_group_counts_for_its_most_common_class():
+    source = numbered([0, 1, 1, 0, 0, 1, 1, 1])
+    source.groups = np.array([7, 7, 7, 8, 8, 9, 9, 9], np.uint64)
+    _, held_out = whole(source, 0.5, stratify=True)
+    # of the groups 7 and 9, which are of class 1, one; 8 is the only of 0
+    assert held_out in ([0, 1, 2], [5, 6, 7])
 
 
 def test_validation_goes_by_the_low_bits():
@@ -53,8 +118,10 @@ def test_validation_goes_by_the_low_bits():
 
 
 def test_an_example_keeps_its_split_when_others_are_added():
-    few = split_test(numbered(np.zeros(50)), TEN, 0.3).splits
-    many = split_test(numbered(np.zeros(90)), TEN, 0.3).splits
+    few, many = (
+        hold_out_test(Dataset({"train": numbered(np.zeros(count))}, TEN)).splits
+        for count in (50, 90)
+    )
     for split in ("train", "test"):
         assert np.isin(few[split].hashes, many[split].hashes).all()
 
@@ -64,8 +131,8 @@ def test_validation_is_independent_of_test(real):
     fraction = len(held_out["validation"]) / len(real.splits["train"])
     # 4 standard deviations of 1446 draws at 0.2
     assert abs(fraction - 0.2) < 0.042
-    whole = np.concatenate([part.indices for part in held_out.values()])
-    assert sorted(whole) == list(range(1797))
+    parts = np.concatenate([part.indices for part in held_out.values()])
+    assert sorted(parts) == list(range(1797))
 
 
 def test_validation_that_came_with_the_data_stays(real):
@@ -78,68 +145,6 @@ def test_validation_of_too_few():
     one = made([0], [0], ("a", "b"))
     with pytest.raises(UserError, match="of 1 training examples leaves"):
         hold_out_validation(one, 0.5)
-
-
-@pytest.mark.parametrize(
-    "classes, names",
-    [
-        ("0-4", "01234"),
-        ("5-9", "56789"),
-        ("9, 1,3,1", "139"),
-        ("0-1,8-9,4", "01489"),
-    ],
-)
-def test_classes_by_index(real, classes, names):
-    chosen = select_classes(real, classes)
-    assert chosen.label_names == tuple(names)
-    for split, source in chosen.splits.items():
-        before = real.splits[split].labels
-        kept = [n for n in before.tolist() if str(n) in names]
-        assert [names[n] for n in source.labels] == [str(n) for n in kept]
-        assert len(source.hashes) == len(source)
-
-
-def test_classes_are_numbered_again_and_again(real):
-    chosen = select_classes(select_classes(real, "5-9"), "7,0-1")
-    # "7" is a name; 0-1 are the indices of "5" and "6"
-    assert chosen.label_names == ("5", "6", "7")
-
-
-def test_names_come_before_indices():
-    names = ("cat", "0-1", "dog", "a,b")
-    dataset = made([0, 1, 2, 3], [0, 1, 2, 3], names)
-    chosen = select_classes(dataset, "0-1,dog")
-    assert chosen.label_names == ("0-1", "dog")
-    assert chosen.splits["train"].labels.tolist() == [0, 1]
-    assert select_classes(dataset, "cat,dog").label_names == ("cat", "dog")
-    assert select_classes(dataset, " ") is dataset
-
-
-@pytest.mark.parametrize(
-    "classes, message",
-    [
-        ("cat,dgo", r"no class 'dgo' \(did you mean \"dog\"\?\); there are: "),
-        ("2-7", "no class '2-7'; there are: cat, dog, eel, fox .*within 0-3"),
-        ("1-0", "no class '1-0'"),
-        ("-1", "no class '-1'"),
-        ("1-", "no class '1-'"),
-        ("cat", "must choose at least two classes"),
-        ("dog-fox", "no class 'dog-fox'"),
-        ("cat,eel", "class 'eel' has no training examples"),
-        ("dog,fox", "no examples of them in the test split"),
-    ],
-)
-def test_classes_that_cannot_be_chosen(classes, message):
-    dataset = made([0, 1, 3], [0, 0, 2], ("cat", "dog", "eel", "fox"))
-    with pytest.raises(UserError, match=message) as caught:
-        select_classes(dataset, classes)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_long_list_of_classes_is_cut(real):
-    names = tuple(f"class{n}" for n in range(150))
-    with pytest.raises(UserError, match="class19 and 130 more"):
-        select_classes(Dataset(real.splits, names), "x,y")
 
 
 @pytest.mark.parametrize(
@@ -181,12 +186,6 @@ def test_a_subset_of_too_many_or_too_few(real, examples):
         subset_train(real, examples, 0)
 
 
-def test_classes_are_chosen_among_labels_alone():
-    unlabelled = made([0, 0], [0], ())
-    with pytest.raises(UserError, match="this data set has none: leave it"):
-        select_classes(unlabelled, "0-4")
-
-
 def test_the_end_of_contiguous_texts_is_held_out():
     class Contiguous(ArraySource):
         contiguous = True
@@ -198,17 +197,10 @@ def test_the_end_of_contiguous_texts_is_held_out():
     assert all(source.contiguous for source in held.splits.values())
 
 
-def test_examples_of_no_class_stay_when_classes_are_chosen():
-    dataset = made([0, 1, 2], [0, 1, 2], ("a", "b", "c"))
-    none = numbered([-1, -1], 2000)
-    chosen = select_classes(dataset.with_splits(out_of_scope=none), "a,b")
-    assert chosen.splits["out_of_scope"] is none
-
-
 def test_several_inputs_are_split_and_chosen_alike():
     inputs = {"a": np.arange(90.0)[:, None], "b": np.ones((90, 2))}
     source = ArraySource(inputs, np.arange(90) % 3)
-    dataset = split_test(source, ("x", "y", "z"), 0.3)
+    dataset = hold_out_test(Dataset({"train": source}, ("x", "y", "z")))
     dataset = select_classes(hold_out_validation(dataset, 0.2), "x,z")
     train = subset_train(dataset, 6, 0).splits["train"]
     found = train.gather(np.arange(6))

@@ -3,14 +3,18 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from keras_ptft.data import load
-from keras_ptft.data.core.dataset import Loading
-from keras_ptft.data.images.resize import decode_image
+from keras_ptft.data.core.account import account
+from keras_ptft.data.core.dataset import Loading, fingerprint
+from keras_ptft.data.images.formats import FORMATS
+from keras_ptft.data.images.resize import decode_image, resize_images
 from keras_ptft.data.sources.image_folder import folder
 from keras_ptft.errors import UserError
 
 SMALL = Loading(image_size=8)
+KINDS = (".png", ".webp")
 
 
 def draw(path, value, kind="png"):
@@ -62,10 +66,10 @@ def test_flowers_are_decoded_as_serving_will(shared_data, tmp_path):
 
 
 def test_a_split_by_content_stays_when_files_are_added(two_classes):
-    before = folder(SMALL, str(two_classes)).splits
+    before = load(f"folder:{two_classes}", SMALL).splits
     for value in range(200, 210):
         draw(two_classes / "ant" / f"{value}.png", value)
-    after = folder(SMALL, str(two_classes)).splits
+    after = load(f"folder:{two_classes}", SMALL).splits
     for split in ("train", "test"):
         assert len(before[split])
         assert np.isin(before[split].hashes, after[split].hashes).all()
@@ -93,16 +97,16 @@ def test_train_and_test_inside(presplit):
     assert set(dataset.splits) == {"train", "test"}
 
 
-@pytest.mark.parametrize("name", ["val", "validation"])
+@pytest.mark.parametrize("name", ["val", "Validation"])
 def test_validation_inside(presplit, name):
     draw(presplit / name / "dog" / "a.png", 50)
     draw(presplit / name / "cat" / "a.png", 60)
     splits = folder(SMALL, str(presplit)).splits
     assert splits["validation"].labels.tolist() == [0, 1]
     shutil.rmtree(presplit / "test")
-    splits = folder(SMALL, str(presplit), test_fraction=0.5).splits
-    assert len(splits["train"]) + len(splits["test"]) == 6
-    assert len(splits["validation"]) == 2
+    dataset = folder(SMALL, str(presplit), test_fraction=0.5)
+    assert list(dataset.splits) == ["train", "validation"]
+    assert dataset.test_fraction == 0.5
 
 
 def test_every_kind_of_file_and_name(tmp_path):
@@ -113,25 +117,31 @@ def test_every_kind_of_file_and_name(tmp_path):
     draw(tmp_path / ".cache" / "a.png", 4)
     (tmp_path / "x" / "notes.txt").write_text("no image")
     (tmp_path / "LICENSE.txt").write_text("no class")
-    dataset = folder(SMALL, str(tmp_path), test_fraction=1e-9)
+    dataset = folder(SMALL, str(tmp_path))
     assert dataset.label_names == ("naïve 猫", "x")
     train = dataset.splits["train"]
     assert every(train)[:, 0, 0, 0].tolist() == [1, 2, 3]
     assert train.labels.tolist() == [0, 0, 1]
+    assert list(map(str, dataset.left_out)) == [
+        "1 in no class folder (LICENSE.txt)",
+        "2 hidden (.cache/a.png, x/.hidden.png)",
+        "1 of a format that is not read (x/notes.txt)",
+    ]
 
 
 def test_a_file_named_as_what_it_is_not(tmp_path):
     # what decodes is decided by content, as TensorFlow does
     draw(tmp_path / "a" / "a.jpg", 1, "png")
     draw(tmp_path / "b" / "b.png", 2, "jpeg")
-    folder(SMALL, str(tmp_path), test_fraction=1e-9)
+    train = folder(SMALL, str(tmp_path)).splits["train"]
+    assert every(train)[:, 0, 0, 0].tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
         (b"", "it is empty"),
-        (b"no image", "it is no JPEG, PNG, BMP or GIF"),
+        (b"no image", f"it is no {FORMATS}"),
         (None, "it is damaged"),
     ],
 )
@@ -147,16 +157,83 @@ def test_a_bad_image_is_named(two_classes, content, fault):
     )
 
 
-def test_bad_images_are_counted_and_left_out(two_classes, caplog):
-    bad = two_classes / "dog" / "07.png"
-    bad.write_bytes(b"no image")
+def test_bad_images_are_accounted_for(presplit):
+    for name in ("train/cat/1", "train/dog/0", "train/dog/2", "test/dog/1"):
+        (presplit / f"{name}.png").write_bytes(b"no image")
     loading = Loading(image_size=8, skip_bad_images=True)
-    splits = folder(loading, str(two_classes)).splits
-    images = np.concatenate([every(splits["train"]), every(splits["test"])])
-    assert len(images) == 39 and 107 not in images
-    assert [record.getMessage() for record in caplog.records] == [
-        f"Left out 1 of 40 images that cannot be decoded, the first is {bad}."
+    dataset = load(f"folder:{presplit}", loading)
+    assert every(dataset.splits["train"])[:, 0, 0, 0].tolist() == [0, 2, 10]
+    assert dataset.splits["train"].labels.tolist() == [0, 0, 1]
+    accounted = account(dataset)
+    assert accounted.found == 12
+    assert [part.as_dict() for part in accounted.left_out] == [
+        {
+            "reason": "that cannot be decoded",
+            "count": 3,
+            "first": ["train/cat/1.png", "train/dog/0.png", "train/dog/2.png"],
+            "split": "train",
+            "classes": {"cat": 1, "dog": 2},
+        },
+        {
+            "reason": "that cannot be decoded",
+            "count": 1,
+            "first": ["test/dog/1.png"],
+            "split": "test",
+            "classes": {"dog": 1},
+        },
     ]
+
+
+def test_webp_beside_png(cases):
+    """160 files, of which 120 are WebP."""
+    dataset = load(f"folder:{cases / 'other_formats' / 'mixed_webp'}", SMALL)
+    accounted = account(dataset)
+    assert accounted.found == 160 and accounted.left_out == ()
+    assert sum(map(len, dataset.splits.values())) == 160
+    train = dataset.splits["train"]
+    names = [train.name_of(n) for n in range(len(train))]
+    both = [names.index(next(n for n in names if n.endswith(e))) for e in KINDS]
+    images = train.gather(tf.constant(both, tf.int64)).numpy()
+    for index, image in zip(both, images, strict=True):
+        stored = np.array(Image.open(names[index]).convert("RGB"))
+        expected = resize_images(stored, 8).numpy()
+        assert (image == expected).all() and image.std() > 20
+
+
+def test_black_ink_on_transparency(cases):
+    path = f"folder:{cases / 'opacity' / 'alpha'}"
+    dataset = load(path, SMALL)
+    assert account(dataset).found == 120 and dataset.notes == ()
+    assert dataset.background == dataset.info.background == (255, 255, 255)
+    train = dataset.splits["train"].source
+    images = every(train)
+    assert len(np.unique(images.reshape(120, -1), axis=0)) > 100
+    # white paper, and ink on it
+    assert (images.max(axis=(1, 2, 3)) == 255).all()
+    assert (images.min(axis=(1, 2, 3)) < 128).all()
+    black = Loading(image_size=8, background=(0, 0, 0))
+    with pytest.raises(
+        UserError, match=r"120 train inputs .* are the same, as"
+    ):
+        load(path, black)
+    red = load(path, Loading(image_size=8, background=(255, 0, 0)))
+    assert red.background == (255, 0, 0)
+    others = every(red.splits["train"].source)
+    assert (others[..., 0] == images[..., 0]).all() and not others[
+        ..., 1:
+    ].any()
+    # the same files are other inputs, which are cached apart
+    fingerprints = {
+        fingerprint(part) for part in (train, red.splits["train"].source)
+    }
+    assert len(fingerprints) == 2
+
+
+def test_folders_that_are_numbers(cases):
+    path = cases / "class_ranges" / "numbered"
+    dataset = load(f"folder:{path}", SMALL)
+    assert dataset.label_names == (*"0123456789", "10")
+    assert account(dataset).found == len(list(path.rglob("*.png"))) == 880
 
 
 def test_a_class_of_bad_images_only(tmp_path):
@@ -164,27 +241,30 @@ def test_a_class_of_bad_images_only(tmp_path):
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "b.png").write_bytes(b"no image")
     loading = Loading(image_size=8, skip_bad_images=True)
-    with pytest.raises(UserError, match="Class 'b' has no image that can be"):
+    message = "Class 'b' has no image that can be decoded: add some or leave"
+    with pytest.raises(UserError, match=message):
         folder(loading, str(tmp_path))
 
 
-def test_folders_that_cannot_be_used(tmp_path):
-    def refused(path):
-        with pytest.raises(UserError) as caught:
-            folder(SMALL, str(path))
-        return str(caught.value)
-
-    assert "it does not exist" in refused(tmp_path / "none")
+def test_no_folder(tmp_path):
     (tmp_path / "file").write_text("")
-    assert "it is a file" in refused(tmp_path / "file")
-    assert "two class folders, got none" in refused(tmp_path)
-    draw(tmp_path / "cat" / "a.png", 1)
-    assert "two class folders, got cat" in refused(tmp_path)
-    (tmp_path / "dog").mkdir()
-    assert f"folder {tmp_path / 'dog'} has no images" in refused(tmp_path)
+    for name, found in (("none", "does not exist"), ("file", "is a file")):
+        with pytest.raises(UserError) as caught:
+            folder(SMALL, str(tmp_path / name))
+        assert str(caught.value) == (
+            f"--dataset=folder:{tmp_path / name} must be a folder of class "
+            f"folders, but it {found}: correct the path."
+        )
 
 
-def test_a_class_that_only_the_test_split_has(presplit):
-    draw(presplit / "test" / "eel" / "a.png", 1)
-    with pytest.raises(UserError, match="class 'eel', which train has not"):
-        folder(SMALL, str(presplit))
+def test_images_without_class_folders(tmp_path):
+    draw(tmp_path / "a.png", 1)
+    (tmp_path / "labels.csv").write_text("path,label\na.png,cat\n")
+    with pytest.raises(UserError) as caught:
+        folder(SMALL, str(tmp_path))
+    assert str(caught.value) == (
+        f"{tmp_path} must hold one folder for each class, got 1 images and no "
+        "folder: sort the images into class folders, or name them and their "
+        "labels in the columns file_name and label of a metadata.csv there, "
+        "or in any table: --dataset=csv:TABLE --image_column=COLUMN."
+    )

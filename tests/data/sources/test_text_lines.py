@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from keras_ptft.data import load
+from keras_ptft.data.core.account import account
 from keras_ptft.data.core.dataset import Loading
 from keras_ptft.data.sources.text_lines import lines, text
 from keras_ptft.errors import UserError
@@ -29,6 +30,9 @@ def test_one_example_a_line(tmp_path):
     both = lines(
         Loading(), f"{tmp_path}/c.txt, {tmp_path}/b.txt", test_fraction=ALL
     )
+    assert [part.first for part in both.left_out] == [
+        (f"{tmp_path}/c.txt, line 3",)
+    ]
     train = both.splits["train"]
     assert every(train) == ["c", "\td", "e\u0301", "last"]
     assert train.name_of(2) == f"{tmp_path}/c.txt, line 4"
@@ -38,6 +42,14 @@ def test_one_example_a_line(tmp_path):
 def test_lines_of_shakespeare(shared_data):
     file = shared_data / "tiny_shakespeare" / "input.txt"
     dataset = load(f"lines:{file}", Loading())
+    accounted = account(dataset)
+    content = file.read_text().split("\n")
+    # the last line ends in a line feed
+    assert accounted.found == len(content) - 1 == 40_000
+    numbers = [n for n, line in enumerate(content, 1) if not line.strip()]
+    (blank,) = accounted.left_out
+    assert (blank.reason, blank.count) == ("blank lines", len(numbers) - 1)
+    assert blank.first == tuple(f"{file}, line {n}" for n in numbers[:3])
     train, test = dataset.splits["train"], dataset.splits["test"]
     expected = [line for line in file.read_text().split("\n") if line.strip()]
     assert len(train) + len(test) == len(expected) == 32777
@@ -124,3 +136,12 @@ def test_what_cannot_be_used(tmp_path):
     assert message in refused(text, tmp_path / "a.txt", train_fraction=0.95)
     message = "'block_size' must be at least 64"
     assert message in refused(text, tmp_path / "a.txt", block_size=9)
+
+
+def test_settings_of_tables_and_files_are_refused(tmp_path):
+    (tmp_path / "a.txt").write_text("a\nb\n")
+    for row in (lines, text):
+        for name in ("group_column", "group_pattern", "image_column"):
+            message = f"^--{name}=x is not for --dataset={row.__name__}, which"
+            with pytest.raises(UserError, match=message):
+                row(Loading(**{name: "x"}), str(tmp_path / "a.txt"))

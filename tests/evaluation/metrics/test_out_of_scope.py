@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from keras_ptft.data.core.array_source import ArraySource
+from keras_ptft.data.core.classes import select_classes
 from keras_ptft.data.core.dataset import Dataset
-from keras_ptft.data.core.splits import select_classes
 from keras_ptft.data.leakage.check import handle_leaks
 from keras_ptft.data.text.source import TextSource
 from keras_ptft.data.text.storage import in_memory

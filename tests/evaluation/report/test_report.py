@@ -6,9 +6,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from keras_ptft.data.core.account import Account, LeftOut
 from keras_ptft.data.leakage.overlap import ShownPair
 from keras_ptft.errors import UserError
-from keras_ptft.evaluation.report.report import Leakage
+from keras_ptft.evaluation.report.report import DataFindings, class_counts
 from tests.evaluation.report.pages import metrics_of, pictures, report, words
 
 WITHOUT_VALIDATION = [
@@ -106,26 +107,26 @@ def leakage(channels, near):
     names = ("照片/<b>.jpg", "number 7")
     pair = ShownPair(("validation", "test"), names, 12, (first, second))
     counts = {"validation_in_test": 1_234, "duplicates_in_train": 5}
-    return Leakage({**counts, "near": near, "action": "warn"}, [pair])
+    return DataFindings({**counts, "near": near, "action": "warn"}, [pair])
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
 def test_leaks_are_told_and_shown(tmp_path, channels):
     given = leakage(channels, {"validation_in_test": 2})
-    page = report(tmp_path / "report.html", ["a", "b"], leaks=given)
+    page = report(tmp_path / "report.html", ["a", "b"], data=given)
     text = words(page)
     assert "validation test 1,234 2 The pairs" in text
     assert "validation 照片/<b>.jpg test number 7 12 bits" in text
     shown = pictures(page)[-2:]
     assert [picture.shape[:2] for picture in shown] == [(4, 5), (4, 5)]
     if channels in (3, 4):
-        first = given.shown[0].images[0]
+        first = given.pairs[0].images[0]
         assert np.array_equal(np.round(shown[0] * 255)[..., :channels], first)
 
 
 def test_near_copies_that_were_not_looked_for(tmp_path):
     path = tmp_path / "report.html"
-    page = report(path, ["a", "b"], leaks=leakage(3, None))
+    page = report(path, ["a", "b"], data=leakage(3, None))
     assert "1,234 not looked for" in words(page)
     assert "in two splits" not in report(path, ["a", "b"])
 
@@ -142,3 +143,27 @@ def test_pyplot_stays_unused():
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_the_account_of_the_data_is_shown(tmp_path):
+    account = Account(
+        7,
+        {"train": {"cat": 3, "<i>dog": 1}, "test": {"cat": 1, "<i>dog": 0}},
+        (LeftOut("hidden", 2, ("._a.png", ".b.png"), "train"),),
+        ("columns are separated by semicolons",),
+    )
+    data = DataFindings({"near": None}, account=account.as_dict())
+    page = report(tmp_path / "report.html", ["a", "b"], data=data)
+    assert "<i>dog" not in page
+    text = words(page)
+    assert "7 examples found, 5 used." in text
+    assert "class train test cat 3 1 <i>dog 1 0 all 4 1" in text
+    assert "hidden train 2 ._a.png, .b.png" in text
+    assert "columns are separated by semicolons" in text
+
+
+def test_of_many_classes_the_smallest_are_shown():
+    classes = {f"c{n}": n for n in range(100)}
+    data = {"splits": {"train": {"classes": classes}}}
+    rows = class_counts(data)
+    assert len(rows) == 30 and rows[0] == ("c0", [0]) and rows[29][1] == [29]

@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_ptft.data.leakage.overlap import ShownPair
 from keras_ptft.evaluation.evaluation import Mistake, WordVectors
-from keras_ptft.evaluation.report.report import Leakage
+from keras_ptft.evaluation.report.report import DataFindings
 from tests.evaluation.report.pages import pictures, report, words
 
 
@@ -15,7 +15,9 @@ def test_texts_in_two_splits_are_told(tmp_path):
         for text in ("订 <b>机票</b>", "", "or" * 1000)
     ]
     counts = {"train_in_test": 3, "near": None}
-    page = report(tmp_path / "a.html", ["a", "b"], leaks=Leakage(counts, pairs))
+    page = report(
+        tmp_path / "a.html", ["a", "b"], data=DataFindings(counts, pairs)
+    )
     text = words(page)
     where = "training, a.csv, line 4 test, number 7"
     assert f"订 <b>机票</b> {where}" in text

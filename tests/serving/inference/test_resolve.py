@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 import tensorflow as tf
 
@@ -70,3 +72,13 @@ def test_a_damaged_export_is_an_error(exported, tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"nothing of use")
     with pytest.raises(UserError, match="Cannot read the model"):
         load_signature(tmp_path)
+
+
+def test_an_export_below_a_path_that_is_a_pattern(exported, digits, tmp_path):
+    folder = tmp_path / "runs [1] of *?" / "1"
+    shutil.copytree(exported.path, folder)
+    function, _, _ = load_signature(folder)
+    expected, _, _ = load_signature(exported.path)
+    batch = {"image": tf.constant(digits[0][:3])}
+    one, other = (f(batch)["logits"].numpy() for f in (function, expected))
+    assert (one == other).all()

@@ -1,4 +1,5 @@
 import io
+import logging
 import sys
 
 import pytest
@@ -61,6 +62,38 @@ def test_a_column_of_a_table_is_read(tmp_path, ending, content):
         (f"{file}[1]", "猫".encode()),
     ]
     with pytest.raises(UserError, match=r"no column 'text'.* --text_column"):
+        read(file)
+
+
+def test_columns_of_training_make_one_text(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "keras_ptft")
+    file = tmp_path / "a.csv"
+    file.write_text("body,id,title,label\nb,1,t,x\n", encoding="utf-8")
+    trained = ("title", "body")
+    assert read(file, trained_columns=trained) == [
+        (f"{file}[0]", "t ␞ b".encode())
+    ]
+    assert caplog.messages == [
+        "columns of a.csv that training lacks are left out: 'id', 'label'.",
+        "columns of a.csv stand in another order than in training and are "
+        "taken by name.",
+    ]
+    caplog.clear()
+    chosen = {"trained_columns": trained, "text_column": "body, title"}
+    assert read(file, **chosen)[0][1] == "b ␞ t".encode()
+    assert caplog.messages == []
+    with pytest.raises(UserError, match=r"mean \"title\"\?\): choose by --tex"):
+        read(file, text_column="titel,body")
+
+
+def test_a_parquet_file_holds_texts(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = pytest.importorskip("pyarrow").table({"text": ["猫", "", None]})
+    file = tmp_path / "a.parquet"
+    parquet.write_table(table.slice(0, 2), file)
+    assert read(file) == [(f"{file}[0]", "猫".encode()), (f"{file}[1]", b"")]
+    parquet.write_table(table, file)
+    with pytest.raises(UserError, match=r"row 3, column 'text'.* got null"):
         read(file)
 
 

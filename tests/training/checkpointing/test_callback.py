@@ -16,7 +16,13 @@ from keras_ptft.training.checkpointing import callback
 from keras_ptft.training.checkpointing.store import Checkpoints, Interval
 from keras_ptft.training.fit import FitConfig, fit
 from tests.states import wait_until
-from tests.training.small import STATEFUL_CNN, mlp, timeless, values_of
+from tests.training.small import (
+    STATEFUL_CNN,
+    largest_difference,
+    mlp,
+    timeless,
+    values_of,
+)
 
 SHIFT = lookup(AUGMENTATIONS, "shift(padding=1)", "augmentation")
 EVERY = Interval(steps=7)
@@ -94,6 +100,26 @@ def test_within_an_epoch_and_at_its_end(
         steps=(9, 28, 44),
     )
     assert saved == [9, 15, 21, 28, 37, 43, 44]
+
+
+@pytest.mark.parametrize("batch_size", [32, 16])
+def test_smaller_batches_of_the_same_steps(
+    make_model, splits, tmp_path, batch_size
+):
+    every, whole = all_kept(tmp_path), make_model(jit_compile="false")
+    rows = fit(whole, splits, FitConfig(epochs=2), checkpoints=every)
+    (path,) = (p for p in every.folder.iterdir() if "step-000000022" in p.name)
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / path.name).write_bytes(path.read_bytes())
+    again = Checkpoints(tmp_path / "one", interval=EVERY)
+    pair = {"batch_size": batch_size, "gradient_accumulation": 64 // batch_size}
+    model = make_model(jit_compile="false", **pair)
+    shown = FitConfig(epochs=2, **pair)
+    found = fit(model, splits, shown, checkpoints=again, start=again.latest())
+    assert int(model.step.numpy()) == 44
+    assert largest_difference(values_of(whole), values_of(model)) < 1e-5
+    for row, other in zip(timeless(rows), timeless(found), strict=True):
+        assert other == pytest.approx(row, rel=1e-5)
 
 
 @pytest.mark.slow

@@ -19,15 +19,16 @@ from typing import Any
 import numpy as np
 
 from keras_ptft.data.core.dataset import Dataset, Loading
-from keras_ptft.data.sources.split_discovery import with_test
 from keras_ptft.data.sources.tfds.images import read_split
+from keras_ptft.data.sources.tfds.splits import found_splits, unused_splits
 from keras_ptft.data.sources.tfds.text import read_texts, text_columns
 from keras_ptft.errors import UserError
 from keras_ptft.registry import nearest
 
 logger = logging.getLogger("keras_ptft")
 
-_SPLITS = ("train", "validation", "test")
+# settings of tables and of files
+_OF_FILES = ("group_column", "group_pattern", "image_column", "image_root")
 
 
 def mnist(loading: Loading, /) -> Dataset:
@@ -56,7 +57,7 @@ def tfds(
     varying size need. Of texts --text_column and --label_column choose the
     features if there are several; an empty --label_column leaves them
     unlabelled, and trains on "unsupervised" texts too. A set without a test
-    split is split by content.
+    split is split by content. Other splits are not used.
 
     Args:
         loading: the settings of the run.
@@ -69,21 +70,23 @@ def tfds(
         UserError: an unknown set, one without images and labels or texts,
             or one that is neither prepared nor can be downloaded.
     """
+    loading.refuse(f"tfds:{name}", *_OF_FILES)
     builder = _builder(name, loading.data_dir)
     columns = text_columns(builder.info, name, loading)
     if columns:
         _prepare(builder, name, loading.manual_dir)
-        return read_texts(
-            builder, _found_splits(builder, name), columns, test_fraction
-        )
+        parts = found_splits(builder, name)
+        return read_texts(builder, parts, columns, test_fraction)
     names = _label_names(builder.info.features, name)
     shape = _image_shape(builder.info.features["image"], name, loading)
     _prepare(builder, name, loading.manual_dir)
-    splits = {
-        split: read_split(builder, split, shape)
-        for split in _found_splits(builder, name)
-    }
-    return with_test(splits, names, test_fraction)
+    parts = found_splits(builder, name)
+    return Dataset(
+        {k: read_split(builder, part, shape) for k, part in parts.items()},
+        names,
+        test_fraction=test_fraction,
+        left_out=unused_splits(builder, parts.values()),
+    )
 
 
 def _builder(name: str, data_dir: str) -> Any:
@@ -105,16 +108,6 @@ def _builder(name: str, data_dir: str) -> Any:
             f"Cannot make tfds:{name}, expected name[/config][:version]: "
             f"{_line(error)}"
         ) from None
-
-
-def _found_splits(builder: Any, name: str) -> list[str]:
-    found = [split for split in _SPLITS if split in builder.info.splits]
-    if "train" not in found:
-        raise UserError(
-            f"tfds:{name} has no split 'train'; its splits are: "
-            f"{', '.join(builder.info.splits)}."
-        )
-    return found
 
 
 def _label_names(features: Any, name: str) -> tuple[str, ...]:

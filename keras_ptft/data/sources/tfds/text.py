@@ -6,10 +6,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_ptft.data.core.dataset import Dataset, Loading, Source
-from keras_ptft.data.sources.arrays import name_labels
-from keras_ptft.data.sources.split_discovery import with_test
+from keras_ptft.data.core.dataset import (
+    OUT_OF_SCOPE,
+    Dataset,
+    Loading,
+    Source,
+)
+from keras_ptft.data.core.labels import encode_labels, unknown_label
+from keras_ptft.data.sources.tfds.splits import unused_splits
 from keras_ptft.data.text.files import cut_blocks
+from keras_ptft.data.text.pairs import joined
 from keras_ptft.data.text.source import TextSource
 from keras_ptft.data.text.storage import InMemoryTexts, in_memory
 from keras_ptft.errors import UserError
@@ -27,12 +33,12 @@ class TextColumns(NamedTuple):
     """The features of a set that are used.
 
     Attributes:
-        text: the feature with the text.
+        texts: the features with the text, or with its parts.
         label: the feature with the label; empty: unlabelled.
         names: of the classes, if the set has them.
     """
 
-    text: str
+    texts: tuple[str, ...]
     label: str
     names: tuple[str, ...]
 
@@ -43,9 +49,10 @@ def text_columns(info: Any, name: str, loading: Loading) -> TextColumns | None:
     Args:
         info: the `tfds.core.DatasetInfo` of the set.
         name: of the set.
-        loading: its `text_column` and `label_column` choose. By default,
-            these are the features named "text" and "label", or the set's
-            supervised keys, or its only text.
+        loading: its `text_columns` and `label_column` choose, or the columns
+            of what is trained. By default, these are the features named
+            "text" and "label", or the set's supervised keys, or its only
+            text.
 
     Returns:
         The features; None for a set of images, or if the text is ambiguous.
@@ -58,9 +65,12 @@ def text_columns(info: Any, name: str, loading: Loading) -> TextColumns | None:
     is_dict = isinstance(info.features, tfds.features.FeaturesDict)
     known = dict(info.features.items()) if is_dict else {}
     texts = [k for k, f in known.items() if isinstance(f, tfds.features.Text)]
-    wanted = loading.text_column
-    if wanted and wanted not in texts:
-        raise _no_column("text", wanted, name, texts)
+    wanted = loading.text_columns
+    if loading.trained is not None and loading.trained.is_text:
+        wanted = wanted or loading.trained.columns
+    for column in wanted:
+        if column not in texts:
+            raise _no_column("text", column, name, texts)
     if "image" in known and not wanted:
         return None
     paired = info.supervised_keys or ("", "")
@@ -69,12 +79,12 @@ def text_columns(info: Any, name: str, loading: Loading) -> TextColumns | None:
     if not wanted and not usual:
         return None
     label = _label(known, name, loading.label_column, paired[1])
-    return TextColumns(wanted or usual[0], *label)
+    return TextColumns(wanted or (usual[0],), *label)
 
 
 def read_texts(
     builder: Any,
-    splits: Sequence[str],
+    splits: Mapping[str, str],
     columns: TextColumns,
     test_fraction: float,
 ) -> Dataset:
@@ -85,7 +95,8 @@ def read_texts(
 
     Args:
         builder: a prepared `tfds.core.DatasetBuilder`.
-        splits: those of "train", "validation" and "test" that it has.
+        splits: those of "train", "validation" and "test" that it has, to
+            their names in the set.
         columns: the features to read.
         test_fraction: fraction of the examples held out for testing if
             there is no test split.
@@ -96,23 +107,22 @@ def read_texts(
     Raises:
         UserError: a label that the training split does not have.
     """
-    parts = {split: split for split in splits}
+    parts = dict(splits)
     stored = builder.info.splits
-    if columns.label:
-        if _OUT_OF_SCOPE in stored:
-            parts["out_of_scope"] = _OUT_OF_SCOPE
-        return _labelled(builder, parts, columns, test_fraction)
-    if _UNLABELLED in stored:
-        parts["train"] = f"train+{_UNLABELLED}"
-    is_one = stored["train"].num_examples == 1
-    read = _blocks if is_one else _texts
-    sources = {
-        split: TextSource(
-            in_memory(read(builder, part, columns)), contiguous=is_one
-        )
-        for split, part in parts.items()
-    }
-    return with_test(sources, (), test_fraction)
+    if columns.label and _OUT_OF_SCOPE in stored:
+        parts[OUT_OF_SCOPE] = _OUT_OF_SCOPE
+    if not columns.label and _UNLABELLED in stored:
+        parts["train"] += f"+{_UNLABELLED}"
+    read = _labelled if columns.label else _unlabelled
+    sources, names = read(builder, parts, columns)
+    used = [name for part in parts.values() for name in part.split("+")]
+    return Dataset(
+        sources,
+        names,
+        test_fraction=test_fraction,
+        columns=columns.texts,
+        left_out=unused_splits(builder, used),
+    )
 
 
 def _label(
@@ -155,26 +165,51 @@ def _no_column(
 
 
 def _labelled(
-    builder: Any,
-    parts: Mapping[str, str],
-    columns: TextColumns,
-    test_fraction: float,
-) -> Dataset:
-    read = {k: _read(builder, part, columns) for k, part in parts.items()}
-    names, codes = _codes(columns, read["train"][1])
-    sources: dict[str, Source] = {}
-    for split, (texts, labels) in read.items():
-        unknown = set(labels) - set(codes)
-        if split == "out_of_scope":
-            sources[split] = TextSource(texts, np.full(len(texts), -1))
-        elif unknown:
-            raise UserError(
-                f"The {split} split has label {min(unknown)!r}, which train "
-                "has not: choose another --label_column."
-            )
-        else:
-            sources[split] = TextSource(texts, [codes[v] for v in labels])
-    return with_test(sources, names, test_fraction)
+    builder: Any, parts: Mapping[str, str], columns: TextColumns
+) -> tuple[dict[str, Source], tuple[str, ...]]:
+    texts, labels = {}, {}
+    for split, part in parts.items():
+        texts[split], labels[split] = _read(builder, part, columns)
+    others = labels.pop(OUT_OF_SCOPE, [])
+    where = {k: f"Split {parts[k]!r} of {builder.info.name}" for k in labels}
+    if columns.names:
+        codes, names = _checked(labels, columns.names, where), columns.names
+    else:
+        shown = {k: [_shown(v) for v in part] for k, part in labels.items()}
+        codes, names = encode_labels(shown, where)
+    if OUT_OF_SCOPE in parts:
+        codes[OUT_OF_SCOPE] = np.full(len(others), -1)
+    return {k: TextSource(texts[k], codes[k]) for k in parts}, names
+
+
+def _unlabelled(
+    builder: Any, parts: Mapping[str, str], columns: TextColumns
+) -> tuple[dict[str, Source], tuple[str, ...]]:
+    is_one = builder.info.splits[parts["train"]].num_examples == 1
+    read = _blocks if is_one else _texts
+    return {
+        split: TextSource(
+            in_memory(read(builder, part, columns)), contiguous=is_one
+        )
+        for split, part in parts.items()
+    }, ()
+
+
+def _checked(
+    labels: Mapping[str, Sequence[int]],
+    names: tuple[str, ...],
+    where: Mapping[str, str],
+) -> dict[str, np.ndarray]:
+    """Labels that are indices of the set's own names."""
+    for split, values in labels.items():
+        for value in set(values):
+            if not 0 <= value < len(names):
+                raise unknown_label(str(value), names, where[split])
+    return {k: np.array(part, np.int64) for k, part in labels.items()}
+
+
+def _shown(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def _read(
@@ -184,14 +219,26 @@ def _read(
     texts, labels = InMemoryTexts(), []
     for batch in _batches(builder, split):
         labels.extend(batch[columns.label].tolist())
-        for text in batch[columns.text].tolist():
+        for text in _joined(batch, columns):
             texts.append(text)
     return texts, labels
 
 
 def _texts(builder: Any, split: str, columns: TextColumns) -> Iterator[bytes]:
     for batch in _batches(builder, split):
-        yield from batch[columns.text].tolist()
+        yield from _joined(batch, columns)
+
+
+def _joined(
+    batch: Mapping[str, np.ndarray], columns: TextColumns
+) -> Iterator[bytes]:
+    """The text of each example, of one feature as it is stored."""
+    parts = [batch[name].tolist() for name in columns.texts]
+    if len(parts) == 1:
+        return iter(parts[0])
+    rows = zip(*parts, strict=True)
+    # the features of texts are UTF-8
+    return (joined([p.decode() for p in row]).encode() for row in rows)
 
 
 def _blocks(builder: Any, split: str, columns: TextColumns) -> Iterator[bytes]:
@@ -204,15 +251,3 @@ def _blocks(builder: Any, split: str, columns: TextColumns) -> Iterator[bytes]:
 def _batches(builder: Any, split: str) -> Iterator[dict[str, np.ndarray]]:
     examples = builder.as_dataset(split=split, shuffle_files=False)
     return examples.batch(_BATCH).as_numpy_iterator()
-
-
-def _codes(
-    columns: TextColumns, values: Sequence[Any]
-) -> tuple[tuple[str, ...], dict[Any, int]]:
-    """Returns the label names, and the index of each stored label."""
-    if columns.names:
-        return columns.names, {n: n for n in range(len(columns.names))}
-    distinct = sorted(set(values))
-    shown = [v.decode() if isinstance(v, bytes) else v for v in distinct]
-    indices, names = name_labels(np.array(shown))
-    return names, dict(zip(distinct, indices.tolist(), strict=True))

@@ -22,11 +22,12 @@ from keras_ptft.data.text.normalize.unicode_nfkc import (
 # `<b>`, `</p>`, `<br/>`, `<a href="...">`, `<!-- -->`, `<?xml ?>`, but
 # neither `a < b > c` nor `<me@example.org>`
 _TAG = r"</?[A-Za-z][\w:-]*(?:\s[^<>]*|/)?>|<[!?][^<>]*>"
-# without width or meaning: soft hyphens, marks of direction and order.
+# without width or meaning: soft hyphens, marks of direction and order, and
+# selectors of variants, which a heart may have or not.
 # Joiners stay: emoji, Persian and Indic scripts need them.
 _INVISIBLE = (
     r"[\x{ad}\x{200e}\x{200f}\x{202a}-\x{202e}\x{2060}-\x{206f}"
-    r"\x{feff}\x{fff9}-\x{fffb}]"
+    r"\x{fe00}-\x{fe0f}\x{feff}\x{fff9}-\x{fffb}\x{e0100}-\x{e01ef}]"
 )
 _BLANK = r"[\s\p{Z}\p{Cc}\x{200b}]+"
 

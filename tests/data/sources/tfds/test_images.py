@@ -9,6 +9,7 @@ import tensorflow as tf
 import tensorflow_datasets
 
 from keras_ptft.data import load
+from keras_ptft.data.core.account import account
 from keras_ptft.data.core.dataset import Loading
 from keras_ptft.data.images.resize import resize_images
 from keras_ptft.data.sources.tfds.builder import tfds
@@ -50,7 +51,7 @@ class Squares(tensorflow_datasets.core.GeneratorBasedBuilder):
         for number in range(first, first + 40):
             height, width = self.SIZES
             size = (4 + number % height, 6 + number % width, 3)
-            image = np.full(size, number, np.uint8)
+            image = np.full(size, number % 256, np.uint8)
             yield number, {"image": image, "label": number % 2}
 
 
@@ -59,6 +60,12 @@ class Oblong(Squares):
 
     SPLITS = ("train", "test")
     SIZES = (1, 1)
+
+
+class ManySplits(Oblong):
+    """Splits under other names, and some of no use."""
+
+    SPLITS = ("training", "dev", "eval", "test", "extra", "trainer")
 
 
 class OnlyTest(Squares):
@@ -118,13 +125,25 @@ def test_a_set_of_one_size_stays_as_stored(tmp_path):
     }
 
 
+def test_splits_under_other_names(tmp_path):
+    dataset = load("tfds:many_splits", Loading(data_dir=str(tmp_path)))
+    sizes = {key: len(part) for key, part in dataset.splits.items()}
+    assert sizes == {"train": 40, "validation": 40, "test": 40}
+    # the fourth, whose name is exact, and not the third
+    test = dataset.splits["test"]
+    images = test.gather(tf.range(40, dtype=tf.int64)).numpy()
+    assert sorted(images[:, 0, 0, 0]) == [n % 256 for n in range(300, 340)]
+    assert account(dataset).found == 6 * 40
+    assert list(map(str, dataset.left_out)) == [
+        f"40 of split '{name}', which is not used"
+        for name in ("eval", "extra", "trainer")
+    ]
+
+
 @pytest.mark.parametrize("kind, size", [("oblong", 5), ("squares", 6)])
 def test_a_large_split_is_mapped_from_a_file(tmp_path, kind, size):
     loading = Loading(image_size=size, data_dir=str(tmp_path))
     expected = tfds(loading, kind).splits["train"]
-    if kind == "squares":
-        # it has no test split, so train is a subset
-        expected = expected.source
     builder = tensorflow_datasets.builder(kind, data_dir=str(tmp_path))
     shape = (size, size, 3)
     file = (

@@ -41,6 +41,15 @@ def test_the_length_holds_95_of_100_texts():
     assert fixed(["a a a a"]).row_lengths().numpy().tolist() == [4]
 
 
+@pytest.mark.parametrize("setting", ["words", "characters"])
+def test_a_heart_is_one_token_however_it_is_written(cases, setting):
+    text = (cases / "small" / "emoji.csv").read_text("utf-8")
+    texts = [line.rpartition(",")[0] for line in text.splitlines()[1:]]
+    assert any("❤\ufe0f" in text for text in texts)
+    vocabulary = learned(setting, *texts, "a ❤ alone").vocabulary
+    assert [token for token in vocabulary if "❤" in token] == ["❤"]
+
+
 @pytest.mark.parametrize("texts", [(), ("", " \x00")])
 def test_texts_without_words_are_an_error(texts):
     with pytest.raises(UserError) as caught:

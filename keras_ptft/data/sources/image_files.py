@@ -1,0 +1,201 @@
+"""Image files as examples, decoded as they are read."""
+
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from keras_ptft.data.core.account import LeftOut, left_out
+from keras_ptft.data.core.dataset import Dataset, Loading, Source
+from keras_ptft.data.core.hashing import content_hash
+from keras_ptft.data.core.info import WHITE, Color
+from keras_ptft.data.images.faults import fault
+from keras_ptft.data.images.formats import IMAGES, MOST_BYTES
+from keras_ptft.data.images.gif import check_gif
+from keras_ptft.data.images.reading import read_image, read_pixels
+from keras_ptft.data.sources.class_folders import ClassFiles
+from keras_ptft.data.sources.file_tree import FileKind, relative
+from keras_ptft.errors import UserError
+from keras_ptft.streams import silenced_stderr
+
+IMAGE_FILES = FileKind(
+    "folder",
+    "images",
+    IMAGES,
+    ", or name them and their labels in the columns file_name and label of a "
+    "metadata.csv there, or in any table: --dataset=csv:TABLE "
+    "--image_column=COLUMN",
+)
+
+_SIZE = 224
+
+
+class FolderSource(Source):
+    """Image files, which are decoded each time they are gathered.
+
+    Args:
+        paths: one file an example.
+        labels: integers of shape (examples,).
+        hashes: uint64 of shape (examples,), of each file's bytes.
+        size: side of the square images in pixels.
+        background: the colour where an image is transparent.
+        groups: uint64 of shape (examples,), or None.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[pathlib.Path],
+        labels: np.ndarray,
+        hashes: np.ndarray,
+        size: int,
+        background: Color = WHITE,
+        groups: np.ndarray | None = None,
+    ) -> None:
+        self.labels = np.asarray(labels, np.int64)
+        self.hashes, self.groups = hashes, groups
+        # the same files are other inputs on another colour
+        self.encoding = bytes(background)
+        self._image = tf.TensorSpec((size, size, 3), tf.uint8)
+        self.spec = tf.TensorSpec(self._image.shape, tf.uint8, "image")
+        self._size, self._background = size, background
+        self._names = tuple(paths)
+        self._paths = _tensor(paths)
+
+    def gather(self, indices: tf.Tensor) -> tf.Tensor:
+        def read(path: tf.Tensor) -> tf.Tensor:
+            encoded = tf.io.read_file(path)
+            return read_image(encoded, self._size, 3, self._background)
+
+        paths = tf.gather(self._paths, indices)
+        return tf.map_fn(read, paths, fn_output_signature=self._image)
+
+    def name_of(self, index: int) -> str:
+        return str(self._names[index])
+
+
+def image_dataset(
+    found: ClassFiles,
+    groups: Mapping[str, np.ndarray | None],
+    loading: Loading,
+    test_fraction: float,
+) -> Dataset:
+    """Makes a data set of image files, all of which are decoded once.
+
+    Args:
+        found: the files.
+        groups: split to the group of each of its files.
+        loading: the settings of the run.
+        test_fraction: fraction of the images held out for testing if there
+            is no test split.
+
+    Raises:
+        UserError: an image that cannot be decoded, or a class without any
+            that can.
+    """
+    every = [path for part in found.splits.values() for path in part.paths]
+    hashes, good = _scan(every, loading.background)
+    _check(every, good, loading.skip_bad_images)
+    sources: dict[str, Source] = {}
+    unused: list[LeftOut] = []
+    start = 0
+    for split, part in found.splits.items():
+        end = start + len(part.paths)
+        kept = np.flatnonzero(good[start:end]).tolist()
+        group = groups[split]
+        sources[split] = FolderSource(
+            [part.paths[index] for index in kept],
+            part.labels[kept],
+            hashes[start:end][kept],
+            loading.image_size or _SIZE,
+            loading.background,
+            None if group is None else group[kept],
+        )
+        unused += _unread(found, split, good[start:end])
+        start = end
+    _check_classes(sources, found.names)
+    return Dataset(
+        sources,
+        found.names,
+        test_fraction=test_fraction,
+        background=loading.background,
+        left_out=(*found.left_out, *unused),
+        notes=found.notes,
+    )
+
+
+def _scan(
+    paths: Sequence[pathlib.Path], background: Color
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns each file's hash, and whether training can decode it."""
+
+    @tf.autograph.experimental.do_not_convert
+    def read(index: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        encoded = tf.io.read_file(path)
+        hashed = tf.numpy_function(_checked_hash, [encoded], tf.uint64)
+        with tf.control_dependencies([hashed]):
+            pixels = read_pixels(encoded, 3, background)
+        return index, hashed, tf.size(pixels)
+
+    hashes = np.zeros(len(paths), np.uint64)
+    good = np.zeros(len(paths), bool)
+    small = [n for n, p in enumerate(paths) if p.stat().st_size <= MOST_BYTES]
+    indices = tf.constant(small, tf.int64)
+    files = tf.data.Dataset.from_tensor_slices(
+        (indices, tf.gather(_tensor(paths), indices))
+    )
+    decoded = files.map(read, num_parallel_calls=tf.data.AUTOTUNE)
+    # files that cannot be read are left out here, and stay bad; libraries
+    # write about them to standard error
+    with silenced_stderr():
+        for index, hashed, pixels in decoded.ignore_errors():
+            hashes[index], good[index] = hashed, pixels > 0
+    return hashes, good
+
+
+def _checked_hash(encoded: bytes) -> np.uint64:
+    """Hashes a file; raises ValueError before a GIF takes all memory."""
+    return content_hash(check_gif(encoded))
+
+
+def _check(paths: Sequence[pathlib.Path], good: np.ndarray, skip: bool) -> None:
+    if good.all() or skip:
+        return
+    first, count = paths[int(np.argmin(good))], int((~good).sum())
+    raise UserError(
+        f"Cannot decode {first}, {fault(first)} ({count} of {len(paths)} "
+        "images): replace it, or leave such images out by --skip_bad_images."
+    )
+
+
+def _unread(
+    found: ClassFiles, split: str, good: np.ndarray
+) -> tuple[LeftOut, ...]:
+    part = found.splits[split]
+    bad = np.flatnonzero(~good).tolist()
+    classes = [found.names[n] for n in part.labels[bad]] if found.names else []
+    return left_out(
+        "that cannot be decoded",
+        [relative(part.paths[index], found.root) for index in bad],
+        split=part.given,
+        classes=classes,
+    )
+
+
+def _check_classes(
+    sources: Mapping[str, Source], names: tuple[str, ...]
+) -> None:
+    if not names or "train" not in sources:
+        return
+    counts = np.bincount(sources["train"].labels, minlength=len(names))
+    if not counts.all():
+        raise UserError(
+            f"Class {names[int(np.argmin(counts))]!r} has no image that can "
+            "be decoded: add some or leave the class out."
+        )
+
+
+def _tensor(paths: Sequence[pathlib.Path]) -> tf.Tensor:
+    with tf.device("CPU:0"):
+        return tf.constant([os.fsencode(path) for path in paths], tf.string)

@@ -1,0 +1,273 @@
+"""The data of a run: loaded, checked, split, accounted for, as tokens."""
+
+import dataclasses
+import logging
+import pathlib
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import tensorflow as tf
+
+from keras_ptft import data
+from keras_ptft.config import Config
+from keras_ptft.data.core import splits
+from keras_ptft.data.core.account import Account, account
+from keras_ptft.data.core.checks import uncovered
+from keras_ptft.data.core.classes import number_as_trained, select_classes
+from keras_ptft.data.core.dataset import Dataset, Loading, Source
+from keras_ptft.data.core.info import DataInfo
+from keras_ptft.data.images.color import parse_color
+from keras_ptft.data.leakage.check import Leaks, handle_leaks
+from keras_ptft.data.leakage.training_fingerprints import seen_by
+from keras_ptft.data.text.token_source import texts_of, token_source
+from keras_ptft.data.text.tokenizers import Tokenizer, learn
+from keras_ptft.data.text.window_source import token_window_source
+from keras_ptft.errors import UserError
+from keras_ptft.objectives import OBJECTIVES
+from keras_ptft.objectives.saved import read_columns
+from keras_ptft.registry import lookup
+
+_LOG = logging.getLogger("keras_ptft")
+
+GIVEN = "given"
+"""What `dataset` or `backbone` is called where an object was handed over."""
+
+TOKENIZER = "characters"
+"""The default: it splits Chinese and its like into characters, and other
+scripts into words."""
+
+_WINDOW = 128
+
+
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """The data of a run.
+
+    Attributes:
+        dataset: what is trained and tested on, texts as tokens.
+        leaks: examples that were found in two splits.
+        account: what became of every example.
+    """
+
+    dataset: Dataset
+    leaks: Leaks
+    account: Account
+
+
+def load_dataset(
+    config: Config,
+    given: Dataset | None,
+    on_leak: str,
+    weights: pathlib.Path | None = None,
+) -> Loaded:
+    """Loads the data set of a run, and finds examples in two splits.
+
+    Args:
+        config: the settings.
+        given: a data set that was handed over, in place of `dataset`.
+        on_leak: what to do about examples in two splits: "fail", "drop" or
+            "warn".
+        weights: file of the weights to start from: they may have seen the
+            test split, and beside them is the tokenizer.
+    """
+    dataset, leaks = handle_leaks(
+        _split(config, given, weights),
+        on_leak,
+        near=config.near_copies,
+        pretrained_on=seen_by(weights) if weights else None,
+    )
+    dataset = _subset(config, dataset)
+    dataset = dataset.noting(*uncovered(dataset))
+    accounted = account(dataset)
+    _log_account(config, dataset, accounted)
+    return Loaded(_encoded(config, dataset, weights), leaks, accounted)
+
+
+def reload_dataset(
+    config: Config, given: Dataset | None, weights: pathlib.Path
+) -> Dataset:
+    """Loads the data set of a run again, to export its model.
+
+    Args:
+        config: the settings of the run.
+        given: a data set that was handed over, in place of `dataset`.
+        weights: file of the run's model; beside it is the tokenizer.
+    """
+    dataset = _subset(config, _split(config, given, weights))
+    return _encoded(config, dataset, weights)
+
+
+def load_to_score(
+    config: Config,
+    given: Dataset | None,
+    weights: pathlib.Path,
+    trained: DataInfo,
+    *,
+    as_test: bool,
+    classes: str = "",
+) -> tuple[Dataset, Account]:
+    """Loads data that a trained model is to be scored on.
+
+    Columns and classes are those of the model, by their names; the data may
+    lack some of its classes.
+
+    Args:
+        config: the settings, where the data differ from the run's too.
+        given: a data set that was handed over, in place of `dataset`.
+        weights: file of the model; beside it is the tokenizer.
+        trained: what the model knows of its data.
+        as_test: whether data that come in one piece are all for testing.
+        classes: those of the model to score it on; empty: all.
+
+    Returns:
+        The data set, and what became of every example.
+    """
+    loading = dataclasses.replace(
+        _loading(config), trained=trained, scoring=True, as_test=as_test
+    )
+    dataset = select_classes(_load(config, given, loading), classes)
+    dataset = number_as_trained(
+        dataset,
+        trained.label_names,
+        # what the run left out is left out again
+        drop_others=bool(config.classes) and not classes,
+    )
+    if "train" in dataset.splits:
+        dataset = splits.hold_out_validation(
+            dataset, config.validation_fraction, stratify=config.stratify
+        )
+        dataset = _subset(config, dataset)
+    dataset = dataset.noting(*_trained_on(dataset, weights))
+    accounted = account(dataset)
+    _log_account(config, dataset, accounted)
+    return _encoded(config, dataset, weights), accounted
+
+
+def _split(
+    config: Config, given: Dataset | None, weights: pathlib.Path | None
+) -> Dataset:
+    """The data set with its chosen classes and a validation split."""
+    loading = _loading(config)
+    if weights is not None and (columns := read_columns(weights.parent)):
+        trained = DataInfo(columns=columns)
+        loading = dataclasses.replace(loading, trained=trained)
+    dataset = _load(config, given, loading)
+    dataset = select_classes(dataset, config.classes)
+    return splits.hold_out_validation(
+        dataset, config.validation_fraction, stratify=config.stratify
+    )
+
+
+def _load(config: Config, given: Dataset | None, loading: Loading) -> Dataset:
+    if given is not None:
+        return data.checked(given, GIVEN, loading)
+    if config.dataset == GIVEN:
+        raise UserError(
+            "This run's data set was handed over as an object: call the "
+            "function of the library with dataset=."
+        )
+    return data.load(config.dataset, loading)
+
+
+def _loading(config: Config) -> Loading:
+    columns = (name.strip() for name in config.text_column.split(","))
+    return Loading(
+        image_size=config.image_size,
+        background=parse_color(config.background),
+        data_dir=config.data_dir,
+        manual_dir=config.manual_dir,
+        skip_bad_images=config.skip_bad_images,
+        text_columns=tuple(name for name in columns if name),
+        label_column=config.label_column,
+        image_column=config.image_column,
+        image_root=config.image_root,
+        group_column=config.group_column,
+        group_pattern=config.group_pattern,
+        stratify=config.stratify,
+    )
+
+
+def _subset(config: Config, dataset: Dataset) -> Dataset:
+    return splits.subset_train(dataset, config.train_examples, config.seed)
+
+
+def _encoded(
+    config: Config, dataset: Dataset, weights: pathlib.Path | None
+) -> Dataset:
+    """Texts as tokens, as the pretrained weights or the settings say."""
+    spec = dataset.spec
+    if not isinstance(spec, tf.TensorSpec) or spec.dtype != tf.string:
+        return dataset
+    name = lookup(OBJECTIVES, config.objective, "objective").name
+    windows = OBJECTIVES[name].windows
+    if weights is None:
+        tokenizer = learn(
+            config.tokenizer or TOKENIZER,
+            partial(texts_of, dataset.splits["train"]),
+            config.sequence_length,
+        )
+    else:
+        tokenizer = Tokenizer.load(weights.parent)
+        _check_tokenizer(config, tokenizer, weights)
+    length = config.sequence_length or tokenizer.sequence_length
+    if windows and weights is None:
+        length = config.sequence_length or _WINDOW
+    tokenizer = dataclasses.replace(tokenizer, sequence_length=length)
+    make = token_window_source if windows else token_source
+    parts = {name: make(s, tokenizer) for name, s in dataset.splits.items()}
+    _log_losses(tokenizer, next(iter(parts.values())))
+    return dataclasses.replace(dataset, splits=parts, tokenizer=tokenizer)
+
+
+def _check_tokenizer(
+    config: Config, tokenizer: Tokenizer, weights: pathlib.Path
+) -> None:
+    if config.tokenizer not in ("", tokenizer.setting):
+        raise UserError(
+            f"The weights {weights} read text by --tokenizer="
+            f"{tokenizer.setting}, got {config.tokenizer}: leave it out."
+        )
+
+
+def _log_losses(tokenizer: Tokenizer, source: Source) -> None:
+    size, longest = len(tokenizer.vocabulary), tokenizer.sequence_length
+    text = f"{size:,} in the vocabulary, {source.unknown:.2%} unknown"
+    if source.cut_off is not None:
+        text += f", {source.cut_off:.2%} of the texts cut off at {longest:,}"
+    _LOG.info("Tokens by %s: %s.", tokenizer.setting, text)
+
+
+def _trained_on(dataset: Dataset, weights: pathlib.Path) -> list[str]:
+    """A note where a model is scored on what it was trained on."""
+    if (seen := seen_by(weights)) is None:
+        return []
+    test = dataset.splits["test"].hashes
+    if not len(known := seen.exact(test)):
+        return []
+    return [
+        f"{len(known):,} of {len(test):,} test examples are among those that "
+        "the model was trained on"
+    ]
+
+
+def _log_account(config: Config, dataset: Dataset, found: Account) -> None:
+    first, *others = found.lines()
+    kind = f"{_kind(dataset)}, {_classes(dataset)}"
+    _LOG.info("%s: %s of %s.", config.dataset, first, kind)
+    for line in others:
+        _LOG.info("%s.", line)
+
+
+def _kind(dataset: Dataset) -> str:
+    spec: Any = dataset.spec
+    if isinstance(spec, Mapping):
+        return " and ".join(spec)
+    if spec.dtype == tf.string:
+        return "text"
+    return f"{'×'.join(map(str, spec.shape))} {spec.dtype.name}"
+
+
+def _classes(dataset: Dataset) -> str:
+    names = dataset.label_names
+    return f"{len(names):,} classes" if names else "no labels"

@@ -1,0 +1,157 @@
+"""Scores of a run's model on the data that people have for it."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from keras_ptft import Config, UserError, evaluate, pretrain
+from keras_ptft.data.core.array_source import ArraySource
+from keras_ptft.data.core.dataset import Dataset
+from keras_ptft.files import read_json, write_text
+from keras_ptft.main import main
+
+HEADING = "length,width,depth,mass,label"
+NAMES = ("blue", "green", "red")
+pytestmark = pytest.mark.usefixtures("place")
+
+
+def rows(count, seed, order=(0, 1, 2, 3)):
+    """Rows of a table whose first number says what they are."""
+    numbers = np.random.default_rng(seed)
+    made = []
+    for index in range(count):
+        kind = index % 3
+        cells = [3.0 * kind, *numbers.normal(size=3)]
+        shown = [f"{cells[n]:.3f}" for n in order]
+        made.append(",".join([*shown, NAMES[kind]]))
+    return made
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evaluate")
+    write_text(folder / "train.csv", "\n".join([HEADING, *rows(240, 0)]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        pretrain(
+            Config(
+                name="wines",
+                dataset="csv:train.csv",
+                backbone="mlp(hidden=[16])",
+                epochs=12,
+                batch_size=16,
+                learning_rate=0.01,
+            )
+        )
+    return folder
+
+
+@pytest.fixture
+def place(folder, tmp_path, monkeypatch):
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_run_s_own_data_are_scored_by_their_test_split():
+    before = read_json("runs/wines/result.json")["metrics"]["test"]
+    scored = evaluate("runs/wines")
+    assert scored == before
+    assert 20 < scored["examples"] < 80
+
+
+def test_all_of_a_new_file_is_scored():
+    write_text("new.csv", "\n".join([HEADING, *rows(60, 1)]))
+    scored = evaluate("runs/wines", dataset="csv:new.csv")
+    assert scored["examples"] == 60
+    assert scored["accuracy"] == 1.0
+    found = scored["data"]
+    assert (found["found"], found["used"]) == (60, 60)
+    assert list(found["splits"]) == ["test"]
+    stored = read_json("runs/wines/result.json")["metrics"]
+    assert stored["test dataset=csv:new.csv"] == scored
+
+
+def test_columns_are_found_by_the_names_of_training():
+    lines = rows(60, 1, order=(3, 2, 1, 0))
+    lines = [f"{n},{line}" for n, line in enumerate(lines)]
+    heading = "number,mass,depth,width,length,label"
+    write_text("new.csv", "\n".join([heading, *lines]))
+    scored = evaluate("runs/wines", dataset="csv:new.csv")
+    assert scored["accuracy"] == 1.0
+    assert any("number" in note for note in scored["data"]["notes"])
+
+
+def test_a_column_of_training_that_is_missing():
+    write_text("new.csv", "lenght,width,depth,mass,label\n1,2,3,4,red\n")
+    with pytest.raises(UserError, match="length") as caught:
+        evaluate("runs/wines", dataset="csv:new.csv")
+    assert "lenght" in str(caught.value)
+
+
+def test_a_file_may_lack_classes():
+    lines = [line for line in rows(90, 2) if not line.endswith("green")]
+    write_text("two.csv", "\n".join([HEADING, *lines]))
+    scored = evaluate("runs/wines", dataset="csv:two.csv")
+    assert scored["examples"] == 60
+    assert scored["accuracy"] == scored["f1_macro"] == 1.0
+    assert scored["per_class"]["green"]["support"] == 0
+    # even all but one
+    one = [line for line in lines if line.endswith("red")]
+    write_text("one.csv", "\n".join([HEADING, *one]))
+    scored = evaluate("runs/wines", dataset="csv:one.csv")
+    assert (scored["examples"], scored["f1_macro"]) == (30, 1.0)
+
+
+def test_a_class_that_the_model_lacks_is_refused():
+    lines = [line.replace("red", "Red") for line in rows(9, 2)]
+    write_text("new.csv", "\n".join([HEADING, *lines]))
+    with pytest.raises(UserError, match=r"'Red', which training lacks .*red"):
+        evaluate("runs/wines", dataset="csv:new.csv")
+
+
+def test_examples_that_were_trained_on_are_told_of():
+    scored = evaluate("runs/wines", dataset="csv:./train.csv")
+    assert scored["examples"] == 240
+    trained = read_json("runs/wines/result.json")["data"]["splits"]["train"]
+    (note,) = scored["data"]["notes"]
+    assert note == (
+        f"{trained['used']} of 240 test examples are among those that the "
+        "model was trained on"
+    )
+
+
+def test_a_data_set_that_is_handed_over():
+    inputs = np.array([[0, 0, 0, 0], [6, 0, 0, 0]], np.float32)
+    source = ArraySource(inputs, [0, 1], name="vector")
+    given = Dataset({"train": source}, ("blue", "red"))
+    scored = evaluate("runs/wines", dataset=given)
+    assert (scored["examples"], scored["accuracy"]) == (2, 1.0)
+
+
+def test_scores_are_shown_before_they_are_written(capsys):
+    # no file can be written beside, which also holds for root
+    os.mkdir(f"runs/wines/.partial-{os.getpid()}-result.json")
+    assert main(["evaluate", "runs/wines"]) == 2
+    told = capsys.readouterr()
+    assert "accuracy 1" in told.out
+    assert "Cannot write runs/wines/result.json" in told.err
+
+
+def test_classes_of_the_run_are_those_that_count():
+    pretrain(
+        Config(
+            name="two",
+            dataset="csv:train.csv",
+            classes="blue,red",
+            backbone="mlp(hidden=[8])",
+            epochs=1,
+        )
+    )
+    write_text("new.csv", "\n".join([HEADING, *rows(60, 1)]))
+    scored = evaluate("runs/two", dataset="csv:new.csv")
+    assert scored["examples"] == 40
+    (left,) = scored["data"]["left_out"]
+    assert (left["reason"], left["count"]) == ("of other classes", 20)
+    assert left["classes"] == {"green": 20}
