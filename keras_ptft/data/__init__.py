@@ -93,8 +93,7 @@ def checked(dataset: Dataset, spec: str, loading: Loading) -> Dataset:
     found += sum(part.count for part in dataset.left_out)
     dataset = dataclasses.replace(dataset, found=found)
     if loading.as_test and "test" not in dataset.splits:
-        splits = {"test": dataset.splits["train"]}
-        dataset = dataclasses.replace(dataset, splits=splits)
+        dataset = _as_test(dataset, spec)
     _check_grouped(dataset, spec, loading)
     dataset = check(dataset, spec, scoring=loading.scoring)
     if "train" not in dataset.splits:
@@ -107,6 +106,18 @@ def checked(dataset: Dataset, spec: str, loading: Loading) -> Dataset:
                 "change test_fraction."
             )
     return dataset
+
+
+def _as_test(dataset: Dataset, spec: str) -> Dataset:
+    """The data set with its one split for testing."""
+    if len(dataset.splits) > 1:
+        raise UserError(
+            f"--dataset={spec} must come in one piece or have a test split to "
+            f"be scored, got {' and '.join(dataset.splits)}: give the one to "
+            "score."
+        )
+    (source,) = dataset.splits.values()
+    return dataclasses.replace(dataset, splits={"test": source})
 
 
 def _check_grouped(dataset: Dataset, spec: str, loading: Loading) -> None:

@@ -1,6 +1,7 @@
 """What a trained run is good for: scores, exports, predictions."""
 
 import dataclasses
+import logging
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -43,6 +44,8 @@ from keras_ptft.serving.inputs.skipped import Skipped
 from keras_ptft.training.distribution.strategies import get_strategy
 from keras_ptft.transfer.loading import check_input
 
+_LOG = logging.getLogger("keras_ptft")
+
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
@@ -52,7 +55,8 @@ class Scores:
         folder: the run folder.
         metrics: as `result.json` has them.
         name: what `result.json` calls them: "test", followed by the settings
-            that differ from the run's.
+            that differ from the run's; "test of changed data" where the
+            run's own are no longer what they were.
     """
 
     folder: pathlib.Path
@@ -135,15 +139,25 @@ def score(
     check_input(backbone, loaded.spec)
     objective = builders.build_objective(config, loaded.info)
     # one process scores what several workers have trained
-    name = "auto" if config.strategy == "multi_worker" else config.strategy
-    with get_strategy(name).scope():
+    strategy = config.strategy
+    strategy = "auto" if strategy == "multi_worker" else strategy
+    with get_strategy(strategy).scope():
         model = load_model(path)
     _check_inputs(folder, model, objective)
     metrics = objective.score(model, loaded.splits["test"])
-    changed = _changed(changes)
+    name = " ".join(["test", *_changed(changes)])
     if not own:
         metrics["data"] = accounted.as_dict()
-    return Scores(folder, metrics, " ".join(["test", *changed]))
+    elif not changes and not run_dir.was_scored_on(
+        folder, loaded.splits["test"]
+    ):
+        _LOG.warning(
+            "The test split of %s has changed since %s was trained.",
+            config.dataset,
+            folder,
+        )
+        name = "test of changed data"
+    return Scores(folder, metrics, name)
 
 
 def export(

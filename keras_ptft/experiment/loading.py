@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from keras_ptft import data
@@ -79,9 +80,10 @@ def load_dataset(
     )
     dataset = _subset(config, dataset)
     dataset = dataset.noting(*uncovered(dataset))
-    accounted = account(dataset)
+    encoded = _encoded(config, dataset, weights)
+    accounted = dataclasses.replace(account(dataset), notes=encoded.notes)
     _log_account(config, dataset, accounted)
-    return Loaded(_encoded(config, dataset, weights), leaks, accounted)
+    return Loaded(encoded, leaks, accounted)
 
 
 def reload_dataset(
@@ -126,6 +128,11 @@ def load_to_score(
     loading = dataclasses.replace(
         _loading(config), trained=trained, scoring=True, as_test=as_test
     )
+    if as_test:
+        # nothing is split, so nothing has to stay together
+        loading = dataclasses.replace(
+            loading, group_column="", group_pattern=""
+        )
     dataset = select_classes(_load(config, given, loading), classes)
     dataset = number_as_trained(
         dataset,
@@ -138,10 +145,14 @@ def load_to_score(
             dataset, config.validation_fraction, stratify=config.stratify
         )
         dataset = _subset(config, dataset)
-    dataset = dataset.noting(*_trained_on(dataset, weights))
-    accounted = account(dataset)
-    _log_account(config, dataset, accounted)
-    return _encoded(config, dataset, weights), accounted
+    test = {"test": dataset.splits["test"]}
+    lacking = uncovered(dataclasses.replace(dataset, splits=test))
+    dataset = dataset.noting(*lacking, *_trained_on(dataset, weights))
+    encoded = _encoded(config, dataset, weights)
+    accounted = dataclasses.replace(account(dataset), notes=encoded.notes)
+    if as_test:
+        _log_account(config, dataset, accounted)
+    return encoded, accounted
 
 
 def _split(
@@ -149,14 +160,29 @@ def _split(
 ) -> Dataset:
     """The data set with its chosen classes and a validation split."""
     loading = _loading(config)
-    if weights is not None and (columns := read_columns(weights.parent)):
+    columns = read_columns(weights.parent) if weights is not None else ()
+    if columns:
         trained = DataInfo(columns=columns)
         loading = dataclasses.replace(loading, trained=trained)
     dataset = _load(config, given, loading)
+    if weights is not None and not columns:
+        dataset = dataset.noting(*_by_position(dataset, weights))
     dataset = select_classes(dataset, config.classes)
     return splits.hold_out_validation(
         dataset, config.validation_fraction, stratify=config.stratify
     )
+
+
+def _by_position(dataset: Dataset, weights: pathlib.Path) -> list[str]:
+    """A note where columns cannot be found by the names of training."""
+    spec = dataset.spec
+    is_table = isinstance(spec, tf.TensorSpec) and spec.dtype != tf.string
+    if not is_table or not dataset.columns:
+        return []
+    return [
+        f"which columns {weights} was trained on is not known: those of the "
+        "table are taken in its order"
+    ]
 
 
 def _load(config: Config, given: Dataset | None, loading: Loading) -> Dataset:
@@ -217,7 +243,21 @@ def _encoded(
     make = token_window_source if windows else token_source
     parts = {name: make(s, tokenizer) for name, s in dataset.splits.items()}
     _log_losses(tokenizer, next(iter(parts.values())))
-    return dataclasses.replace(dataset, splits=parts, tokenizer=tokenizer)
+    encoded = dataclasses.replace(dataset, splits=parts, tokenizer=tokenizer)
+    return encoded.noting(*_without_tokens(parts))
+
+
+def _without_tokens(parts: Mapping[str, Source]) -> list[str]:
+    counts = {
+        split: int(np.count_nonzero(part.lengths == 0))
+        for split, part in parts.items()
+        if part.lengths is not None
+    }
+    return [
+        f"{count:,} of {len(parts[split]):,} {split} texts have no token"
+        for split, count in counts.items()
+        if count
+    ]
 
 
 def _check_tokenizer(

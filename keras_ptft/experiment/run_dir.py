@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from keras_ptft import files
 from keras_ptft.config import Config
+from keras_ptft.data.core.dataset import Source, fingerprint
 from keras_ptft.errors import DiskError, UserError
 from keras_ptft.experiment import identity
 from keras_ptft.experiment.results import (
@@ -191,6 +192,19 @@ def exclusive_run(
 def is_complete(folder: str | os.PathLike) -> bool:
     """Returns whether the run in a folder has ended."""
     return read_result(folder) is not None
+
+
+def was_scored_on(folder: str | os.PathLike, source: Source) -> bool:
+    """Returns whether a test split is the one that a run was scored on.
+
+    Args:
+        folder: the run folder.
+        source: the test split as it is now.
+    """
+    path = pathlib.Path(folder) / _ENVIRONMENT
+    known = files.read_json(path) if path.exists() else {}
+    now = fingerprint(source)
+    return known.get("data", {}).get("test", now) == now
 
 
 def read_config(folder: str | os.PathLike) -> Config:

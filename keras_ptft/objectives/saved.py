@@ -94,7 +94,14 @@ def read_objective(folder: str | os.PathLike) -> Objective:
 
 
 def read_columns(folder: str | os.PathLike) -> tuple[str, ...]:
-    """Reads the columns that the model in a folder was trained on, if any.
+    """Reads the columns of numbers that a model was trained on.
+
+    Args:
+        folder: of the model.
+
+    Returns:
+        Their names in order; none for other models, of texts too: a text is
+        one wherever it stands.
 
     Raises:
         UserError: objective.json is damaged.
@@ -102,7 +109,8 @@ def read_columns(folder: str | os.PathLike) -> tuple[str, ...]:
     path = pathlib.Path(folder, OBJECTIVE_FILE)
     if not path.exists():
         return ()
-    return tuple(_checked(read_json(path), path).get("columns", ()))
+    found = _checked(read_json(path), path)
+    return () if found["text"] else tuple(found.get("columns", ()))
 
 
 def _described(info: DataInfo) -> dict[str, Any]:

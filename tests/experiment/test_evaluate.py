@@ -155,3 +155,48 @@ def test_classes_of_the_run_are_those_that_count():
     (left,) = scored["data"]["left_out"]
     assert (left["reason"], left["count"]) == ("of other classes", 20)
     assert left["classes"] == {"green": 20}
+
+
+def test_classes_that_a_file_lacks_are_named():
+    lines = [line for line in rows(90, 2) if not line.endswith("green")]
+    write_text("two.csv", "\n".join([HEADING, *lines]))
+    scored = evaluate("runs/wines", dataset="csv:two.csv")
+    assert scored["data"]["notes"] == [
+        "1 of 3 classes has no test examples: green"
+    ]
+
+
+def test_data_that_changed_since_are_told_of(caplog):
+    before = read_json("runs/wines/result.json")["metrics"]["test"]
+    write_text("train.csv", "\n".join([HEADING, *rows(240, 5)]))
+    scored = evaluate("runs/wines")
+    assert "test split of csv:train.csv has changed since" in caplog.text
+    metrics = read_json("runs/wines/result.json")["metrics"]
+    assert metrics["test"] == before
+    assert metrics["test of changed data"] == scored
+
+
+def test_two_splits_without_one_for_testing():
+    os.mkdir("new")
+    for name, seed in (("train", 6), ("dev", 7)):
+        write_text(f"new/{name}.csv", "\n".join([HEADING, *rows(30, seed)]))
+    with pytest.raises(UserError, match="one piece or have a test split"):
+        evaluate("runs/wines", dataset="csv:new")
+    scored = evaluate("runs/wines", dataset="csv:new/dev.csv")
+    assert scored["examples"] == 30
+
+
+def test_groups_do_not_matter_where_all_is_scored():
+    lines = [f"{line},p{n // 4}" for n, line in enumerate(rows(240, 0))]
+    write_text("owned.csv", "\n".join([f"{HEADING},owner", *lines]))
+    pretrain(
+        Config(
+            name="owned",
+            dataset="csv:owned.csv",
+            group_column="owner",
+            backbone="mlp(hidden=[8])",
+            epochs=1,
+        )
+    )
+    write_text("new.csv", "\n".join([HEADING, *rows(60, 1)]))
+    assert evaluate("runs/owned", dataset="csv:new.csv")["examples"] == 60

@@ -27,7 +27,7 @@ from keras_ptft.models.saved import load_model
 from keras_ptft.registry import lookup
 from keras_ptft.serving.inputs.arrays import input_batches
 from keras_ptft.training.optimizers.optimizers import OPTIMIZERS
-from tests.fuzz import strategies
+from tests.fuzz import file_trees, strategies
 
 SMALL = Loading(image_size=8)
 TEXTS = Loading(text_columns=("text", "b"), group_column="a")
@@ -208,6 +208,8 @@ def targets():
     return {
         "image": (pictures, image),
         "folder": (st.lists(pictures, min_size=4, max_size=8), class_folders),
+        "tree": (file_trees.TREES, file_trees.tree),
+        "manifest": (file_trees.MANIFESTS, file_trees.manifest),
         "npz": (
             strategies.npz_files()
             | strategies.mutated([_npz_file(), _medmnist_file()]),

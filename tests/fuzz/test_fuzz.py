@@ -10,6 +10,8 @@ ROOT = pathlib.Path(__file__).parent.parent.parent
 EXAMPLES = {
     "image": 1500,
     "folder": 60,
+    "tree": 60,
+    "manifest": 100,
     "npz": 1000,
     "npy": 1000,
     "csv": 1500,

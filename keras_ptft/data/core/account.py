@@ -20,7 +20,7 @@ class LeftOut:
     """Examples that were found and are not used, for one reason.
 
     Attributes:
-        reason: why, to be read after "left out": "blank lines".
+        reason: why, to be read after "left out": "that cannot be decoded".
         count: how many.
         first: names of the first of them.
         split: the split they were found in; empty: in none.
@@ -125,9 +125,9 @@ class Account:
         Example:
 
         >>> Account(5, {"train": {"a": 2, "b": 1}, "test": {"a": 1}},
-        ...     (LeftOut("blank line", 1),), ("commas separate",)).lines()
+        ...     (LeftOut("hidden", 1),), ("commas separate",)).lines()
         ['5 found, 4 used: 3 train (a: 2, b: 1), 1 test', \
-'  left out: 1 blank line', '  note: commas separate']
+'  left out: 1 hidden', '  note: commas separate']
         """
         totals = {k: sum(part.values()) for k, part in self.used.items()}
         parts = [

@@ -12,11 +12,13 @@ from keras_ptft.data.core.dataset import (
     Source,
     check_labels,
 )
+from keras_ptft.data.core.info import InputSpec
 from keras_ptft.data.core.labels import alike, unknown_label
 from keras_ptft.errors import UserError
 
 _SAMPLE = 32
 _BATCH = 256
+_MANY = 20
 
 
 def check(dataset: Dataset, spec: str, *, scoring: bool = False) -> Dataset:
@@ -42,7 +44,7 @@ def check(dataset: Dataset, spec: str, *, scoring: bool = False) -> Dataset:
             check_labels(source.labels, dataset.label_names)
     _check_trained_labels(dataset)
     _check_groups(dataset)
-    notes = _look_alike(dataset)
+    notes = [*_look_alike(dataset), *_doubtful_labels(dataset)]
     for split, source in dataset.splits.items():
         notes += _check_inputs(source, split, spec)
     return dataset.noting(*notes)
@@ -98,9 +100,15 @@ def _check_splits(dataset: Dataset, spec: str, scoring: bool) -> None:
         if source.spec != dataset.spec:
             raise UserError(
                 f"The splits of --dataset={spec} must have the same inputs, "
-                f"got {source.spec} in {split} and {dataset.spec} in {first}: "
-                "make them alike."
+                f"got {_kind(source.spec)} in {split} and "
+                f"{_kind(dataset.spec)} in {first}: make them alike."
             )
+
+
+def _kind(spec: InputSpec) -> str:
+    if isinstance(spec, Mapping):
+        return " and ".join(f"{k} of {_kind(v)}" for k, v in spec.items())
+    return f"{'×'.join(map(str, spec.shape)) or 'one'} {spec.dtype.name}"
 
 
 def _check_names(dataset: Dataset, spec: str) -> None:
@@ -155,6 +163,36 @@ def _look_alike(dataset: Dataset) -> list[str]:
     if not pairs:
         return []
     return [f"classes that look alike are kept apart: {listed(pairs)}"]
+
+
+def _doubtful_labels(dataset: Dataset) -> list[str]:
+    """Notes on labels that contradict each other or are no classes."""
+    if not dataset.label_names or dataset.tagged:
+        return []
+    notes = []
+    for split, source in dataset.splits.items():
+        if count := _contradictions(source):
+            notes.append(
+                f"{count:,} of {len(source):,} {split} examples have the same "
+                "content as others of another label"
+            )
+    train = dataset.splits.get("train")
+    classes = len(dataset.label_names)
+    if train is not None and len(train) >= _MANY and 2 * classes > len(train):
+        notes.append(
+            f"{classes:,} classes for {len(train):,} examples: numbers that "
+            "were measured cannot be learned as classes"
+        )
+    return notes
+
+
+def _contradictions(source: Source) -> int:
+    """The number of examples whose content has several labels."""
+    pairs = np.stack([source.hashes, source.labels.astype(np.uint64)], 1)
+    contents, counts = np.unique(
+        np.unique(pairs, axis=0)[:, 0], return_counts=True
+    )
+    return int(np.isin(source.hashes, contents[counts > 1]).sum())
 
 
 def _check_inputs(source: Source, split: str, spec: str) -> list[str]:

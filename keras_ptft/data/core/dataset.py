@@ -76,7 +76,7 @@ class Loading:
             if getattr(self, name):
                 raise UserError(
                     f"--{name}={getattr(self, name)} is not for --dataset="
-                    f"{row}, which has none: leave it out."
+                    f"{row}, which has no use for it: leave it out."
                 )
 
 

@@ -1,8 +1,8 @@
 """Test and validation splits, and subsets, of a data set.
 
 An example's split depends on its content alone, or on what it belongs to: it
-does not change when other examples are added, and equal examples are never
-in two splits.
+does not change when other examples are added, unless splits are stratified,
+and equal examples are never in two splits.
 """
 
 import dataclasses

@@ -4,12 +4,15 @@ Decoding is our own because no library does it by graph operations: the
 same ones run in training and inside a SavedModel, without Python.
 """
 
+from functools import partial
+
 import tensorflow as tf
 
 from keras_ptft.data.core.info import WHITE, Color
 from keras_ptft.data.images.formats import MOST_PIXELS
 from keras_ptft.data.images.gif import on_background
 from keras_ptft.data.images.headers import (
+    GRAPH_STARTS,
     by_kind,
     byte_at,
     declared_pixels,
@@ -55,16 +58,34 @@ def decode_pixels(
     allowed = (pixels > 0) & (pixels <= MOST_PIXELS)
     # no bytes are refused like a damaged file, before memory is allocated
     encoded = tf.where(allowed, encoded, b"")
-    decoded = by_kind(
-        encoded,
-        lambda: _jpeg(encoded, channels),
-        lambda: _png(encoded, channels, background),
-        # TensorFlow converts the colours of JPEG and PNG only
-        lambda: in_channels(laid_on(_bmp(encoded), background), channels),
-        lambda: in_channels(_gif(encoded, background), channels),
-        lambda: _decoded(encoded, channels),
-    )
+    of_kinds = [
+        partial(decode_kind, encoded, start, channels, background)
+        for start in GRAPH_STARTS
+    ]
+    # of another kind, TensorFlow says why it cannot
+    decoded = by_kind(encoded, *of_kinds, lambda: _decoded(encoded, channels))
     return tf.ensure_shape(decoded, (None, None, channels))
+
+
+def decode_kind(
+    encoded: tf.Tensor, start: bytes, channels: int, background: Color = WHITE
+) -> tf.Tensor:
+    """Decodes an image whose kind is known, by a graph of that kind alone.
+
+    Args:
+        encoded: as `decode_pixels` takes it, of a file that declares no more
+            than MOST_PIXELS.
+        start: how its kind begins, one of GRAPH_STARTS.
+        channels: 1 for grey, 3 for colour.
+        background: the colour where the image is transparent.
+
+    Returns:
+        uint8 tensor of shape (height, width, channels).
+    """
+    decode = _DECODERS[start]
+    return tf.ensure_shape(
+        decode(encoded, channels, background), (None, None, channels)
+    )
 
 
 def _decoded(
@@ -76,7 +97,7 @@ def _decoded(
     return tf.ensure_shape(pixels, (None, None, channels or None))
 
 
-def _jpeg(encoded: tf.Tensor, channels: int) -> tf.Tensor:
+def _jpeg(encoded: tf.Tensor, channels: int, _: Color) -> tf.Tensor:
     if channels == 1:
         # libjpeg does not convert CMYK to grey
         pixels = tf.cond(
@@ -128,7 +149,12 @@ def _png_grey(colour: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.reduce_sum(parts, 2, keepdims=True) // 2**15, tf.uint8)
 
 
-def _bmp(encoded: tf.Tensor) -> tf.Tensor:
+# TensorFlow converts the colours of JPEG and PNG only
+def _bmp(encoded: tf.Tensor, channels: int, background: Color) -> tf.Tensor:
+    return in_channels(laid_on(_stored_bmp(encoded), background), channels)
+
+
+def _stored_bmp(encoded: tf.Tensor) -> tf.Tensor:
     """Decodes with the palette, which TensorFlow ignores, and the alpha."""
     pixels = _decoded(encoded, 0)
 
@@ -151,5 +177,9 @@ def _integer(encoded: tf.Tensor, start: int) -> tf.Tensor:
     return tf.io.decode_raw(number, tf.int32)[0]
 
 
-def _gif(encoded: tf.Tensor, background: Color) -> tf.Tensor:
-    return laid_on(_decoded(on_background(encoded, background), 0), background)
+def _gif(encoded: tf.Tensor, channels: int, background: Color) -> tf.Tensor:
+    pixels = _decoded(on_background(encoded, background), 0)
+    return in_channels(laid_on(pixels, background), channels)
+
+
+_DECODERS = dict(zip(GRAPH_STARTS, (_jpeg, _png, _bmp, _gif), strict=True))

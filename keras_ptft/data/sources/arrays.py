@@ -21,7 +21,10 @@ def digits(loading: Loading, /) -> Dataset:
     """
     from sklearn.datasets import load_digits
 
-    loading.refuse("digits", "group_column", "group_pattern", "image_column")
+    loading.refuse(
+        "digits",
+        *("group_column", "group_pattern", "image_column", "image_root"),
+    )
     bundled = load_digits()
     # they range from 0 to 16
     images = np.rint(bundled.images[..., None] * 255 / 16).astype(np.uint8)

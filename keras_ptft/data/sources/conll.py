@@ -133,7 +133,7 @@ def _parsed(file: TextFile, starts: list[int]) -> Iterator[_Sentence]:
 
 def _starts(split: str, part: _Read) -> tuple[LeftOut, ...]:
     names = (f"{part.file.path.name}, line {line}" for line in part.starts)
-    return left_out(f"{_START} lines", names, split=split)
+    return left_out(f"of {_START}", names, split=split)
 
 
 def _in_chunks(sentence: _Sentence, path: pathlib.Path) -> _Sentence:

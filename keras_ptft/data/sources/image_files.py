@@ -3,6 +3,7 @@
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +15,7 @@ from keras_ptft.data.core.info import WHITE, Color
 from keras_ptft.data.images.faults import fault
 from keras_ptft.data.images.formats import IMAGES, MOST_BYTES
 from keras_ptft.data.images.gif import check_gif
+from keras_ptft.data.images.headers import GRAPH_STARTS
 from keras_ptft.data.images.reading import read_image, read_pixels
 from keras_ptft.data.sources.class_folders import ClassFiles
 from keras_ptft.data.sources.file_tree import FileKind, relative
@@ -42,6 +44,7 @@ class FolderSource(Source):
         size: side of the square images in pixels.
         background: the colour where an image is transparent.
         groups: uint64 of shape (examples,), or None.
+        kind: of all files, as `read_image` takes it.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class FolderSource(Source):
         size: int,
         background: Color = WHITE,
         groups: np.ndarray | None = None,
+        kind: bytes = b"",
     ) -> None:
         self.labels = np.asarray(labels, np.int64)
         self.hashes, self.groups = hashes, groups
@@ -59,17 +63,18 @@ class FolderSource(Source):
         self.encoding = bytes(background)
         self._image = tf.TensorSpec((size, size, 3), tf.uint8)
         self.spec = tf.TensorSpec(self._image.shape, tf.uint8, "image")
-        self._size, self._background = size, background
+        self._read = partial(
+            read_image, size=size, channels=3, background=background, kind=kind
+        )
         self._names = tuple(paths)
         self._paths = _tensor(paths)
 
     def gather(self, indices: tf.Tensor) -> tf.Tensor:
-        def read(path: tf.Tensor) -> tf.Tensor:
-            encoded = tf.io.read_file(path)
-            return read_image(encoded, self._size, 3, self._background)
-
-        paths = tf.gather(self._paths, indices)
-        return tf.map_fn(read, paths, fn_output_signature=self._image)
+        return tf.map_fn(
+            lambda path: self._read(tf.io.read_file(path)),
+            tf.gather(self._paths, indices),
+            fn_output_signature=self._image,
+        )
 
     def name_of(self, index: int) -> str:
         return str(self._names[index])
@@ -95,7 +100,7 @@ def image_dataset(
             that can.
     """
     every = [path for part in found.splits.values() for path in part.paths]
-    hashes, good = _scan(every, loading.background)
+    hashes, good, starts = _scan(every, loading.background)
     _check(every, good, loading.skip_bad_images)
     sources: dict[str, Source] = {}
     unused: list[LeftOut] = []
@@ -111,6 +116,7 @@ def image_dataset(
             loading.image_size or _SIZE,
             loading.background,
             None if group is None else group[kept],
+            _one_kind(starts[start:end][kept]),
         )
         unused += _unread(found, split, good[start:end])
         start = end
@@ -125,10 +131,18 @@ def image_dataset(
     )
 
 
+def _one_kind(starts: np.ndarray) -> bytes:
+    """The one kind that graphs decode and all files are of, or nothing."""
+    kinds = set(starts.tolist())
+    return (
+        kinds.pop() if len(kinds) == 1 and kinds <= set(GRAPH_STARTS) else b""
+    )
+
+
 def _scan(
     paths: Sequence[pathlib.Path], background: Color
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns each file's hash, and whether training can decode it."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns each file's hash, whether it can be decoded, and its start."""
 
     @tf.autograph.experimental.do_not_convert
     def read(index: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -136,10 +150,11 @@ def _scan(
         hashed = tf.numpy_function(_checked_hash, [encoded], tf.uint64)
         with tf.control_dependencies([hashed]):
             pixels = read_pixels(encoded, 3, background)
-        return index, hashed, tf.size(pixels)
+        return index, hashed, tf.size(pixels), tf.strings.substr(encoded, 0, 2)
 
     hashes = np.zeros(len(paths), np.uint64)
     good = np.zeros(len(paths), bool)
+    starts = np.zeros(len(paths), "S2")
     small = [n for n, p in enumerate(paths) if p.stat().st_size <= MOST_BYTES]
     indices = tf.constant(small, tf.int64)
     files = tf.data.Dataset.from_tensor_slices(
@@ -149,9 +164,10 @@ def _scan(
     # files that cannot be read are left out here, and stay bad; libraries
     # write about them to standard error
     with silenced_stderr():
-        for index, hashed, pixels in decoded.ignore_errors():
+        for index, hashed, pixels, start in decoded.ignore_errors():
             hashes[index], good[index] = hashed, pixels > 0
-    return hashes, good
+            starts[index] = start.numpy()
+    return hashes, good, starts
 
 
 def _checked_hash(encoded: bytes) -> np.uint64:

@@ -272,7 +272,7 @@ def _labels(
 
 def _unused_rows(part: NamedImages, given: str) -> Iterator[LeftOut]:
     if part.table.blank:
-        yield LeftOut("blank rows", part.table.blank, split=given)
+        yield LeftOut("without content", part.table.blank, split=given)
     classes = [label for label in part.missing_labels if label]
     yield from left_out(
         "whose file is not there", part.missing, split=given, classes=classes

@@ -40,7 +40,10 @@ def npz(
             numbers, not finite, empty or of different length, several
             labels for an example, or labels that training lacks.
     """
-    loading.refuse("npz", "group_column", "group_pattern", "image_column")
+    loading.refuse(
+        "npz",
+        *("group_column", "group_pattern", "image_column", "image_root"),
+    )
     pairs, rest, arrays = _read(path)
     labels = read_labels(
         {split: arrays[pair.labels] for split, pair in pairs.items()},

@@ -53,7 +53,7 @@ def parquet(
     if loading.image_column:
         dataset = of_images(loading, tables, test_fraction)
     else:
-        loading.refuse("parquet", "group_pattern")
+        loading.refuse("parquet", "group_pattern", "image_root")
         dataset = of_tables(loading, tables, test_fraction)
     return dataset.noting(*notes)
 

@@ -53,7 +53,7 @@ def table(
     """
     if loading.image_column:
         return image_table(loading, path, "csv", test_fraction)
-    loading.refuse("csv", "group_pattern")
+    loading.refuse("csv", "group_pattern", "image_root")
     files = split_files(path, ["csv"], "CSV")
     tables = {split: open_table(file, "csv") for split, file in files.items()}
     dataset = of_tables(loading, tables, test_fraction)

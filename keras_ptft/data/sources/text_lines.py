@@ -51,7 +51,7 @@ def lines(
         raise UserError(
             f"{path} has only blank lines, expected text: add some."
         )
-    unused = LeftOut("blank lines", blank, tuple(first))
+    unused = LeftOut("without content", blank, tuple(first))
     return Dataset(
         {"train": TextSource(texts)},
         (),

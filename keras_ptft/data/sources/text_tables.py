@@ -120,8 +120,9 @@ def of_texts(
 
 def blank_rows(tables: Mapping[str, Table]) -> tuple[LeftOut, ...]:
     """Accounts for the blank rows of tables that were read."""
+    several = len(tables) > 1
     return tuple(
-        LeftOut("blank rows", table.blank, split=split)
+        LeftOut("without content", table.blank, split=split if several else "")
         for split, table in tables.items()
         if table.blank
     )
@@ -151,7 +152,7 @@ def _text_files(
 ) -> Dataset:
     if loading.image_column:
         return image_table(loading, path, kind, test_fraction)
-    loading.refuse(kind, "group_pattern")
+    loading.refuse(kind, "group_pattern", "image_root")
     files = split_files(path, [kind], kind.upper())
     tables = {split: open_table(file, kind) for split, file in files.items()}
     dataset = of_texts(loading, tables, test_fraction)

@@ -1,6 +1,7 @@
 """Numbers in the cells of tables."""
 
 import itertools
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from keras_ptft.data.tables.json_lines import SHOWN, shown
 from keras_ptft.errors import UserError
 
 _BATCH = 1024
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9.]*,[0-9]+")
 
 
 def to_numbers(
@@ -63,8 +65,8 @@ def _numbers(
             if not is_number(cell):
                 raise UserError(
                     f"{table.place(number)}, column {column!r}: expected a "
-                    f"finite number, got {_shown(cell)}: correct it, or leave "
-                    "the row or the column out."
+                    f"finite number, got {_shown(cell)}: {_remedy(cell)}, or "
+                    "leave the row or the column out."
                 )
     raise RuntimeError(f"no cell of {table.path} is wrong")
 
@@ -84,6 +86,11 @@ def is_number(cell: Any) -> bool:
         return bool(np.ndim(number) == 0 and np.isfinite(number))
     except (ValueError, TypeError, OverflowError):
         return False
+
+
+def _remedy(cell: Any) -> str:
+    is_comma = isinstance(cell, str) and _DECIMAL_COMMA.fullmatch(cell.strip())
+    return "write decimal points, no commas" if is_comma else "correct it"
 
 
 def _shown(cell: Any) -> str:

@@ -82,5 +82,5 @@ def _opened(path: pathlib.Path) -> Iterator[Any]:
     except Exception as error:
         raise UserError(
             f"Cannot read {path}, expected a Parquet file: "
-            f"{on_one_line(error)}."
+            f"{on_one_line(error).rstrip('.')}."
         ) from None

@@ -29,5 +29,5 @@ def rows_of(
         _LOG.info("%s.", note)
     yield from table.rows(columns)
     if table.blank:
-        left = LeftOut("blank rows", table.blank)
+        left = LeftOut("without content", table.blank)
         _LOG.info("%s: left out: %s.", table.path, left)

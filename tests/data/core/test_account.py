@@ -52,7 +52,7 @@ def test_an_example_that_vanishes_is_an_error_of_the_program():
 def test_lines_name_the_first_of_what_is_left_out():
     part = LeftOut("hidden", 4, ("a", "b", "c"), "train")
     assert str(part) == "4 hidden in train (a, b, c, ...)"
-    assert str(LeftOut("blank lines", 1200)) == "1,200 blank lines"
+    assert str(LeftOut("hidden", 1200)) == "1,200 hidden"
     assert left_out("hidden", []) == ()
 
 

@@ -148,3 +148,19 @@ def test_what_a_model_is_scored_on_needs_no_training_split():
     assert list(dataset.splits) == ["test"]
     one = open_data(("a",), scoring=True, test=numbered([0]))
     assert one.label_names == ("a",)
+
+
+def test_labels_that_contradict_each_other_are_told_of():
+    inputs = np.repeat(np.arange(15.0, dtype=np.float32), 2)[:, None]
+    labels = [0, 1, *[0] * 14, *[1] * 14]
+    dataset = open_data(AB, train=ArraySource(inputs, labels, name="vector"))
+    assert dataset.notes == (
+        "2 of 30 train examples have the same content as others of another "
+        "label",
+    )
+
+
+def test_measurements_are_no_classes():
+    names = tuple(f"{n}.5" for n in range(30))
+    (note,) = open_data(names, train=numbered(range(30))).notes
+    assert note.startswith("30 classes for 30 examples: numbers that were")

@@ -71,3 +71,11 @@ def test_what_is_damaged_is_refused_everywhere(encoded):
     with pytest.raises(tf.errors.InvalidArgumentError):
         list(read)
     assert len(list(read.ignore_errors())) == 2
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "GIF"])
+def test_a_kind_that_is_known_is_read_alike(kind):
+    encoded = written(plain(), kind)
+    expected = read_pixels(tf.constant(encoded), 3)
+    found = read_pixels(tf.constant(encoded), 3, kind=encoded[:2])
+    assert (found.numpy() == expected.numpy()).all()

@@ -45,7 +45,7 @@ def test_columns_sentences_and_tags(tmp_path):
     )
     assert account(dataset).found == 3
     assert list(map(str, dataset.left_out)) == [
-        "1 -DOCSTART- lines in train (a.txt, line 1)"
+        "1 of -DOCSTART- in train (a.txt, line 1)"
     ]
 
 
@@ -102,7 +102,7 @@ def test_a_tag_that_training_lacks(tmp_path, train, tag, near):
 def test_settings_of_tables_and_files_are_refused(tmp_path):
     (tmp_path / "a.txt").write_text("a O\n")
     for name in ("group_column", "group_pattern", "image_column"):
-        message = f"^--{name}=x is not for --dataset=conll, which has none"
+        message = f"^--{name}=x is not for --dataset=conll, which has no use"
         with pytest.raises(UserError, match=message):
             conll(Loading(**{name: "x"}), str(tmp_path / "a.txt"))
 

@@ -111,7 +111,7 @@ def test_spreadsheets_as_they_come(written):
     assert inputs(dataset.splits["train"]).tolist() == [[1.5], [-2000]]
     assert dataset.label_names == ("x", "y")
     (blank,) = dataset.left_out
-    assert str(blank) == "1 blank rows in train"
+    assert str(blank) == "1 without content"
 
 
 def test_semicolons_are_told_and_blank_rows_accounted_for(written):

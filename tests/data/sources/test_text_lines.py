@@ -48,7 +48,7 @@ def test_lines_of_shakespeare(shared_data):
     assert accounted.found == len(content) - 1 == 40_000
     numbers = [n for n, line in enumerate(content, 1) if not line.strip()]
     (blank,) = accounted.left_out
-    assert (blank.reason, blank.count) == ("blank lines", len(numbers) - 1)
+    assert (blank.reason, blank.count) == ("without content", len(numbers) - 1)
     assert blank.first == tuple(f"{file}, line {n}" for n in numbers[:3])
     train, test = dataset.splits["train"], dataset.splits["test"]
     expected = [line for line in file.read_text().split("\n") if line.strip()]

@@ -63,7 +63,7 @@ def test_csv_knows_quotes_and_tsv_does_not(read):
     assert train.labels.tolist() == [0, 1, 0]
     # the first row is two lines, and one is blank
     assert train.name_of(1).endswith("a.csv, line 5")
-    assert [str(part) for part in dataset.left_out] == ["1 blank rows in train"]
+    assert [str(part) for part in dataset.left_out] == ["1 without content"]
     train = read("tsv", 'label\ttext\nx\t"a\nx\tb" c\n').splits["train"]
     assert every(train) == ['"a', 'b" c']
 

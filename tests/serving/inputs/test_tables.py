@@ -90,7 +90,7 @@ def test_a_model_without_known_columns_takes_them_in_order(tmp_path, told):
     for head in ("", "a,b,c\n", "\ufeffwidth,height,depth\n"):
         path = write(tmp_path / "a.csv", f'{head}1,2,3\n\n"4",5e0, 6\n')
         assert read(path, ())[1].tolist() == ROWS
-        assert told.messages[-1] == f"{path}: left out: 1 blank rows."
+        assert told.messages[-1] == f"{path}: left out: 1 without content."
 
 
 def test_batches_are_small(tmp_path):

@@ -175,7 +175,7 @@ def test_sets_that_cannot_be_used(tmp_path, name, message):
 @pytest.mark.parametrize("name", ["group_column", "group_pattern"])
 def test_groups_are_refused(tmp_path, name):
     loading = Loading(data_dir=str(tmp_path), **{name: "x"})
-    message = f"^--{name}=x is not for --dataset=tfds:mnist, which has none"
+    message = f"^--{name}=x is not for --dataset=tfds:mnist, which has no use"
     with pytest.raises(UserError, match=message):
         mnist(loading)
 

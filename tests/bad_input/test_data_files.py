@@ -1,0 +1,50 @@
+"""Data with one thing wrong: one line, exit code 2, and nothing left behind."""
+
+import os
+import re
+import shutil
+
+import pytest
+
+from keras_ptft.main import main
+from tests.bad_input.data_cases import CASES
+from tests.bad_input.data_files import MAKERS
+
+RUN = (
+    "pretrain --backbone=mlp_small --epochs=1 --batch_size=4 --name=numbers "
+    "--dataset=csv:good.csv --validation_fraction=0"
+)
+
+
+@pytest.fixture(scope="module")
+def folder(made):
+    """The data, and a run on images and one on a table beside them."""
+    place = made / "data"
+    place.mkdir()
+    for make in MAKERS:
+        make(place)
+    shutil.copytree(made / "runs/parent", place / "runs/parent")
+    before = os.getcwd()
+    os.chdir(place)
+    assert main(RUN.split()) == 0
+    os.chdir(before)
+    return place
+
+
+@pytest.fixture
+def place(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "words, told", CASES, ids=[words[-60:] for words, _ in CASES]
+)
+def test_data_with_one_thing_wrong(place, capfd, words, told):
+    before = sorted(place.rglob("*"))
+    code = main(words.split())
+    error = capfd.readouterr().err
+    assert (code, error.count("\n")) == (2, 1), error
+    assert error.startswith("keras-ptft: ")
+    assert re.search(told, error), error
+    assert sorted(place.rglob("*")) == before
