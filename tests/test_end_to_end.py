@@ -169,6 +169,7 @@ def test_export_evaluate_and_predict(capsys):
     assert row.split(",")[1] in "56789"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("place")
 def test_a_flagfile_repeats_a_run_to_the_bit():
     small = ["--backbone=cnn(filters=[4, 6], dense=8, dropout=0.2)"]

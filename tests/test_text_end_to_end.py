@@ -10,6 +10,9 @@ import tensorflow as tf
 
 from keras_ptft.main import main
 
+# a few seconds each, and told in short by other tests
+pytestmark = pytest.mark.slow
+
 TOPICS = {
     "money": "pay,bill,bank,card,loan,account,transfer,balance",
     "天气": "雨,雪,风,晴,云,冷,热,雷",

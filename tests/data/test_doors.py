@@ -13,23 +13,28 @@ from keras_ptft.data.core.classes import number_as_trained, select_classes
 from keras_ptft.errors import UserError
 from tests.data.doors import DOORS, Example
 
+# read as others are that the default suite has
+SLOW = {"csv of images", "metadata", "parquet of texts", "tsv"}
 CLASSIFYING = {name: d for name, d in DOORS.items() if not d.tagged}
 FILES = {name: d for name, d in DOORS.items() if d.named_splits}
 OWNED = {name: d for name, d in DOORS.items() if d.owners}
 
-every_door = pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
-every_classifier = pytest.mark.parametrize(
-    "door", CLASSIFYING.values(), ids=CLASSIFYING
-)
+
+def doors(some):
+    """Parametrizes a test by doors."""
+    return pytest.mark.parametrize(
+        "door",
+        [
+            pytest.param(
+                door, id=name, marks=pytest.mark.slow if name in SLOW else ()
+            )
+            for name, door in some.items()
+        ],
+    )
 
 
-def examples(labels, start=0, owners=1):
-    """Different examples; each belongs to one of so many owners."""
-    count = max(len(labels) // owners, 1)
-    return [
-        Example(start + n, label, f"o{start + n // count}")
-        for n, label in enumerate(labels)
-    ]
+every_door = doors(DOORS)
+every_classifier = doors(CLASSIFYING)
 
 
 def fresh(labels, start=0):
@@ -111,7 +116,7 @@ def test_ranges_are_of_numbers(door, tmp_path):
     ],
     ids=" ".join,
 )
-@pytest.mark.parametrize("door", FILES.values(), ids=FILES)
+@doors(FILES)
 def test_usual_names_of_splits(door, names, tmp_path):
     parts = {
         name: fresh(["red", "blue"] * 5, 20 * n) for n, name in enumerate(names)
@@ -176,7 +181,7 @@ def test_all_that_is_found_is_accounted_for(door, tmp_path):
         assert found["splits"]["test"]["classes"] == {"blue": 5, "red": 5}
 
 
-@pytest.mark.parametrize("door", OWNED.values(), ids=OWNED)
+@doors(OWNED)
 def test_what_belongs_together_stays_together(door, tmp_path):
     many = [Example(n, "ab"[n % 2], f"p{n // 4}") for n in range(80)]
     dataset = door.open(tmp_path, {"train": many}, **door.owners)
@@ -189,7 +194,7 @@ def test_what_belongs_together_stays_together(door, tmp_path):
     assert len(dataset.splits["test"]) == 4 * len(test)
 
 
-@pytest.mark.parametrize("door", OWNED.values(), ids=OWNED)
+@doors(OWNED)
 def test_what_belongs_together_in_two_splits(door, tmp_path):
     parts = {
         "train": fresh(["red", "blue"] * 5),
@@ -199,11 +204,7 @@ def test_what_belongs_together_in_two_splits(door, tmp_path):
     assert "1 of 2 test examples belong to a group of the training" in told
 
 
-@pytest.mark.parametrize(
-    "door",
-    [d for name, d in DOORS.items() if name not in OWNED],
-    ids=[name for name in DOORS if name not in OWNED],
-)
+@doors({name: d for name, d in DOORS.items() if name not in OWNED})
 @pytest.mark.parametrize("setting", ["group_column", "group_pattern"])
 def test_groups_where_there_are_none(door, setting, tmp_path):
     parts = {"train": fresh(["red", "blue"] * 5)}

@@ -92,6 +92,7 @@ CASES = {
     "export_to": ({"export_to": "saved_models/tiny"}, {}),
     "reject_below": ({"reject_below": "0.5"}, {}),
 }
+LONGER = {"image_root", "group_column", "group_pattern", "export_to"}
 # op determinism stays enabled in a process: tests/training has its own
 ELSEWHERE = {"deterministic"}
 
@@ -130,7 +131,13 @@ def test_every_setting_has_a_case():
     assert set(CASES) | ELSEWHERE == set(FIELDS)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in LONGER else ())
+        for name in CASES
+    ],
+)
 def test_a_setting_trains(name, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     changed, beside = CASES[name]

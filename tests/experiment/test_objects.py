@@ -46,6 +46,7 @@ def two_inputs(seed=0):
     return keras.Model({"upper": upper, "lower": lower}, features)
 
 
+@pytest.mark.slow
 def test_named_inputs_through_training_freezing_export_and_prediction():
     first, second = rows(range(5)), rows(range(5, 10))
     config = Config(name="first", **SETTINGS)

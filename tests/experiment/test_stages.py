@@ -73,6 +73,7 @@ def test_the_whole_way(tmp_path):
     assert names == {*images, run_dir.CHECKPOINTS, run_dir.SCRATCH}
 
 
+@pytest.mark.slow
 def test_what_was_frozen_is_what_was_pretrained():
     backbone = "cnn(filters=[6, 8], dense=8, batch_norm=True, dropout=0.3)"
     first(backbone=backbone)

@@ -39,6 +39,7 @@ def test_no_python_runs_for_what_tensorflow_decodes(monkeypatch):
         assert pixels(read_pixels, written(plain(), kind)).shape[0] == 16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 def test_every_format_in_a_parallel_pipeline(channels):
     files = [written(drawing(kind), kind) for kind in KINDS] * 5

@@ -15,6 +15,9 @@ from tests.data.sources.file_sets import (
     TextFolders,
 )
 
+# a few seconds each, and told in short by other tests
+pytestmark = pytest.mark.slow
+
 every_loader = pytest.mark.parametrize(
     "kind", [Folders(), TextFolders(), Metadata(), Tables()], ids=str
 )

@@ -200,6 +200,7 @@ def test_webp_beside_png(cases):
         assert (image == expected).all() and image.std() > 20
 
 
+@pytest.mark.slow
 def test_black_ink_on_transparency(cases):
     path = f"folder:{cases / 'opacity' / 'alpha'}"
     dataset = load(path, SMALL)

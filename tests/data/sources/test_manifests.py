@@ -26,6 +26,7 @@ def rows(tmp_path):
     return rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "parquet"])
 def test_every_format_of_tables(tmp_path, rows, kind):
     table = write_table(tmp_path / f"labels.{kind}", rows)
@@ -252,6 +253,7 @@ def test_many_formats_by_a_table(cases, tmp_path):
     assert dataset.left_out == ()
 
 
+@pytest.mark.slow
 def test_black_ink_on_transparency_by_a_table(cases, tmp_path):
     files = sorted((cases / "opacity" / "alpha").rglob("*.png"))
     rows = [(str(file), file.parent.name, 0) for file in files]

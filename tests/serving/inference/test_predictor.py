@@ -17,6 +17,9 @@ from keras_ptft.serving.inference.resolve import ModelFiles, find_model
 from keras_ptft.serving.inference.results import tagged_words
 from keras_ptft.serving.signatures.arrays import class_scores
 
+# a few seconds each, and told in short by other tests
+pytestmark = pytest.mark.slow
+
 KINDS = ("card", "天气")
 
 

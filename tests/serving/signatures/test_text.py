@@ -52,6 +52,7 @@ def test_rows_of_any_length_are_stacked():
     assert stack_padded([np.array([1]), np.array([2])]).tolist() == [1, 2]
 
 
+@pytest.mark.slow
 def test_odd_texts_and_real_ones_are_verified(
     text_model, tokenizer, text_examples, text_export
 ):

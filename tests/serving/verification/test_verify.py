@@ -55,6 +55,7 @@ def with_outputs(signature, **changes):
     return dataclasses.replace(signature, cases=changed)
 
 
+@pytest.mark.slow
 def test_any_outputs_are_verified(export):
     folder, signature = export
     outputs = signature.cases[0].outputs
@@ -90,6 +91,7 @@ def test_a_wrong_number_is_refused(export):
         verify(folder, [with_outputs(signature, logits=logits)])
 
 
+@pytest.mark.slow
 def test_a_folder_without_an_export_is_no_mistake_of_the_user(tmp_path):
     with pytest.raises(RuntimeError, match="cannot be loaded"):
         verify(tmp_path, [])

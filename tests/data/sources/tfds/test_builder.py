@@ -207,6 +207,7 @@ def test_a_host_that_answers_can_be_reached(monkeypatch):
         server.server_close()
 
 
+@pytest.mark.slow
 def test_digits_do_not_wait_for_tfds():
     code = (
         "import sys; from keras_ptft.data import Loading, load;"

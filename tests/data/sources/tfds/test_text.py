@@ -70,6 +70,7 @@ def test_requests_out_of_scope_stand_apart(requests, published):
     )
 
 
+@pytest.mark.slow
 def test_another_column_labels_the_same_texts(clinc):
     other = dataclasses.replace(clinc, label_column="domain")
     dataset = load("tfds:clinc_oos", other)
