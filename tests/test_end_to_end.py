@@ -144,6 +144,7 @@ def test_again_says_what_is_complete(caplog, capsys):
     assert after == before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("place")
 def test_export_evaluate_and_predict(capsys):
     png(pathlib.Path("six.png"))

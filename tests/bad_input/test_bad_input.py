@@ -200,6 +200,7 @@ def test_overwrite_keeps_the_old_run_until_the_new_one_can_train(place):
     assert contents(place) == before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("place")
 def test_skipped_images_are_counted(caplog):
     words = "--image_size=8 --batch_size=4 --skip_bad_images --name=skipped"

@@ -65,6 +65,7 @@ def test_another_seed_has_other_views(pretrained):
     assert len(entries(pretrained) - before) == 1
 
 
+@pytest.mark.slow
 def test_no_features_are_kept_without_a_cache(pretrained, caplog):
     before = entries(pretrained)
     settings = {"augment": "none", "feature_cache_gb": 0.0}

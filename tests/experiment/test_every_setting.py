@@ -92,7 +92,14 @@ CASES = {
     "export_to": ({"export_to": "saved_models/tiny"}, {}),
     "reject_below": ({"reject_below": "0.5"}, {}),
 }
-LONGER = {"image_root", "group_column", "group_pattern", "export_to"}
+LONGER = {
+    "background",
+    "export_to",
+    "group_column",
+    "group_pattern",
+    "image_root",
+    "sequence_length",
+}
 # op determinism stays enabled in a process: tests/training has its own
 ELSEWHERE = {"deterministic"}
 

@@ -90,6 +90,7 @@ def test_what_was_frozen_is_what_was_pretrained():
     assert "features_dense" not in frozen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("freeze", ["conv1", "all"])
 def test_cached_features_train_the_same_weights_as_streamed_ones(freeze):
     first()
@@ -100,6 +101,7 @@ def test_cached_features_train_the_same_weights_as_streamed_ones(freeze):
         np.testing.assert_allclose(value, streamed[path], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_freezing_nothing_trains_everything():
     first()
     tuned = second(freeze="none")
@@ -172,6 +174,7 @@ def test_foreign_files_in_a_run_folder_stay(tmp_path):
     assert note.read_text() == "mine"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

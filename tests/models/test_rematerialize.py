@@ -99,6 +99,7 @@ def test_a_head_may_read_the_input_too():
     same(*found)
 
 
+@pytest.mark.slow
 def test_several_named_inputs():
     found = []
     for rematerialize in (False, True):

@@ -19,6 +19,7 @@ def drawing(kind):
     return Image.fromarray(noise).convert("RGBA" if clear else "RGB")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS[:4])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_what_exports_decode_is_the_same_to_the_bit(kind, channels):

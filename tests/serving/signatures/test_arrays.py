@@ -85,6 +85,7 @@ def test_several_inputs_have_names(tmp_path, in_session):
     np.testing.assert_allclose(outputs["logits"], expected["logits"], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_colour_images_of_any_size_are_decoded(tmp_path, in_session):
     model = small((16, 16, 3), "image", dtype="uint8")
     # a plain colour stays itself whatever the resizing

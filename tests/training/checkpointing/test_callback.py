@@ -138,6 +138,7 @@ def test_half_precision_with_its_loss_scale(make_model, splits, tmp_path):
         keras.config.set_dtype_policy("float32")
 
 
+@pytest.mark.slow
 def test_early_stopping_is_resumed_and_stays_ended(
     make_model, splits, tmp_path
 ):

@@ -14,6 +14,9 @@ from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.text.tokenizers import Tokenizer
 from keras_ptft.errors import UserError
 
+# a few seconds each, and told in short by other tests
+pytestmark = pytest.mark.slow
+
 
 def every(source):
     found = source.gather(tf.range(len(source), dtype=tf.int64)).numpy()

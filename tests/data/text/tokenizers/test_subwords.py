@@ -36,6 +36,7 @@ def test_a_word_of_more_than_100_letters_is_unknown():
     assert cut == [[0] + [1] * 99, [-1], [-1]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["requests", "chinese"])
 def test_it_equals_the_package_on_real_text(request, batches, language):
     texts = request.getfixturevalue(language)
