@@ -10,6 +10,9 @@ from keras_ptft.main import main
 from tests.bad_input.data_cases import CASES
 from tests.bad_input.data_files import MAKERS
 
+# a few seconds each, and told in short by other tests
+pytestmark = pytest.mark.slow
+
 RUN = (
     "pretrain --backbone=mlp_small --epochs=1 --batch_size=4 --name=numbers "
     "--dataset=csv:good.csv --validation_fraction=0"

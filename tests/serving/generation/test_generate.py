@@ -8,6 +8,9 @@ from keras_ptft.serving.generation.generate import generate
 from keras_ptft.serving.generation.sampling import Sampling, stepper
 from keras_ptft.serving.inference.results import Generated
 
+# a few seconds each, and told in short by other tests
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def writer(token_model):
