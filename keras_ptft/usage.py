@@ -184,7 +184,7 @@ def explain_exception(error: Exception) -> str | None:
     if exhausted or isinstance(error, MemoryError):
         return (
             "This does not fit into memory: choose a smaller --batch_size "
-            "(with more --gradient_accumulation the run goes on from its "
+            "(with more --gradient_accumulation the run resumes from its "
             "checkpoint), a smaller model or --image_size, or fewer data."
         )
     # TensorFlow wraps what a data pipeline raised

@@ -19,21 +19,22 @@ def pytest_configure():
     tf.config.set_logical_device_configuration(cpu, two)
 
 
+def folder_of(name, variable, what):
+    """A folder that a user's machine may not have: its tests are skipped."""
+    beside = ROOT.parent / "shared" / name
+    folder = pathlib.Path(os.environ.get(variable, beside))
+    if not folder.is_dir():
+        pytest.skip(f"no {what} in {folder}: set {variable}")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def shared_data():
-    """Folder of real data sets, which a user's machine may not have."""
-    beside = ROOT.parent / "shared" / "data"
-    folder = pathlib.Path(os.environ.get("KERAS_PTFT_DATA", beside))
-    if not folder.is_dir():
-        pytest.skip(f"no real data in {folder}: set KERAS_PTFT_DATA")
-    return folder
+    """Folder of real data sets."""
+    return folder_of("data", "KERAS_PTFT_DATA", "real data")
 
 
 @pytest.fixture(scope="session")
 def cases():
     """Folder of small inputs as people have them, each with its fault."""
-    beside = ROOT.parent / "shared" / "cases"
-    folder = pathlib.Path(os.environ.get("KERAS_PTFT_CASES", beside))
-    if not folder.is_dir():
-        pytest.skip(f"no cases in {folder}: set KERAS_PTFT_CASES")
-    return folder
+    return folder_of("cases", "KERAS_PTFT_CASES", "cases")

@@ -20,7 +20,7 @@ def check_same(
     """Raises a UserError if settings make another run of the one there.
 
     Batches of another size do not, where a step has as many examples: a run
-    whose batches no longer fit into memory goes on with smaller ones.
+    whose batch no longer fits into memory is resumed with a smaller one.
 
     Args:
         folder: the run folder.
@@ -67,7 +67,7 @@ def check_provenance(
 
 
 def tell_batches(old: Config, new: Config) -> None:
-    """Says so where a run goes on with batches of another size."""
+    """Logs that a run is resumed with another batch size, if it is."""
     if old.batch_size != new.batch_size:
         _LOG.info(
             "Resuming with batches of %d, %d a step (%d before): the result "

@@ -21,6 +21,7 @@ from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.images.color import parse_color
 from keras_ptft.data.leakage.check import Leaks, handle_leaks
 from keras_ptft.data.leakage.training_fingerprints import seen_by
+from keras_ptft.data.text.pairs import named_columns
 from keras_ptft.data.text.token_source import texts_of, token_source
 from keras_ptft.data.text.tokenizers import Tokenizer, learn
 from keras_ptft.data.text.window_source import token_window_source
@@ -123,7 +124,8 @@ def load_to_score(
         classes: those of the model to score it on; empty: all.
 
     Returns:
-        The data set, and what became of every example.
+        The data set with its test split alone, and what became of every
+        example.
     """
     loading = dataclasses.replace(
         _loading(config), trained=trained, scoring=True, as_test=as_test
@@ -145,10 +147,10 @@ def load_to_score(
             dataset, config.validation_fraction, stratify=config.stratify
         )
         dataset = _subset(config, dataset)
-    test = {"test": dataset.splits["test"]}
-    lacking = uncovered(dataclasses.replace(dataset, splits=test))
-    dataset = dataset.noting(*lacking, *_trained_on(dataset, weights))
-    encoded = _encoded(config, dataset, weights)
+    test = dataclasses.replace(dataset, splits={"test": dataset.splits["test"]})
+    test = test.noting(*uncovered(test), *_trained_on(test, weights))
+    # the other splits are counted, and need no tokens
+    encoded = _encoded(config, test, weights)
     accounted = dataclasses.replace(account(dataset), notes=encoded.notes)
     if as_test:
         _log_account(config, dataset, accounted)
@@ -197,14 +199,13 @@ def _load(config: Config, given: Dataset | None, loading: Loading) -> Dataset:
 
 
 def _loading(config: Config) -> Loading:
-    columns = (name.strip() for name in config.text_column.split(","))
     return Loading(
         image_size=config.image_size,
         background=parse_color(config.background),
         data_dir=config.data_dir,
         manual_dir=config.manual_dir,
         skip_bad_images=config.skip_bad_images,
-        text_columns=tuple(name for name in columns if name),
+        text_columns=named_columns(config.text_column),
         label_column=config.label_column,
         image_column=config.image_column,
         image_root=config.image_root,

@@ -1,7 +1,6 @@
 """Data with one thing wrong: one line, exit code 2, and nothing left behind."""
 
 import os
-import re
 import shutil
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from keras_ptft.main import main
 from tests.bad_input.data_cases import CASES
 from tests.bad_input.data_files import MAKERS
+from tests.bad_input.told import assert_told
 
 # a few seconds each, and told in short by other tests
 pytestmark = pytest.mark.slow
@@ -44,10 +44,4 @@ def place(folder, monkeypatch):
     "words, told", CASES, ids=[words[-60:] for words, _ in CASES]
 )
 def test_data_with_one_thing_wrong(place, capfd, words, told):
-    before = sorted(place.rglob("*"))
-    code = main(words.split())
-    error = capfd.readouterr().err
-    assert (code, error.count("\n")) == (2, 1), error
-    assert error.startswith("keras-ptft: ")
-    assert re.search(told, error), error
-    assert sorted(place.rglob("*")) == before
+    assert_told(words, told, place, capfd)

@@ -14,6 +14,7 @@ import pytest
 from keras_ptft.main import main
 from tests.bad_input import broken
 from tests.bad_input.cases import CASES, PRETRAIN
+from tests.bad_input.told import assert_told
 
 
 @pytest.fixture(scope="module")
@@ -77,13 +78,7 @@ def place(folder, monkeypatch):
     "words, told", CASES, ids=[words[-60:] for words, _ in CASES]
 )
 def test_broken_files(place, capfd, words, told):
-    before = sorted(place.rglob("*"))
-    code = main(words.split())
-    error = capfd.readouterr().err
-    assert (code, error.count("\n")) == (2, 1), error
-    assert error.startswith("keras-ptft: ")
-    assert re.search(told, error), error
-    assert sorted(place.rglob("*")) == before
+    assert_told(words, told, place, capfd)
 
 
 @pytest.mark.usefixtures("place")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.data.core.account import SHOWN, LeftOut, left_out
+from keras_ptft.data.core.account import SHOWN, LeftOut
 from keras_ptft.data.core.info import WHITE, Color, DataInfo, InputSpec
 from keras_ptft.errors import UserError
 
@@ -334,21 +334,19 @@ class Dataset:
             reason: why the others are left out, for the account.
         """
         source = self.splits[split]
+        kept = self.with_splits(**{split: take(source, indices)})
         rest = np.setdiff1d(np.arange(len(source)), indices)
-        some = (source.name_of(int(index)) for index in rest[:SHOWN])
-        parts = left_out(reason, some, split=split)
+        if not len(rest):
+            return kept
+        some = tuple(source.name_of(int(index)) for index in rest[:SHOWN])
         counts = np.bincount(source.labels[rest])
         classes = {
             self.label_names[index]: int(counts[index])
             for index in np.flatnonzero(counts)
             if index < len(self.label_names) and not self.tagged
         }
-        whole = (
-            dataclasses.replace(part, count=len(rest), classes=classes)
-            for part in parts
-        )
-        kept = self.with_splits(**{split: take(source, indices)})
-        return dataclasses.replace(kept, left_out=(*self.left_out, *whole))
+        part = LeftOut(reason, len(rest), some, split, classes)
+        return dataclasses.replace(kept, left_out=(*self.left_out, part))
 
     def noting(self, *notes: str) -> "Dataset":
         """Returns the data set with more notes."""

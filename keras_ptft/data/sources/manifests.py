@@ -23,37 +23,12 @@ from keras_ptft.data.sources.named_images import (
     read_named,
     repeated,
 )
-from keras_ptft.data.sources.split_discovery import (
-    split_files,
-    split_of,
-    unread_files,
-)
+from keras_ptft.data.sources.split_discovery import split_of
 from keras_ptft.data.sources.split_folders import split_folders
 from keras_ptft.data.tables.table import TABLES, Table, open_table
 from keras_ptft.errors import UserError
 
 _FILE_NAME = "file_name"
-
-
-def image_table(
-    loading: Loading, path: str, kind: str, test_fraction: float
-) -> Dataset:
-    """Reads images whose paths are in a column of a table.
-
-    Args:
-        loading: the settings of the run.
-        path: as `split_files` takes it.
-        kind: "csv", "tsv", "jsonl" or "parquet".
-        test_fraction: fraction of the images held out for testing if there
-            is no test file.
-
-    Raises:
-        UserError: no such file, or what `of_images` refuses.
-    """
-    files = split_files(path, [kind], kind.upper())
-    tables = {split: open_table(file, kind) for split, file in files.items()}
-    dataset = of_images(loading, tables, test_fraction)
-    return dataset.noting(*unread_files(path, files, [kind]))
 
 
 def of_images(

@@ -8,7 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from keras_ptft.data.core.dataset import Loading
-from keras_ptft.data.tables.labels import as_group, as_label, as_text
+from keras_ptft.data.tables.labels import (
+    as_filled,
+    as_group,
+    as_label,
+    as_text,
+)
 from keras_ptft.data.tables.table import Table
 from keras_ptft.errors import UserError
 
@@ -145,10 +150,5 @@ def _add(
 
 
 def _as_path(cell: Any, table: Table, number: int, column: str) -> str:
-    path = as_text(cell, table, number, column).strip()
-    if not path:
-        raise UserError(
-            f"{table.place(number)}: empty {column!r}: fill it in, or leave "
-            "the row out."
-        )
-    return path
+    text = as_text(cell, table, number, column)
+    return as_filled(text, table, number, column)

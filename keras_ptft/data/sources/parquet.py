@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 
 from keras_ptft.data.core.dataset import Dataset, Loading
-from keras_ptft.data.sources.manifests import of_images
 from keras_ptft.data.sources.split_discovery import (
     split_files,
     split_of,
     unread_files,
 )
+from keras_ptft.data.sources.table_files import maker_of
 from keras_ptft.data.sources.tables import of_tables
 from keras_ptft.data.tables.shards import Shards
 from keras_ptft.data.tables.table import Table, open_table
@@ -50,12 +50,8 @@ def parquet(
             number, an empty label, no rows, or a label that training lacks.
     """
     tables, notes = _tables(path)
-    if loading.image_column:
-        dataset = of_images(loading, tables, test_fraction)
-    else:
-        loading.refuse("parquet", "group_pattern", "image_root")
-        dataset = of_tables(loading, tables, test_fraction)
-    return dataset.noting(*notes)
+    make = maker_of(loading, "parquet", of_tables)
+    return make(loading, tables, test_fraction).noting(*notes)
 
 
 def _tables(path: str) -> tuple[dict[str, Table], tuple[str, ...]]:

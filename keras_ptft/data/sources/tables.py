@@ -12,13 +12,12 @@ from keras_ptft.data.core.classes import listed
 from keras_ptft.data.core.dataset import Dataset, Loading
 from keras_ptft.data.core.hashing import content_hash
 from keras_ptft.data.core.labels import encode_labels
-from keras_ptft.data.sources.manifests import image_table
-from keras_ptft.data.sources.split_discovery import split_files, unread_files
+from keras_ptft.data.sources.table_files import read_files
 from keras_ptft.data.sources.text_tables import blank_rows, of_texts, texts_in
 from keras_ptft.data.tables.columns import check_columns, other_columns
 from keras_ptft.data.tables.labels import as_group, as_label
 from keras_ptft.data.tables.numbers import to_numbers
-from keras_ptft.data.tables.table import Row, Table, open_table
+from keras_ptft.data.tables.table import Row, Table
 from keras_ptft.errors import UserError
 
 # fewer may count by chance
@@ -51,13 +50,7 @@ def table(
             no finite number, an empty label, no rows, or a label that the
             training file lacks.
     """
-    if loading.image_column:
-        return image_table(loading, path, "csv", test_fraction)
-    loading.refuse("csv", "group_pattern", "image_root")
-    files = split_files(path, ["csv"], "CSV")
-    tables = {split: open_table(file, "csv") for split, file in files.items()}
-    dataset = of_tables(loading, tables, test_fraction)
-    return dataset.noting(*unread_files(path, files, ["csv"]))
+    return read_files(loading, path, "csv", test_fraction, of_tables)
 
 
 def of_tables(

@@ -11,10 +11,9 @@ from keras_ptft.data.core.account import LeftOut
 from keras_ptft.data.core.dataset import Dataset, Loading
 from keras_ptft.data.core.hashing import content_hash
 from keras_ptft.data.core.labels import encode_labels
-from keras_ptft.data.sources.manifests import image_table
-from keras_ptft.data.sources.split_discovery import split_files, unread_files
+from keras_ptft.data.sources.table_files import read_files
 from keras_ptft.data.tables.labels import as_group, as_label, as_text
-from keras_ptft.data.tables.table import Table, open_table
+from keras_ptft.data.tables.table import Table
 from keras_ptft.data.text.pairs import joined
 from keras_ptft.data.text.source import TextSource
 from keras_ptft.data.text.storage import InMemoryTexts
@@ -45,7 +44,7 @@ def tsv(
         UserError: a missing file or column, a ragged row, a missing label,
             or text that is not UTF-8.
     """
-    return _text_files(loading, path, "tsv", test_fraction)
+    return read_files(loading, path, "tsv", test_fraction, of_texts)
 
 
 def jsonl(
@@ -70,7 +69,7 @@ def jsonl(
         UserError: a missing file or key, a line that is not JSON, or text
             that is not UTF-8.
     """
-    return _text_files(loading, path, "jsonl", test_fraction)
+    return read_files(loading, path, "jsonl", test_fraction, of_texts)
 
 
 def texts_in(loading: Loading) -> bool:
@@ -145,18 +144,6 @@ class _Part(NamedTuple):
     texts: _TableTexts
     labels: list[str]
     groups: array.array
-
-
-def _text_files(
-    loading: Loading, path: str, kind: str, test_fraction: float
-) -> Dataset:
-    if loading.image_column:
-        return image_table(loading, path, kind, test_fraction)
-    loading.refuse(kind, "group_pattern", "image_root")
-    files = split_files(path, [kind], kind.upper())
-    tables = {split: open_table(file, kind) for split, file in files.items()}
-    dataset = of_texts(loading, tables, test_fraction)
-    return dataset.noting(*unread_files(path, files, [kind]))
 
 
 def _text_columns(loading: Loading) -> tuple[str, ...]:

@@ -23,15 +23,14 @@ def as_label(cell: Any, table: Table, number: int, column: str) -> str:
     Raises:
         UserError: nothing, a fraction, or what is neither text nor a number.
     """
+    text = as_filled(cell, table, number, column)
     is_whole = isinstance(cell, float) and cell.is_integer()
-    if cell is None or cell != cell or not str(cell).strip():
-        raise _empty(table, number, column)
     if not is_whole and not isinstance(cell, str | int):
         raise UserError(
             f"{table.place(number)}, column {column!r}: expected text or a "
             f"whole number as a label, got {shown(cell)}: correct it."
         )
-    return _checked(str(cell).strip(), table, number, column)
+    return _checked(text, table, number, column)
 
 
 def as_group(cell: Any, table: Table, number: int, column: str) -> str:
@@ -46,9 +45,30 @@ def as_group(cell: Any, table: Table, number: int, column: str) -> str:
     Raises:
         UserError: the cell is empty.
     """
-    if cell is None or cell != cell or not str(cell).strip():
-        raise _empty(table, number, column)
-    return _checked(str(cell).strip(), table, number, column)
+    text = as_filled(cell, table, number, column)
+    return _checked(text, table, number, column)
+
+
+def as_filled(cell: Any, table: Table, number: int, column: str) -> str:
+    """Returns what a cell holds as text, without space at its ends.
+
+    Args:
+        cell: the cell, of any kind.
+        table: where it stands, for errors.
+        number: of its row, for errors.
+        column: its column, for errors.
+
+    Raises:
+        UserError: the cell is empty.
+    """
+    text = str(cell).strip()
+    # a number that is none is not itself
+    if cell is None or cell != cell or not text:
+        raise UserError(
+            f"{table.place(number)}: empty {column!r}: fill it in, or leave "
+            "the row out."
+        )
+    return text
 
 
 def as_text(cell: Any, table: Table, number: int, column: str) -> str:
@@ -80,10 +100,3 @@ def _checked(text: str, table: Table, number: int, column: str) -> str:
             "half of a surrogate pair: write both halves."
         ) from None
     return text
-
-
-def _empty(table: Table, number: int, column: str) -> UserError:
-    return UserError(
-        f"{table.place(number)}: empty {column!r}: fill it in, or leave the "
-        "row out."
-    )

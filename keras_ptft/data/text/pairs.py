@@ -10,6 +10,18 @@ _OPENING = re.compile(r"<|&lt;?|&#0*60;?|&#x0*3c;?", re.IGNORECASE)
 _CLOSING = re.compile(r">|&gt|&#0*62|&#x0*3e", re.IGNORECASE)
 
 
+def named_columns(setting: str) -> tuple[str, ...]:
+    """Returns the columns that --text_column names.
+
+    Example:
+
+    >>> named_columns("premise, hypothesis"), named_columns("")
+    (('premise', 'hypothesis'), ())
+    """
+    names = (name.strip() for name in setting.split(","))
+    return tuple(name for name in names if name)
+
+
 def joined(parts: Sequence[str]) -> str:
     """Returns the text of several columns, such as a title and its text.
 

@@ -11,7 +11,7 @@ import numpy as np
 from keras_ptft.data.tables.labels import as_text
 from keras_ptft.data.tables.table import TABLES, open_table
 from keras_ptft.data.text.files import decoded_lines, text_file
-from keras_ptft.data.text.pairs import joined
+from keras_ptft.data.text.pairs import joined, named_columns
 from keras_ptft.errors import UserError
 from keras_ptft.serving.inputs.table_rows import rows_of
 
@@ -51,8 +51,7 @@ def text_batches(
     words = [os.fspath(word) for word in inputs]
     for word in words:
         _check(word)
-    chosen = (name.strip() for name in text_column.split(","))
-    columns = tuple(filter(None, chosen))
+    columns = named_columns(text_column)
     for word in words:
         texts = _read(word, columns, trained_columns)
         start = 0

@@ -3,15 +3,10 @@ import pytest
 
 from keras_ptft.data import checked, load
 from keras_ptft.data.core.account import LeftOut, account, left_out
-from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.classes import select_classes
 from keras_ptft.data.core.dataset import Dataset, Loading
 from keras_ptft.data.core.splits import hold_out_validation, subset_train
-
-
-def numbered(labels, start=0):
-    inputs = np.arange(start, start + len(labels), dtype=np.float32)[:, None]
-    return ArraySource(inputs, labels, name="vector")
+from tests.data.core.small import numbered
 
 
 def test_found_is_used_and_left_out():

@@ -10,16 +10,9 @@ from keras_ptft.data.core.dataset import Dataset, Loading
 from keras_ptft.data.text.source import TextSource
 from keras_ptft.data.text.storage import in_memory
 from keras_ptft.errors import UserError
+from tests.data.core.small import numbered
 
 AB = ("a", "b")
-
-
-def numbered(labels, start=0, groups=None):
-    inputs = np.arange(start, start + len(labels), dtype=np.float32)[:, None]
-    source = ArraySource(inputs, labels, name="vector")
-    if groups is not None:
-        source.groups = np.array(groups, np.uint64)
-    return source
 
 
 def pixels(values, labels):

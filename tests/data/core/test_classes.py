@@ -5,29 +5,17 @@ import pytest
 import tensorflow as tf
 
 from keras_ptft.data import load
-from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.classes import number_as_trained, select_classes
 from keras_ptft.data.core.dataset import Dataset, Loading
 from keras_ptft.data.text.source import TagSource
 from keras_ptft.data.text.storage import in_memory
 from keras_ptft.errors import UserError
+from tests.data.core.small import made, numbered
 
 
 @pytest.fixture(scope="module")
 def real():
     return load("digits", Loading(image_size=8))
-
-
-def numbered(labels, start=0):
-    """Examples whose content is their number."""
-    count = len(labels)
-    inputs = np.arange(start, start + count, dtype=np.float32)[:, None]
-    return ArraySource(inputs, labels, name="vector")
-
-
-def made(train, test, names):
-    splits = {"train": numbered(train), "test": numbered(test, 1000)}
-    return Dataset(splits, names)
 
 
 @pytest.mark.parametrize(

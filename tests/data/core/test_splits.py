@@ -11,6 +11,7 @@ from keras_ptft.data.core.splits import (
     subset_train,
 )
 from keras_ptft.errors import UserError
+from tests.data.core.small import made, numbered
 
 TEN = tuple("0123456789")
 
@@ -18,18 +19,6 @@ TEN = tuple("0123456789")
 @pytest.fixture(scope="module")
 def real():
     return load("digits", Loading(image_size=8))
-
-
-def numbered(labels, start=0):
-    """Examples whose content is their number."""
-    count = len(labels)
-    inputs = np.arange(start, start + count, dtype=np.float32)[:, None]
-    return ArraySource(inputs, labels, name="vector")
-
-
-def made(train, test, names):
-    splits = {"train": numbered(train), "test": numbered(test, 1000)}
-    return Dataset(splits, names)
 
 
 def whole(source, fraction, **settings):
