@@ -31,6 +31,7 @@ from keras_ptft.data.text.tokenizers import Tokenizer
 from keras_ptft.experiment import builders
 from keras_ptft.experiment.training import frozen_inputs, train
 from keras_ptft.training.checkpointing.callback import CheckpointCallback
+from keras_ptft.transfer.cut import split
 
 WORDS = {"width": 100, "window": 5, "negatives": 5, "subsample": 1e-3}
 _FEW = "cnn(filters=(8, 8), pool=4, dense=16)"
@@ -70,8 +71,8 @@ class _Run:
     def cache_features(self, folder: str) -> None:
         """Replaces the sources by features, and the model by what is left."""
         config = self.config.replace(runs_dir=folder)
-        parts = config, self.model, self.backbone, self.objective
-        prefix, self.model = builders.cut(*parts)
+        freeze = builders.freeze_of(config)
+        prefix, self.model = split(self.model, self.backbone, freeze)
         parts = config, prefix, self.objective, self.sources
         left, self.sources = frozen_inputs(*parts)
         if left is not None:

@@ -23,6 +23,7 @@ _PUBLIC = {
     "ArraySource": "keras_ptft.data.core.array_source",
     "RunResult": "keras_ptft.experiment.results",
     "UserError": "keras_ptft.errors",
+    "load_adapter": "keras_ptft.transfer.adapter",
     "pretrain": "keras_ptft.experiment.stages",
     "finetune": "keras_ptft.experiment.stages",
     "evaluate": "keras_ptft.experiment.commands",

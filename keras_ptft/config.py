@@ -92,10 +92,17 @@ class Config:
     image_size: int = setting(
         0,
         "data",
-        "side of the square input in pixels; 0: as stored, digits 28, "
-        "folders 224",
+        "side of the square input in pixels; 0: as the weights take it, or "
+        "as stored, digits 28, folders 224",
         low=0,
         high=4096,
+    )
+    resize: str = setting(
+        "",
+        "data",
+        "how images become these squares; empty: stretch, or as those that "
+        "the weights were trained on",
+        table="data/images/resize.py:RESIZES",
     )
     background: str = setting(
         "white",
@@ -108,6 +115,12 @@ class Config:
         "label",
         "data",
         "column of a table that holds the label; empty: texts without labels",
+    )
+    label_columns: str = setting(
+        "",
+        "data",
+        "columns of a table that hold 0 or 1 for a label each, for "
+        "--objective=multi_label",
     )
     image_column: str = setting(
         "", "data", "column of a table that holds the paths of images"
@@ -167,6 +180,12 @@ class Config:
         "random changes in training",
         table="data/pipeline/augment.py:AUGMENTATIONS",
     )
+    mix: str = setting(
+        "none",
+        "data",
+        "training examples blended with others of their batch",
+        table="data/pipeline/mix.py:MIXES",
+    )
 
     backbone: str = setting(
         "",
@@ -191,10 +210,62 @@ class Config:
     init_from: str = setting(
         "",
         "transfer",
-        "pretrained backbone: run name, run folder or .keras file",
+        "pretrained backbone: run name, run folder, .keras file, or a known "
+        "model",
+        table="models/pretrained/__init__.py:PRETRAINED",
     )
     freeze: str = setting(
-        "all", "transfer", "freeze up to this cut point; or all, none"
+        "",
+        "transfer",
+        "freeze up to this cut point; or all, none; empty: all, but none "
+        "with --lora or --train_only",
+    )
+    unfreeze: str = setting(
+        "",
+        "transfer",
+        "cut points by the number of epochs before them, in place of --freeze, "
+        "as 0:all,3:block5,6:none",
+    )
+    batchnorm: str = setting(
+        "frozen",
+        "transfer",
+        "statistics of the backbone's batch normalisation in fine-tuning: "
+        "those of pretraining stay, since small batches of new data would "
+        "estimate them worse; or update",
+        choices=("frozen", "update"),
+    )
+    train_only: str = setting(
+        "all",
+        "transfer",
+        "which variables of the unfrozen backbone are trained; the head "
+        "always is",
+        choices=("all", "norm_and_bias"),
+    )
+    lora: str = setting(
+        "none",
+        "transfer",
+        "low-rank matrices that are trained in place of the unfrozen kernels",
+        table="transfer/lora.py:LORA",
+    )
+    layer_decay: float = setting(
+        1.0,
+        "transfer",
+        "the learning rate of each layer is this times that of the next one",
+        low=0.01,
+        high=1.0,
+    )
+    l2_sp: float = setting(
+        0.0,
+        "transfer",
+        "how strongly unfrozen weights are drawn to the pretrained ones",
+        low=0.0,
+        high=1e3,
+    )
+    probe: str = setting(
+        "none",
+        "transfer",
+        "solve the head on cached features in place of training it",
+        table="objectives/probes.py:PROBES",
     )
     min_transferred: float = setting(
         0.5,
@@ -245,6 +316,21 @@ class Config:
         "largest global gradient norm; 0: no limit",
         low=0.0,
         high=1e9,
+    )
+    ema: float = setting(
+        0.0,
+        "training",
+        "decay a step of an average of the weights, which is what is scored "
+        "and exported, as 0.999; 0: none",
+        low=0.0,
+        high=0.99999,
+    )
+    sampling: str = setting(
+        "shuffled",
+        "training",
+        "how an epoch draws examples: each once, or balanced, all classes "
+        "alike",
+        choices=("shuffled", "balanced"),
     )
     class_weight: str = setting(
         "none",

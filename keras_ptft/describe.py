@@ -12,25 +12,37 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ptft.data import DATASETS
+from keras_ptft.data.images.resize import RESIZES
 from keras_ptft.data.pipeline.augment import AUGMENTATIONS
+from keras_ptft.data.pipeline.mix import MIXES
 from keras_ptft.data.text.tokenizers import TOKENIZERS
 from keras_ptft.errors import UserError
 from keras_ptft.experiment.results import describe_result
 from keras_ptft.models import BACKBONES
 from keras_ptft.models.backbone_input import BackboneInput
 from keras_ptft.models.normalization import NORMALIZATIONS
+from keras_ptft.models.pretrained import FACTS, PRETRAINED
+from keras_ptft.models.structure import input_spec
 from keras_ptft.objectives import OBJECTIVES
-from keras_ptft.registry import nearest, settings
+from keras_ptft.objectives.probes import PROBES
+from keras_ptft.registry import lookup, nearest, settings
 from keras_ptft.training.optimizers import OPTIMIZERS, SCHEDULES
+from keras_ptft.transfer.costs import CutCost, cut_costs, principal
 from keras_ptft.transfer.cut import cut_points
+from keras_ptft.transfer.lora import LORA
 
 TABLES: dict[str, Mapping[str, Callable[..., Any]]] = {
     "dataset": DATASETS,
+    "resize": RESIZES,
     "augment": AUGMENTATIONS,
+    "mix": MIXES,
     "tokenizer": TOKENIZERS,
     "backbone": BACKBONES,
     "normalization": NORMALIZATIONS,
     "objective": OBJECTIVES,
+    "init_from": PRETRAINED,
+    "lora": LORA,
+    "probe": PROBES,
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
 }
@@ -43,6 +55,16 @@ _TEXT = BackboneInput(
 )
 _SECTION = re.compile(r"^(Args|Returns|Raises|Example):$", re.MULTILINE)
 _WIDTH = 80
+# of a text, whose cost depends on it
+_TOKENS = 32
+_ABOUT_COSTS = (
+    "Multiply-adds are those of one example in matrix products and "
+    "convolutions, forward, without the head; FLOPs are twice as many. An "
+    "epoch is of 1,000 examples, and training on one takes three times its "
+    "forward pass. Cached: after one pass of the frozen part over the "
+    "examples, for all epochs. Uncached (--augment without --augment_views): "
+    "the frozen part runs at every step."
+)
 
 
 def tables() -> str:
@@ -50,6 +72,7 @@ def tables() -> str:
     listed = "\n".join(map(_table, TABLES))
     return (
         f"{listed}\nMore of one: keras-ptft describe NAME\n"
+        "Known models with their licences: keras-ptft describe pretrained\n"
         "The fields of result.json: keras-ptft describe result"
     )
 
@@ -58,27 +81,60 @@ def row(name: str) -> str:
     """Documents the entries, or the table, called `name`.
 
     Args:
-        name: of an entry or a table; "result" is `result.json`.
+        name: of an entry or a table, or an entry with settings, as
+            "cnn(dense=32)"; "pretrained" lists known models, "result" is
+            `result.json`.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or it has no such settings.
     """
     if name == "result":
         return describe_result()
+    if name == "pretrained":
+        return _pretrained()
     found = [_table(name)] if name in TABLES else []
-    found += [_row(s, name, t[name]) for s, t in TABLES.items() if name in t]
-    if not found:
+    entry = re.split(r"[(:]", name)[0].strip()
+    having = [setting for setting, table in TABLES.items() if entry in table]
+    if not found and not having:
         names = sorted({n for table in TABLES.values() for n in table})
         raise UserError(
             f"Nothing is called {name!r}{nearest(name, names)}; "
             f"there are: {', '.join(names)}."
         )
+    found += [_row(s, entry, TABLES[s][entry]) for s in having]
+    if not {"backbone", "init_from"}.isdisjoint(having):
+        found.append(_costs(name, entry))
     return "\n".join(found).rstrip("\n")
+
+
+def _pretrained() -> str:
+    """Every known model, with what is known of it without loading it."""
+    parts = []
+    for name, function in PRETRAINED.items():
+        parts += [f"--init_from={name}", f"  {_summary(function)}"]
+        parts += [*_facts(name), ""]
+    return "\n".join(parts)
+
+
+def _facts(name: str) -> list[str]:
+    """Lines of what is known of the weights of a row, if anything is."""
+    if name not in FACTS:
+        return []
+    facts = FACTS[name]
+    told = {
+        "architecture": facts.architecture,
+        "parameters": f"{facts.parameters:,}",
+        "licence": facts.licence,
+        "source": facts.source,
+        "size": f"{facts.bytes / 1e6:,.1f} MB",
+        "SHA-256": facts.sha256,
+    }
+    return [f"  {title:12}  {value}" for title, value in told.items()]
 
 
 def _table(setting: str) -> str:
     rows = TABLES[setting].items()
-    lines = (f"  {name:15} {_summary(row)}" for name, row in rows)
+    lines = (f"  {name:18} {_summary(row)}" for name, row in rows)
     return "\n".join([f"--{setting}=", *lines, ""])
 
 
@@ -100,8 +156,8 @@ def _row(setting: str, name: str, function: Callable) -> str:
     parameters = settings(function).values()
     if parameters:
         lines += ["Settings", *(_entry(p, helps) for p in parameters), ""]
-    if setting == "backbone":
-        lines += [_cut_points(function), ""]
+    if setting == "init_from" and name in FACTS:
+        lines += ["Weights", *_facts(name), ""]
     return "\n".join(lines)
 
 
@@ -125,14 +181,86 @@ def _entry(parameter: inspect.Parameter, helps: dict[str, str]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _cut_points(function: Callable[..., keras.Model]) -> str:
+def _costs(spec: str, entry: str) -> str:
+    """The cut points of a backbone or a known model, with their costs."""
     try:
-        backbone = function(_IMAGE)
-    except UserError:
-        # it reads texts alone
-        backbone = function(_TEXT)
-    points = ", ".join(["all", "none", *cut_points(backbone)])
-    wrapped = textwrap.fill(
-        points, _WIDTH, initial_indent="  ", subsequent_indent="  "
+        backbone = _built(spec, entry)
+    except UserError as error:
+        if spec != entry:
+            raise
+        # a setting without a default, or weights that are not installed
+        return f"Cut points: none can be shown. {error}"
+    points = cut_points(backbone)
+    shown = principal(backbone, points)
+    text = _cost_table(backbone, cut_costs(backbone, shown, _TOKENS))
+    if len(shown) < len(points) - 1:
+        others = f"All of them: {', '.join(['all', 'none', *points])}"
+        text += "\n\n" + textwrap.fill(others, _WIDTH)
+    return text
+
+
+def _built(spec: str, entry: str) -> keras.Model:
+    """A backbone with random weights, or else that of a known model."""
+    if entry in BACKBONES:
+        try:
+            return _for_photos_or_texts(spec)
+        except UserError:
+            # a setting that the known model alone has
+            if entry not in PRETRAINED:
+                raise
+    return lookup(PRETRAINED, spec, "known model")(0).backbone
+
+
+def _for_photos_or_texts(spec: str) -> keras.Model:
+    make = lookup(BACKBONES, spec, "backbone")
+    try:
+        return make(_IMAGE)
+    except UserError as error:
+        try:
+            return make(_TEXT)
+        except UserError:
+            raise error from None
+
+
+def _cost_table(backbone: keras.Model, costs: list[CutCost]) -> str:
+    width = max(len(cost.name) for cost in costs)
+    titles = "parameters", "multiply-adds", "an epoch of 1,000"
+    pair = f"  {'frozen':>8} {'trained':>8}"
+    lines = [
+        f"Cut points for --freeze, for {_example(backbone)}",
+        "",
+        " " * width + "".join(f"  {title:>17}" for title in titles),
+        " " * width + pair * 2 + f"  {'cached':>8} {'uncached':>8}",
+        *(_cost_line(cost, width) for cost in costs),
+        "",
+        textwrap.fill(_ABOUT_COSTS, _WIDTH),
+    ]
+    return "\n".join(lines)
+
+
+def _cost_line(cost: CutCost, width: int) -> str:
+    pairs = (
+        (cost.frozen_parameters, cost.trained_parameters),
+        (cost.frozen, cost.trained),
+        # of 1,000 examples
+        (1000 * cost.cached_step, 1000 * cost.uncached_step),
     )
-    return f"Cut points for --freeze, with these settings\n{wrapped}"
+    cells = (f"{_short(left):>8} {_short(right):>8}" for left, right in pairs)
+    return "  ".join([f"{cost.name:{width}}", *cells])
+
+
+def _example(backbone: keras.Model) -> str:
+    """What the costs of a backbone are counted for."""
+    spec = input_spec(backbone)
+    if isinstance(spec, tf.TensorSpec) and spec.shape.rank == 3:
+        return f"images of {'×'.join(map(str, spec.shape))}"
+    return f"texts of {_TOKENS} tokens"
+
+
+def _short(number: float) -> str:
+    """Returns three digits and a power of 1,000, as "3.41 M"."""
+    for unit in ("", " k", " M", " G"):
+        if number < 999.5:
+            return f"{number:.3g}{unit}"
+        number /= 1000
+    return f"{number:.3g} T"

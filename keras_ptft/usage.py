@@ -83,7 +83,7 @@ _WORDS = {
     "MODEL": "a run folder, a .keras file or a folder of an export",
     "INPUT": "image, folder, .npy, .npz, .txt, .csv, .tsv, .jsonl, .parquet, -",
     "COMMAND": "run, pretrain or finetune, with its words and settings",
-    "NAME": "an entry, as keras-ptft describe lists them, or result",
+    "NAME": "an entry, as keras-ptft describe lists them; pretrained or result",
 }
 _SETTINGS = """\
 Write --setting=value, or a setting a line in a file: --flagfile=FILE, where

@@ -58,6 +58,9 @@ NUMBERS = [
         "seed": [0, 2**31 - 1],
         "steps_per_execution": [0, 64],
         "sequence_length": [0, 1, 65536],
+        "layer_decay": [0.01, 0.75, 1],
+        "l2_sp": [0, 1e-2, 1e3],
+        "ema": [0.0, 0.999, 0.99999],
         "reject_below": [0.0, 0.5, 1],
     }.items()
     for value in values
@@ -90,6 +93,11 @@ OUTSIDE = {
     ("steps_per_execution", -1): "at least 0",
     ("sequence_length", -1): "from 0 to 65536",
     ("sequence_length", 65537): "from 0 to 65536",
+    ("layer_decay", 0.0): "from 0.01 to 1",
+    ("layer_decay", 1.1): "from 0.01 to 1",
+    ("l2_sp", -0.1): "from 0 to 1000",
+    ("ema", -0.1): "from 0 to 0.99999",
+    ("ema", 1.0): "from 0 to 0.99999",
     ("reject_below", -0.1): "from 0 to 1",
     ("reject_below", 1.1): "from 0 to 1",
 }

@@ -110,6 +110,7 @@ def test_of_tensorboard(disk, tmp_path, full_from):
         fill(disk, 0)
     with pytest.raises(UserError) as caught:
         history = History(folder)
+        history.on_train_begin()
         fill(disk, 0)
         history.set_model(keras.Sequential([keras.Input((1,))]))
         history.model.compile("sgd")

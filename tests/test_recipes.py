@@ -17,6 +17,9 @@ from keras_ptft.data.text.storage import in_memory
 from keras_ptft.data.text.token_source import texts_of, token_source
 from keras_ptft.data.text.tokenizers import learn
 from keras_ptft.experiment import builders
+from keras_ptft.experiment.pretrained import is_known_model, load_pretrained
+from keras_ptft.models.feature_model import feature_model
+from keras_ptft.transfer.cut import split
 
 FLAGS = pathlib.Path(__file__).parent.parent / "flags"
 RECIPES = sorted(FLAGS.glob("*.flags"))
@@ -62,19 +65,27 @@ def dataset_for(config):
 
 
 def texts_for(config, classes):
-    parent = read(config.init_from) if config.init_from else config
-    setting = config.tokenizer or parent.tokenizer or "characters"
     texts = TextSource(in_memory([b"to be or not", "天地".encode()]), [0, 1])
-    tokenizer = learn(setting, partial(texts_of, texts), config.sequence_length)
+    tokenizer = tokenizer_for(config, texts)
     source = token_source(texts, tokenizer)
     return Dataset(
         {"train": source}, tuple(map(str, range(classes))), tokenizer
     )
 
 
+def tokenizer_for(config, texts):
+    if is_known_model(config):
+        return load_pretrained(config, None).weights.tokenizer()
+    parent = read(config.init_from) if config.init_from else config
+    setting = config.tokenizer or parent.tokenizer or "characters"
+    return learn(setting, partial(texts_of, texts), config.sequence_length)
+
+
 def backbone_for(config):
     pretrained = None
-    if config.init_from:
+    if is_known_model(config):
+        pretrained = load_pretrained(config, None).backbone
+    elif config.init_from:
         pretrained = backbone_for(read(config.init_from))
     dataset = dataset_for(config)
     objective = builders.build_objective(config, dataset.info)
@@ -93,7 +104,7 @@ def test_name_says_what_it_is(name):
     stage = "finetune" if config.init_from else "pretrain"
     assert config.name == name
     assert re.fullmatch(rf"{stage}_[a-z0-9]+_[a-z0-9]+", name)
-    assert config.init_from in ("", *NAMES)
+    assert config.init_from in ("", *NAMES) or is_known_model(config)
 
 
 @every_recipe
@@ -114,6 +125,7 @@ def test_rows_and_settings_are_known(name):
     builders.check(read(name))
 
 
+@pytest.mark.slow
 @every_recipe
 def test_model_builds(name):
     keras.backend.clear_session()
@@ -125,7 +137,8 @@ def test_model_builds(name):
     model = builders.assemble(backbone, objective)
     suffix = model
     if config.init_from:
-        _, suffix = builders.cut(config, model, backbone, objective)
+        features = feature_model(backbone, objective.feature_layer)
+        _, suffix = split(model, features, builders.freeze_of(config))
     assert suffix.trainable_variables
     if config.objective == "classification":
         assert suffix.output_shape == (None, len(dataset.label_names))

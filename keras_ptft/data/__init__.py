@@ -8,6 +8,7 @@ from collections.abc import Callable
 from keras_ptft.data.core.checks import check
 from keras_ptft.data.core.dataset import Dataset, Loading, Source
 from keras_ptft.data.core.splits import hold_out_test
+from keras_ptft.data.core.targets import CLASSES, NUMBERS
 from keras_ptft.data.sources import (
     arrays,
     conll,
@@ -95,6 +96,7 @@ def checked(dataset: Dataset, spec: str, loading: Loading) -> Dataset:
     if loading.as_test and "test" not in dataset.splits:
         dataset = _as_test(dataset, spec)
     _check_grouped(dataset, spec, loading)
+    _check_kind(dataset, spec, loading)
     dataset = check(dataset, spec, scoring=loading.scoring)
     if "train" not in dataset.splits:
         return dataset
@@ -118,6 +120,22 @@ def _as_test(dataset: Dataset, spec: str) -> Dataset:
         )
     (source,) = dataset.splits.values()
     return dataclasses.replace(dataset, splits={"test": source})
+
+
+def _check_kind(dataset: Dataset, spec: str, loading: Loading) -> None:
+    """Refuses labels of another kind than the objective learns."""
+    wanted, found = loading.label_kind, dataset.label_kind
+    if wanted in (CLASSES, found):
+        return
+    what = "a number" if wanted == NUMBERS else "a set of labels"
+    has = found
+    if found == CLASSES and not dataset.label_names:
+        has = "no labels"
+    raise UserError(
+        f"The objective learns {what} an example, and --dataset={spec} has "
+        f"{has}: give a table, an npz file or a data set of your own that has "
+        "them."
+    )
 
 
 def _check_grouped(dataset: Dataset, spec: str, loading: Loading) -> None:

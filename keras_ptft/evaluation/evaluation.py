@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_ptft.data.core.dataset import Source
+from keras_ptft.evaluation.estimates import Estimates
 from keras_ptft.evaluation.metrics.out_of_scope import confidence
 from keras_ptft.evaluation.word_neighbors import Neighbors
 
@@ -60,6 +61,9 @@ class Evaluation:
             examples are of a class.
         mistakes: test texts, the most confident mistake first.
         word_vectors: where word vectors were trained.
+        estimates: where numbers are predicted, those of the test split.
+        thresholds: label to the probability from which it is given, where
+            these were chosen on the validation split.
     """
 
     metrics: Mapping[str, Mapping[str, Any]]
@@ -67,6 +71,8 @@ class Evaluation:
     out_of_scope: Mapping[str, Any] | None = None
     mistakes: Sequence[Mistake] = ()
     word_vectors: WordVectors | None = None
+    estimates: Estimates | None = None
+    thresholds: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 def most_confident_errors(

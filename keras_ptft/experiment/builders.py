@@ -1,6 +1,5 @@
 """From a Config to the objects of a run, each made once."""
 
-import dataclasses
 import logging
 import pathlib
 import re
@@ -11,56 +10,46 @@ from typing import Any
 import keras
 
 from keras_ptft import data, files
-from keras_ptft.config import Config
+from keras_ptft.config import FIELDS, Config
 from keras_ptft.data.core.dataset import Dataset, fingerprint
 from keras_ptft.data.core.info import DataInfo
+from keras_ptft.data.core.targets import CLASSES, SETS
 from keras_ptft.data.images.color import parse_color
+from keras_ptft.data.images.resize import cut_of
 from keras_ptft.data.leakage.check import Leaks
 from keras_ptft.data.leakage.training_fingerprints import write_seen
 from keras_ptft.data.pipeline.augment import AUGMENTATIONS
+from keras_ptft.data.pipeline.mix import MIXES
 from keras_ptft.data.pipeline.moments import moments
 from keras_ptft.data.text.tokenizers import TOKENIZERS
 from keras_ptft.errors import UserError
-from keras_ptft.experiment import run_dir
 from keras_ptft.experiment.loading import GIVEN, TOKENIZER
+from keras_ptft.experiment.pretrained import Pretrained, is_known_model
 from keras_ptft.models import BACKBONES
 from keras_ptft.models.backbone_input import BackboneInput
 from keras_ptft.models.feature_model import check_causal, feature_model
+from keras_ptft.models.grey import for_grey, in_color
 from keras_ptft.models.normalization import NORMALIZATIONS, scaling_of
+from keras_ptft.models.pretrained import PRETRAINED
 from keras_ptft.objectives import OBJECTIVES, Objective
+from keras_ptft.objectives.probes import PROBES
 from keras_ptft.objectives.saved import make_objective, write_objective
 from keras_ptft.registry import lookup, settings
 from keras_ptft.serving.export import check_export_dir
 from keras_ptft.training.checkpointing.store import parse_interval
 from keras_ptft.training.distribution import strategies
 from keras_ptft.training.optimizers import OPTIMIZERS, SCHEDULES
-from keras_ptft.transfer import audit
-from keras_ptft.transfer.cut import split
 from keras_ptft.transfer.loading import (
     TransferReport,
     check_input,
     fresh_copy,
-    load_backbone,
     transfer_weights,
 )
+from keras_ptft.transfer.lora import LORA
 
 _LOG = logging.getLogger("keras_ptft")
 
-
-@dataclasses.dataclass(frozen=True)
-class Pretrained:
-    """A pretrained backbone and where it came from.
-
-    Attributes:
-        backbone: the model.
-        fingerprint: of its weights.
-        path: its file; None where the model was handed over. Beside it may
-            be the tokenizer, and what it was trained on.
-    """
-
-    backbone: keras.Model
-    fingerprint: str
-    path: pathlib.Path | None = None
+_OF_CLASSES = ("classes", "stratify", "class_weight", "sampling")
 
 
 def check(config: Config) -> None:
@@ -77,6 +66,8 @@ def check(config: Config) -> None:
         )
     parse_interval(config.checkpoint_every)
     parse_color(config.background)
+    if config.resize:
+        cut_of(config.resize)
     files.check_folder(config.runs_dir, "runs_dir")
     if config.export_to:
         check_export_dir(config.export_to)
@@ -89,11 +80,17 @@ def check(config: Config) -> None:
         (OBJECTIVES, config.objective, "objective"),
         (OPTIMIZERS, config.optimizer, "optimizer"),
         (SCHEDULES, config.schedule, "schedule"),
+        (LORA, config.lora, "low-rank adaptation"),
+        (MIXES, config.mix, "mix"),
+        (PROBES, config.probe, "probe"),
     ]
+    if is_known_model(config):
+        tables.append((PRETRAINED, config.init_from, "pretrained model"))
     for table, spec, kind in tables:
         if spec != GIVEN:
             lookup(table, spec, kind)
     _check_servable(config)
+    _check_labels(config)
 
 
 def prepare(config: Config) -> None:
@@ -103,24 +100,6 @@ def prepare(config: Config) -> None:
         precision=config.precision,
         deterministic=config.deterministic,
     )
-
-
-def load_pretrained(config: Config, given: keras.Model | None) -> Pretrained:
-    """Loads the backbone that a fine-tuning starts from.
-
-    Args:
-        config: the settings; `init_from` says where it is.
-        given: a backbone that was handed over, used where `init_from` is
-            empty.
-
-    Raises:
-        UserError: there is none, or it cannot be read.
-    """
-    if given is not None and not config.init_from:
-        return Pretrained(given, audit.fingerprint(given))
-    path = run_dir.find_backbone(config.init_from, config.runs_dir)
-    backbone = load_backbone(path)
-    return Pretrained(backbone, audit.fingerprint(backbone), path)
 
 
 def objective_type(config: Config) -> type[Objective]:
@@ -164,14 +143,14 @@ def build_backbone(
     """
     for known in (pretrained, given):
         if known is not None:
-            check_input(known, dataset.spec)
+            check_input(known, in_color(known, dataset.spec))
     if given is not None:
-        backbone = fresh_copy(given)
+        backbone = _fresh(given, dataset)
         if pretrained is None:
             backbone.set_weights(given.get_weights())
         return backbone
     if pretrained is not None and not config.backbone:
-        return fresh_copy(pretrained)
+        return _fresh(pretrained, dataset)
     info = dataset.info
     default = "embedding" if info.is_text else "cnn"
     entry = lookup(BACKBONES, config.backbone or default, "backbone")
@@ -214,15 +193,10 @@ def assemble(backbone: keras.Model, objective: Objective) -> keras.Model:
     return objective.assemble(backbone)
 
 
-def cut(
-    config: Config,
-    model: keras.Model,
-    backbone: keras.Model,
-    objective: Objective,
-) -> tuple[keras.Model | None, keras.Model]:
-    """Returns the model's frozen part, or None, and the trained part."""
-    features = feature_model(backbone, objective.feature_layer)
-    return split(model, features, config.freeze)
+def freeze_of(config: Config) -> str:
+    """Returns the cut point up to which is frozen, "all" or "none"."""
+    adapts = config.lora != "none" or config.train_only != "all"
+    return config.freeze or ("none" if adapts else "all")
 
 
 def provenance(dataset: Dataset, **fingerprints: str) -> dict[str, Any]:
@@ -243,6 +217,39 @@ def record(
     """Writes what is known of a run before it trains."""
     write_objective(folder, config.objective, dataset.info)
     write_seen(folder, leaks.seen_after(dataset.splits["train"]))
+
+
+def _fresh(known: keras.Model, dataset: Dataset) -> keras.Model:
+    """The architecture of a known backbone, for images of this data set."""
+    fresh = fresh_copy(known)
+    is_grey = in_color(known, dataset.spec) is not dataset.spec
+    return for_grey(fresh) if is_grey else fresh
+
+
+def _check_labels(config: Config) -> None:
+    """Refuses settings of labels that the objective does not learn."""
+    kind = objective_type(config).label_kind
+    if config.label_columns and kind != SETS:
+        raise UserError(
+            f"--label_columns={config.label_columns} are for sets of labels, "
+            f"and --objective={config.objective} learns {kind}: use "
+            "--objective=multi_label, or leave them out."
+        )
+    if config.label_columns and (
+        config.label_column not in ("", FIELDS["label_column"].default)
+    ):
+        raise UserError(
+            f"--label_columns={config.label_columns} and --label_column="
+            f"{config.label_column} exclude each other: leave one out."
+        )
+    for name in _OF_CLASSES if kind != CLASSES else ():
+        value = getattr(config, name)
+        if value != FIELDS[name].default:
+            raise UserError(
+                f"--{name}={value} is for classes, of which an example has "
+                f"one, and --objective={config.objective} learns {kind}: leave "
+                "it out."
+            )
 
 
 def _check_servable(config: Config) -> None:

@@ -20,6 +20,7 @@ from keras_ptft.experiment.loading import (
     reload_dataset,
 )
 from keras_ptft.experiment.results import RunResult, read_result
+from keras_ptft.experiment.weights import Weights
 from keras_ptft.models.saved import load_model
 from keras_ptft.models.structure import named_inputs
 from keras_ptft.objectives import Objective
@@ -30,8 +31,8 @@ from keras_ptft.serving.inference.predictor import load_model_or_export
 from keras_ptft.serving.inference.progress import told
 from keras_ptft.serving.inference.resolve import ModelFiles, find_model
 from keras_ptft.serving.inference.results import (
+    Answer,
     Generated,
-    Prediction,
     Results,
 )
 from keras_ptft.serving.inference.writers import (
@@ -126,21 +127,21 @@ def score(
     config = before.replace(**changes)
     own = config.dataset == (before.dataset if dataset is None else GIVEN)
     trained = read_objective(folder).info
+    # a model without labels may read more than its backbone does
+    backbone = load_model(folder / run_dir.BACKBONE_FILE)
     loaded, accounted = load_to_score(
         config,
         dataset,
-        path,
+        Weights.beside(path, backbone),
         trained,
         as_test=not own,
         classes=changes.get("classes", ""),
     )
-    # a model without labels may read more than its backbone does
-    backbone = load_model(folder / run_dir.BACKBONE_FILE)
     check_input(backbone, loaded.spec)
-    objective = builders.build_objective(config, loaded.info)
+    info = loaded.info.as_trained(trained)
+    objective = builders.build_objective(config, info)
     # one process scores what several workers have trained
-    strategy = config.strategy
-    strategy = "auto" if strategy == "multi_worker" else strategy
+    strategy = "auto" if config.strategy == "multi_worker" else config.strategy
     with get_strategy(strategy).scope():
         model = load_model(path)
     _check_inputs(folder, model, objective)
@@ -185,8 +186,9 @@ def export(
     check_export_dir(target)
     config = config.replace(export_to=target)
     path = folder / run_dir.MODEL_FILE
-    loaded = reload_dataset(config, dataset, path)
-    exported = export_run(folder, config, result, load_model(path), loaded)
+    model = load_model(path)
+    loaded = reload_dataset(config, dataset, Weights.beside(path, model))
+    exported = export_run(folder, config, result, model, loaded)
     return pathlib.Path(exported.path)
 
 
@@ -203,8 +205,9 @@ def predict(
         settings: as in `predict_rows`.
 
     Returns:
-        A `Prediction` for each input that has an answer; a `Generated` for
-        each text if these are continued.
+        For each input that has an answer a `Prediction`, or what else the
+        objective answers with; a `Generated` for each text if these are
+        continued.
 
     Raises:
         UserError: see `predict_rows`.
@@ -240,7 +243,7 @@ def predict_rows(
     check_outputs(outputs, inputs)
     found = find_model(model, is_complete=_is_complete_or_no_run)
     skipped = Skipped()
-    batches: Iterator[list[Any]]
+    batches: Iterator[Sequence[Any]]
     if config.generate:
         batches = iter([_generate(found, inputs, config)])
     else:
@@ -253,14 +256,14 @@ def _predict(
     inputs: Sequence[str | os.PathLike],
     config: PredictConfig,
     skipped: Skipped,
-) -> Iterator[list[Prediction]]:
+) -> Iterator[Sequence[Answer]]:
     loaded = load_model_or_export(found)
     objective = read_objective(found.extra)
     predictor = objective.predictor(loaded)
     options = InputOptions(
         columns=objective.info.columns,
         text_column=config.text_column,
-        background=objective.info.background,
+        image_form=objective.info.image_form,
         skipped=skipped if config.skip_bad_images else None,
     )
     for names, batch in predictor.batches(inputs, options):

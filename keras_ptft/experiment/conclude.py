@@ -14,9 +14,16 @@ from keras_ptft.evaluation.report.report import DataFindings, write_report
 from keras_ptft.experiment import run_dir
 from keras_ptft.experiment.loading import Loaded, reload_dataset
 from keras_ptft.experiment.results import ExportResult, RunResult
+from keras_ptft.experiment.showing import shown_examples
+from keras_ptft.experiment.weights import Weights
 from keras_ptft.models.saved import load_model
 from keras_ptft.objectives import Objective
-from keras_ptft.objectives.saved import read_objective, write_objective
+from keras_ptft.objectives.saved import (
+    THRESHOLDS_FILE,
+    read_objective,
+    write_objective,
+    write_thresholds,
+)
 from keras_ptft.serving.export import Export, export, find_export
 from keras_ptft.serving.signatures.arrays import in_float32
 from keras_ptft.serving.word_vectors import write_projector, write_word2vec
@@ -60,6 +67,13 @@ def conclude(
     ).with_comparison()
     if found.out_of_scope is not None:
         _LOG.info(summary_line(found.out_of_scope))
+    if found.thresholds:
+        write_thresholds(folder, found.thresholds)
+        _LOG.info(
+            "The thresholds with the highest F1 on the validation split are "
+            "in %s.",
+            folder / THRESHOLDS_FILE,
+        )
     if found.word_vectors is not None:
         words, vectors = found.word_vectors.words, found.word_vectors.vectors
         write_word2vec(folder / "vectors.txt", words, vectors)
@@ -71,11 +85,7 @@ def conclude(
         history=result.history,
         evaluation=found,
         comparison=result.comparison,
-        data=DataFindings(
-            loaded.leaks.as_dict(),
-            loaded.leaks.shown,
-            loaded.account.as_dict(),
-        ),
+        data=_findings(config, loaded, objective),
     )
     result.write(folder)
     return publish(folder, config, result, loaded.dataset)
@@ -122,7 +132,7 @@ def publish(
         noted = _note(folder, config.export_to, result, known)
         return result.replace(export=noted)
     if dataset is None:
-        weights = folder / run_dir.MODEL_FILE
+        weights = Weights.beside(folder / run_dir.MODEL_FILE, model)
         dataset = reload_dataset(config, given, weights)
     noted = export_run(folder, config, result, model, dataset)
     return result.replace(export=noted)
@@ -151,7 +161,6 @@ def export_run(
     source = _source(folder, model)
     model = in_float32(model)
     exported = export(
-        model,
         config.export_to,
         objective.signatures(model, dataset.splits["test"]),
         write_extra=lambda extra: write_objective(
@@ -160,6 +169,17 @@ def export_run(
         source=source,
     )
     return _note(folder, config.export_to, result, exported)
+
+
+def _findings(
+    config: Config, loaded: Loaded, objective: Objective
+) -> DataFindings:
+    return DataFindings(
+        loaded.leaks.as_dict(),
+        loaded.leaks.shown,
+        loaded.account.as_dict(),
+        shown_examples(config, objective, loaded.dataset.splits["train"]),
+    )
 
 
 def _source(folder: pathlib.Path, model: keras.Model) -> Mapping[str, str]:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import logging
-import pathlib
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -17,17 +16,17 @@ from keras_ptft.data.core.account import Account, account
 from keras_ptft.data.core.checks import uncovered
 from keras_ptft.data.core.classes import number_as_trained, select_classes
 from keras_ptft.data.core.dataset import Dataset, Loading, Source
-from keras_ptft.data.core.info import DataInfo
+from keras_ptft.data.core.info import STRETCH, DataInfo, ImageForm
+from keras_ptft.data.core.targets import NUMBERS, SETS
 from keras_ptft.data.images.color import parse_color
 from keras_ptft.data.leakage.check import Leaks, handle_leaks
-from keras_ptft.data.leakage.training_fingerprints import seen_by
 from keras_ptft.data.text.pairs import named_columns
 from keras_ptft.data.text.token_source import texts_of, token_source
 from keras_ptft.data.text.tokenizers import Tokenizer, learn
 from keras_ptft.data.text.window_source import token_window_source
 from keras_ptft.errors import UserError
+from keras_ptft.experiment.weights import Weights
 from keras_ptft.objectives import OBJECTIVES
-from keras_ptft.objectives.saved import read_columns
 from keras_ptft.registry import lookup
 
 _LOG = logging.getLogger("keras_ptft")
@@ -61,7 +60,7 @@ def load_dataset(
     config: Config,
     given: Dataset | None,
     on_leak: str,
-    weights: pathlib.Path | None = None,
+    weights: Weights | None = None,
 ) -> Loaded:
     """Loads the data set of a run, and finds examples in two splits.
 
@@ -70,14 +69,14 @@ def load_dataset(
         given: a data set that was handed over, in place of `dataset`.
         on_leak: what to do about examples in two splits: "fail", "drop" or
             "warn".
-        weights: file of the weights to start from: they may have seen the
-            test split, and beside them is the tokenizer.
+        weights: those to start from: they may have seen the test split, and
+            texts and images are read as they read them.
     """
     dataset, leaks = handle_leaks(
         _split(config, given, weights),
         on_leak,
         near=config.near_copies,
-        pretrained_on=seen_by(weights) if weights else None,
+        pretrained_on=weights.seen() if weights else None,
     )
     dataset = _subset(config, dataset)
     dataset = dataset.noting(*uncovered(dataset))
@@ -88,14 +87,14 @@ def load_dataset(
 
 
 def reload_dataset(
-    config: Config, given: Dataset | None, weights: pathlib.Path
+    config: Config, given: Dataset | None, weights: Weights
 ) -> Dataset:
     """Loads the data set of a run again, to export its model.
 
     Args:
         config: the settings of the run.
         given: a data set that was handed over, in place of `dataset`.
-        weights: file of the run's model; beside it is the tokenizer.
+        weights: the run's model.
     """
     dataset = _subset(config, _split(config, given, weights))
     return _encoded(config, dataset, weights)
@@ -104,7 +103,7 @@ def reload_dataset(
 def load_to_score(
     config: Config,
     given: Dataset | None,
-    weights: pathlib.Path,
+    weights: Weights,
     trained: DataInfo,
     *,
     as_test: bool,
@@ -118,7 +117,7 @@ def load_to_score(
     Args:
         config: the settings, where the data differ from the run's too.
         given: a data set that was handed over, in place of `dataset`.
-        weights: file of the model; beside it is the tokenizer.
+        weights: the model.
         trained: what the model knows of its data.
         as_test: whether data that come in one piece are all for testing.
         classes: those of the model to score it on; empty: all.
@@ -128,7 +127,10 @@ def load_to_score(
         example.
     """
     loading = dataclasses.replace(
-        _loading(config), trained=trained, scoring=True, as_test=as_test
+        _loading(config, weights),
+        trained=trained,
+        scoring=True,
+        as_test=as_test,
     )
     if as_test:
         # nothing is split, so nothing has to stay together
@@ -158,33 +160,60 @@ def load_to_score(
 
 
 def _split(
-    config: Config, given: Dataset | None, weights: pathlib.Path | None
+    config: Config, given: Dataset | None, weights: Weights | None
 ) -> Dataset:
     """The data set with its chosen classes and a validation split."""
-    loading = _loading(config)
-    columns = read_columns(weights.parent) if weights is not None else ()
+    loading = _loading(config, weights)
+    columns = weights.columns() if weights is not None else ()
     if columns:
         trained = DataInfo(columns=columns)
         loading = dataclasses.replace(loading, trained=trained)
     dataset = _load(config, given, loading)
     if weights is not None and not columns:
-        dataset = dataset.noting(*_by_position(dataset, weights))
+        dataset = dataset.noting(
+            *_by_position(dataset, weights),
+            *_as_images(dataset, config, weights),
+        )
     dataset = select_classes(dataset, config.classes)
     return splits.hold_out_validation(
         dataset, config.validation_fraction, stratify=config.stratify
     )
 
 
-def _by_position(dataset: Dataset, weights: pathlib.Path) -> list[str]:
+def _by_position(dataset: Dataset, weights: Weights) -> list[str]:
     """A note where columns cannot be found by the names of training."""
     spec = dataset.spec
     is_table = isinstance(spec, tf.TensorSpec) and spec.dtype != tf.string
     if not is_table or not dataset.columns:
         return []
     return [
-        f"which columns {weights} was trained on is not known: those of the "
-        "table are taken in its order"
+        f"which columns {weights.name} was trained on is not known: those of "
+        "the table are taken in its order"
     ]
+
+
+def _as_images(dataset: Dataset, config: Config, weights: Weights) -> list[str]:
+    """Notes of what images are made, because the weights take such."""
+    spec, notes = dataset.spec, []
+    if not isinstance(spec, tf.TensorSpec) or spec.shape.rank != 3:
+        return []
+    if weights.path is None and weights.image_size:
+        notes = _as_squares(dataset, config, weights)
+    if (weights.channels, spec.shape[-1]) == (3, 1):
+        notes.append(f"grey images become colour, as {weights.name} takes them")
+    return notes
+
+
+def _as_squares(
+    dataset: Dataset, config: Config, weights: Weights
+) -> list[str]:
+    side, resize = weights.image_size, dataset.image_form.resize
+    found = [] if config.image_size else [f"of {side}×{side} pixels"]
+    if not config.resize and resize == weights.resize:
+        found.append(f"resized by --resize={resize}")
+    if not found:
+        return []
+    return [f"images {', '.join(found)}, as {weights.name} takes them"]
 
 
 def _load(config: Config, given: Dataset | None, loading: Loading) -> Dataset:
@@ -198,15 +227,23 @@ def _load(config: Config, given: Dataset | None, loading: Loading) -> Dataset:
     return data.load(config.dataset, loading)
 
 
-def _loading(config: Config) -> Loading:
+def _loading(config: Config, weights: Weights | None) -> Loading:
+    side = weights.image_size if weights is not None else 0
+    resize = weights.resize if weights is not None else ""
+    kind = OBJECTIVES[lookup(OBJECTIVES, config.objective, "objective").name]
     return Loading(
-        image_size=config.image_size,
-        background=parse_color(config.background),
+        image_size=config.image_size or side,
+        image_form=ImageForm(
+            parse_color(config.background),
+            config.resize or resize or STRETCH,
+        ),
         data_dir=config.data_dir,
         manual_dir=config.manual_dir,
         skip_bad_images=config.skip_bad_images,
         text_columns=named_columns(config.text_column),
+        label_kind=kind.label_kind,
         label_column=config.label_column,
+        label_columns=named_columns(config.label_columns),
         image_column=config.image_column,
         image_root=config.image_root,
         group_column=config.group_column,
@@ -220,7 +257,7 @@ def _subset(config: Config, dataset: Dataset) -> Dataset:
 
 
 def _encoded(
-    config: Config, dataset: Dataset, weights: pathlib.Path | None
+    config: Config, dataset: Dataset, weights: Weights | None
 ) -> Dataset:
     """Texts as tokens, as the pretrained weights or the settings say."""
     spec = dataset.spec
@@ -235,7 +272,7 @@ def _encoded(
             config.sequence_length,
         )
     else:
-        tokenizer = Tokenizer.load(weights.parent)
+        tokenizer = weights.tokenizer()
         _check_tokenizer(config, tokenizer, weights)
     length = config.sequence_length or tokenizer.sequence_length
     if windows and weights is None:
@@ -262,11 +299,11 @@ def _without_tokens(parts: Mapping[str, Source]) -> list[str]:
 
 
 def _check_tokenizer(
-    config: Config, tokenizer: Tokenizer, weights: pathlib.Path
+    config: Config, tokenizer: Tokenizer, weights: Weights
 ) -> None:
     if config.tokenizer not in ("", tokenizer.setting):
         raise UserError(
-            f"The weights {weights} read text by --tokenizer="
+            f"The weights {weights.name} read text by --tokenizer="
             f"{tokenizer.setting}, got {config.tokenizer}: leave it out."
         )
 
@@ -279,9 +316,9 @@ def _log_losses(tokenizer: Tokenizer, source: Source) -> None:
     _LOG.info("Tokens by %s: %s.", tokenizer.setting, text)
 
 
-def _trained_on(dataset: Dataset, weights: pathlib.Path) -> list[str]:
+def _trained_on(dataset: Dataset, weights: Weights) -> list[str]:
     """A note where a model is scored on what it was trained on."""
-    if (seen := seen_by(weights)) is None:
+    if (seen := weights.seen()) is None:
         return []
     test = dataset.splits["test"].hashes
     if not len(known := seen.exact(test)):
@@ -294,7 +331,7 @@ def _trained_on(dataset: Dataset, weights: pathlib.Path) -> list[str]:
 
 def _log_account(config: Config, dataset: Dataset, found: Account) -> None:
     first, *others = found.lines()
-    kind = f"{_kind(dataset)}, {_classes(dataset)}"
+    kind = f"{_kind(dataset)}, {_targets(dataset, found)}"
     _LOG.info("%s: %s of %s.", config.dataset, first, kind)
     for line in others:
         _LOG.info("%s.", line)
@@ -309,6 +346,16 @@ def _kind(dataset: Dataset) -> str:
     return f"{'×'.join(map(str, spec.shape))} {spec.dtype.name}"
 
 
-def _classes(dataset: Dataset) -> str:
+def _targets(dataset: Dataset, found: Account) -> str:
+    """What is to be predicted."""
     names = dataset.label_names
+    if dataset.label_kind == NUMBERS:
+        parts = found.targets.values()
+        low, high = (
+            min(p["lowest"] for p in parts),
+            max(p["highest"] for p in parts),
+        )
+        return f"numbers from {low:.6g} to {high:.6g}"
+    if dataset.label_kind == SETS:
+        return f"{len(names):,} labels"
     return f"{len(names):,} classes" if names else "no labels"

@@ -27,7 +27,8 @@ class TrainingResult:
 
     plan: Mapping[str, Any] = dataclasses.field(
         metadata=_help(
-            "how steps were executed: strategy, replicas, XLA and why"
+            "how steps were executed: strategy, replicas, XLA and why; or how "
+            "a probe was solved"
         ),
         default_factory=dict,
     )
@@ -100,8 +101,9 @@ class RunResult(TrainingResult):
     )
     data: Mapping[str, Any] | None = dataclasses.field(
         metadata=_help(
-            "examples found, used by split and class, left out and why; and "
-            "notes of what was changed or guessed"
+            "examples found, used by split and class or label, or the range "
+            "of their numbers, left out and why; and notes of what was "
+            "changed or guessed"
         ),
         default=None,
     )

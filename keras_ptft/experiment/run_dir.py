@@ -7,7 +7,7 @@ import os
 import pathlib
 import platform
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -23,7 +23,11 @@ from keras_ptft.experiment.results import (
     RunResult,
     read_result,
 )
-from keras_ptft.objectives.saved import LABELS_FILE, OBJECTIVE_FILE
+from keras_ptft.objectives.saved import (
+    LABELS_FILE,
+    OBJECTIVE_FILE,
+    THRESHOLDS_FILE,
+)
 from keras_ptft.registry import nearest
 from keras_ptft.training.checkpointing.store import Checkpoints
 
@@ -32,6 +36,7 @@ _LOG = logging.getLogger("keras_ptft")
 FLAGS_FILE = "flags.flags"
 MODEL_FILE = "model.keras"
 BACKBONE_FILE = "backbone.keras"
+ADAPTER_FILE = "adapter.safetensors"
 CHECKPOINTS = "checkpoints"
 SCRATCH = "scratch"
 _ENVIRONMENT = "environment.json"
@@ -55,9 +60,11 @@ ARTIFACTS = (
     "report.html",
     BACKBONE_FILE,
     MODEL_FILE,
+    ADAPTER_FILE,
     "history.csv",
     "tensorboard",
     LABELS_FILE,
+    THRESHOLDS_FILE,
     OBJECTIVE_FILE,
     _ENVIRONMENT,
     "tokenizer.json",
@@ -228,22 +235,25 @@ def read_config(folder: str | os.PathLike) -> Config:
     return Config.from_flags(text)
 
 
-def find_backbone(init_from: str, runs_dir: str) -> pathlib.Path:
+def find_backbone(
+    init_from: str, runs_dir: str, known_models: Iterable[str] = ()
+) -> pathlib.Path:
     """Finds the `.keras` file of a pretrained backbone.
 
     Args:
         init_from: a run name in `runs_dir`, a run folder or a file.
         runs_dir: folder that holds run folders.
+        known_models: other names that it could have, for errors.
 
     Raises:
         UserError: there is none, or its run is not complete.
     """
     if not init_from:
         raise UserError(
-            "Fine-tuning needs --init_from: a run name, a run folder or a "
-            ".keras file."
+            "Fine-tuning needs --init_from: a run name, a run folder, a "
+            ".keras file or a known model."
         )
-    for path in (pathlib.Path(runs_dir) / init_from, pathlib.Path(init_from)):
+    for path in _candidates(init_from, runs_dir):
         if path.is_file():
             return path
         if (path / FLAGS_FILE).exists():
@@ -252,14 +262,28 @@ def find_backbone(init_from: str, runs_dir: str) -> pathlib.Path:
             raise UserError(
                 f"The run in {path} is not complete: run it to its end first."
             )
-    known = sorted(
+    runs = sorted(
         p.parent.name for p in pathlib.Path(runs_dir).glob("*/flags.flags")
     )
+    models = sorted(known_models)
     raise UserError(
-        f"No pretrained run or .keras file {init_from!r}"
-        f"{nearest(init_from, known)}; runs in {runs_dir}: "
-        f"{', '.join(known) or 'none'}; pretrain one first."
+        f"No pretrained run, .keras file or known model {init_from!r}"
+        f"{nearest(init_from, [*runs, *models])}; runs in {runs_dir}: "
+        f"{', '.join(runs) or 'none'}; known models: "
+        f"{', '.join(models) or 'none'}; pretrain one first."
     )
+
+
+def exists(init_from: str, runs_dir: str) -> bool:
+    """Returns whether there is such a run, run folder or file."""
+    return any(
+        path.is_file() or (path / FLAGS_FILE).exists()
+        for path in _candidates(init_from, runs_dir)
+    )
+
+
+def _candidates(init_from: str, runs_dir: str) -> list[pathlib.Path]:
+    return [pathlib.Path(runs_dir) / init_from, pathlib.Path(init_from)]
 
 
 def environment(**facts: Any) -> dict[str, Any]:

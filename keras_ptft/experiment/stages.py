@@ -20,17 +20,30 @@ from keras_ptft.errors import UserError
 from keras_ptft.experiment import builders, run_dir
 from keras_ptft.experiment.conclude import conclude, publish
 from keras_ptft.experiment.loading import GIVEN, Loaded, load_dataset
+from keras_ptft.experiment.phases import (
+    Phases,
+    Tune,
+    check_unfreeze,
+    fine_tune,
+)
+from keras_ptft.experiment.pretrained import Pretrained, load_pretrained
+from keras_ptft.experiment.probing import check_probe
 from keras_ptft.experiment.results import (
     RunResult,
     ScratchResult,
     TrainingResult,
 )
-from keras_ptft.experiment.training import frozen_inputs, train
+from keras_ptft.experiment.training import train
+from keras_ptft.experiment.tuning import check_tuning, tune
+from keras_ptft.models.feature_model import feature_model
 from keras_ptft.training.distribution import strategies
 from keras_ptft.training.distribution.strategies import get_strategy
 from keras_ptft.training.distribution.worker_run_dir import worker_run_dir
 from keras_ptft.training.timer import Timer
 from keras_ptft.transfer import audit
+from keras_ptft.transfer.adapter import merge_adapter, save_adapter
+from keras_ptft.transfer.loading import TransferReport
+from keras_ptft.transfer.unfrozen import unfreeze
 
 _LOG = logging.getLogger("keras_ptft")
 
@@ -88,7 +101,7 @@ def pretrain(
             f"--init_from={config.init_from} belongs to fine-tuning: use "
             "finetune, or leave it out."
         )
-    builders.check(config)
+    _check(config, "pretrain")
     origin = {"parent": "", **_given("backbone", backbone)}
     folder = _folder("pretrain", config)
     if result := run_dir.open_run(folder, config, origin):
@@ -140,8 +153,8 @@ def finetune(
         UserError: see `pretrain`.
         RuntimeError: a frozen variable has changed.
     """
-    builders.check(config)
-    pretrained = builders.load_pretrained(config, backbone)
+    _check(config, "finetune")
+    pretrained = load_pretrained(config, backbone)
     origin = {"parent": pretrained.fingerprint, **_given("backbone", backbone)}
     folder = _folder("finetune", config)
     if result := run_dir.open_run(folder, config, origin):
@@ -150,25 +163,26 @@ def finetune(
     builders.prepare(config)
     models = {"pretrained": pretrained.backbone, "given": backbone}
     with timer("data"):
-        loaded = load_dataset(config, dataset, config.on_leak, pretrained.path)
+        weights = pretrained.weights
+        loaded = load_dataset(config, dataset, config.on_leak, weights)
         data = loaded.dataset
     with timer("build"), get_strategy(config.strategy).scope():
         objective = builders.build_objective(config, data.info)
         body = builders.build_backbone(config, data, objective, **models)
         transfer = builders.transfer(config, pretrained, body)
         model = builders.assemble(body, objective)
-        prefix, suffix = builders.cut(config, model, body, objective)
-        before = audit.fingerprints(prefix)
-    with timer("features"):
-        live, inputs = frozen_inputs(config, prefix, objective, data.splits)
+        features = feature_model(body, objective.feature_layer)
+        tuned = _tune(config, features, pretrained, transfer)
+        phases = Phases(config, model, features, tuned)
     provenance = builders.provenance(data, **origin)
-    with run_dir.exclusive_run(folder, config, provenance), timer("train"):
+    with run_dir.exclusive_run(folder, config, provenance):
         builders.record(folder, config, data, loaded.leaks)
-        trained = train(
-            config, suffix, objective, inputs, prefix=live, folder=folder
+        trained, audited = fine_tune(
+            config, phases, objective, data.splits, folder=folder, timer=timer
         )
-    audited = audit.audit(before, prefix)
     with timer("save"):
+        if config.lora != "none":
+            _save_adapter(folder, body, model, phases)
         run_dir.save_models(folder, body, model)
 
     result = _result("finetune", folder, config, loaded, trained)
@@ -177,6 +191,42 @@ def finetune(
         scratch = _from_scratch(config, data, folder, models)
         result = result.replace(scratch=scratch)
     return conclude(folder, config, loaded, objective, result, timer)
+
+
+def _check(config: Config, stage: str) -> None:
+    """Finds errors that show before anything is loaded or written."""
+    builders.check(config)
+    check_probe(config, stage)
+    check_unfreeze(config, stage)
+    check_tuning(config, stage)
+
+
+def _tune(
+    config: Config,
+    features: keras.Model,
+    pretrained: Pretrained,
+    transfer: TransferReport,
+) -> Tune:
+    """What decides how each part of a model is trained."""
+    return functools.partial(
+        tune,
+        config,
+        backbone=features,
+        pretrained=pretrained.backbone,
+        transferred=transfer.matched,
+    )
+
+
+def _save_adapter(
+    folder: pathlib.Path,
+    body: keras.Model,
+    model: keras.Model,
+    phases: Phases,
+) -> None:
+    """Saves low-rank matrices alone, then merges them into the weights."""
+    path = folder / run_dir.ADAPTER_FILE
+    save_adapter(path, body, model, phases.last.tuning.frozen)
+    merge_adapter(model)
 
 
 def _from_scratch(
@@ -193,6 +243,7 @@ def _from_scratch(
         objective = builders.build_objective(config, dataset.info)
         body = builders.build_backbone(config, dataset, objective, **models)
         model = builders.assemble(body, objective)
+        unfreeze(model)
     with timer("train"):
         trained = train(
             config,
@@ -201,7 +252,7 @@ def _from_scratch(
             dataset.splits,
             folder=folder / run_dir.SCRATCH,
         )
-    test = objective.score(model, dataset.splits["test"])
+    test = objective.score_splits(model, dataset)["test"]
     return ScratchResult(
         seconds=timer.seconds, metrics={"test": test}, **vars(trained)
     )
@@ -233,13 +284,13 @@ def _given(name: str, model: keras.Model | None) -> dict[str, str]:
 
 def _folder(stage: str, config: Config) -> pathlib.Path:
     """The run folder; without a name it is stage-model-dataset."""
-    model = config.backbone or pathlib.Path(config.init_from).stem or "cnn"
-    dataset = pathlib.Path(config.dataset).stem
-    words = (stage, model, dataset)
+    model = config.backbone or config.init_from or "cnn"
+    words = (stage, model, config.dataset)
     name = config.name or "-".join(map(_plain, words))
     return pathlib.Path(config.runs_dir) / name
 
 
 def _plain(text: str) -> str:
-    """Text as part of a file name, without the settings of a call."""
-    return re.sub(r"[^\w.-]+", "_", text.split("(")[0]).strip("_")
+    """Text as part of a file name, without folders and settings of a call."""
+    name = pathlib.Path(text.split("(")[0]).stem
+    return re.sub(r"[^\w.-]+", "_", name).strip("_")

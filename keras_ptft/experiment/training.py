@@ -1,39 +1,42 @@
 """Trains a model as the settings of a run say."""
 
+import collections
 import dataclasses
 import logging
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 import keras
-import numpy as np
 
 from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Source
-from keras_ptft.data.pipeline.augment import AUGMENTATIONS
 from keras_ptft.data.pipeline.batching import steps_per_epoch
-from keras_ptft.data.pipeline.epoch_views import Augment, Augmented, Views
+from keras_ptft.data.pipeline.epoch_views import Augmented, Views
+from keras_ptft.data.pipeline.showing import Showing
 from keras_ptft.experiment import run_dir
+from keras_ptft.experiment.probing import is_probe
 from keras_ptft.experiment.results import TrainingResult
+from keras_ptft.experiment.showing import build_showing, log_balance
 from keras_ptft.objectives import Objective
 from keras_ptft.objectives.classification import balanced_weights
-from keras_ptft.registry import lookup
 from keras_ptft.training.checkpointing.store import (
     Checkpoint,
     Checkpoints,
     Interval,
     parse_interval,
 )
-from keras_ptft.training.distribution.strategies import (
-    MakeBatches,
-    get_strategy,
-)
+from keras_ptft.training.distribution.strategies import get_strategy
 from keras_ptft.training.execution.plan import make_plan
 from keras_ptft.training.execution.xla_autotune import autotune_xla
-from keras_ptft.training.fit import FitConfig, fit, training_batches
-from keras_ptft.training.optimizers import make_optimizer
+from keras_ptft.training.fit import FitConfig, Session, training_batches
+from keras_ptft.training.optimizers import (
+    make_optimizer,
+    scale_learning_rates,
+)
+from keras_ptft.training.optimizers.averages import start_averages
 from keras_ptft.training.training_model import TrainingModel
+from keras_ptft.training.tuning import Tuning, whole
 from keras_ptft.transfer.cache import FeatureCache
 from keras_ptft.transfer.features import cache_features
 
@@ -50,7 +53,7 @@ def train(
     prefix: keras.Model | None = None,
     folder: pathlib.Path | None = None,
 ) -> TrainingResult:
-    """Trains a model in place.
+    """Trains all of a model in place.
 
     Args:
         config: the settings.
@@ -62,36 +65,134 @@ def train(
         folder: gets the history and the checkpoints, and may hold some to
             resume from; None: nothing is written.
     """
-    checkpoints = _checkpoints(config, folder) if folder else None
-    start = checkpoints.latest() if checkpoints else None
-    fit_config = _fit_config(config, sources["train"])
-    with get_strategy(config.strategy).scope():
-        training_model = _training_model(
-            config,
-            model,
-            partial(TrainingModel, model, objective, prefix=prefix),
-            partial(training_batches, sources["train"], objective, fit_config),
-            steps=steps_per_epoch(sources["train"], fit_config.step_size),
-            start=start,
+    tuning = dataclasses.replace(whole(model), prefix=prefix)
+    training = Training(config, objective, sources["train"], folder)
+    return training.run(model, sources, tuning, range(config.epochs))
+
+
+class Training:
+    """A training, in one phase or several, that resumes where it stopped.
+
+    Args:
+        config: the settings.
+        objective: what is trained for.
+        source: the training split.
+        folder: as in `train`.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        objective: Objective,
+        source: Source,
+        folder: pathlib.Path | None,
+    ) -> None:
+        self._config, self._objective = config, objective
+        self._fit_config = _fit_config(config, objective, source)
+        self._steps = steps_per_epoch(source, self._fit_config.step_size)
+        checkpoints = _checkpoints(config, folder) if folder else None
+        self._start = checkpoints.latest() if checkpoints else None
+        self._session = Session(
+            self._fit_config,
+            folder=folder,
+            checkpoints=checkpoints,
+            start=self._start,
         )
-    _LOG.info("Plan: %s.", training_model.plan)
-    if start is not None:
-        _LOG.info("Resuming after step %s.", f"{start.step:,}")
-    history = fit(
-        training_model,
-        sources,
-        fit_config,
-        folder=folder,
-        checkpoints=checkpoints,
-        start=start,
-    )
-    return TrainingResult(
-        plan=dataclasses.asdict(training_model.plan),
-        history=history,
-        trained_parameters=_size(model.trainable_variables),
-        steps=_step_seconds(training_model),
-        resumed=start.resumed if start else [],
-    )
+        if self._start is not None:
+            _LOG.info("Resuming after step %s.", f"{self._start.step:,}")
+        self._optimizer: keras.optimizers.Optimizer | None = None
+        self._seconds: collections.Counter[str] = collections.Counter()
+
+    @property
+    def epoch(self) -> int:
+        """The epoch to train next; the last one if training has ended."""
+        if self.ended:
+            return (self._session.step - 1) // self._steps
+        return self._session.step // max(self._steps, 1)
+
+    @property
+    def ended(self) -> bool:
+        """Whether early stopping has ended the training."""
+        return self._session.ended
+
+    def run(
+        self,
+        model: keras.Model,
+        sources: Mapping[str, Source],
+        tuning: Tuning,
+        epochs: range,
+    ) -> TrainingResult:
+        """Trains a model for what is left of some epochs, in place.
+
+        Args:
+            model: all of the network that is trained.
+            sources: as in `train`; the training split has the examples that
+                the training was made with.
+            tuning: which variables are trained, and how.
+            epochs: of this phase.
+
+        Returns:
+            What the training has come to so far.
+        """
+        start = self._start
+        if start is not None and start.step <= epochs.start * self._steps:
+            # it was saved in an earlier phase, whose plan was another
+            start = None
+        with get_strategy(self._config.strategy).scope():
+            training_model = self._training_model(
+                model, sources["train"], tuning, len(epochs), start
+            )
+        _LOG.info("Plan: %s.", training_model.plan)
+        if self._fit_config.showing.balanced:
+            log_balance(sources["train"])
+        self._session.run(training_model, sources, epochs.stop)
+        self._seconds.update(_step_seconds(training_model))
+        return TrainingResult(
+            plan=dataclasses.asdict(training_model.plan),
+            history=self._session.rows,
+            trained_parameters=tuning.size,
+            steps=dict(self._seconds),
+            resumed=self._start.resumed if self._start else [],
+        )
+
+    def _training_model(
+        self,
+        model: keras.Model,
+        source: Source,
+        tuning: Tuning,
+        epochs: int,
+        start: Checkpoint | None,
+    ) -> TrainingModel:
+        """Makes the training model, as fast as it is found to run."""
+        config, steps = self._config, self._steps
+        plan = make_plan(
+            get_strategy(config.strategy),
+            model,
+            batch_size=config.batch_size,
+            steps_per_epoch=steps,
+            deterministic=config.deterministic,
+            jit_compile=config.jit_compile,
+            steps_per_execution=config.steps_per_execution,
+        )
+        if start is not None:
+            plan = plan.as_before(start.facts["plan"])
+        if self._optimizer is None:
+            self._optimizer = _optimizer(config, tuning, steps * config.epochs)
+        make = partial(
+            TrainingModel,
+            model,
+            self._objective,
+            optimizer=self._optimizer,
+            steps_per_epoch=steps,
+            tuning=tuning,
+            gradient_accumulation=config.gradient_accumulation,
+        )
+        batches = partial(
+            training_batches, source, self._objective, self._fit_config
+        )
+        return make(
+            plan=autotune_xla(plan, make, batches, total_steps=steps * epochs)
+        )
 
 
 def frozen_inputs(
@@ -115,13 +216,14 @@ def frozen_inputs(
     sources = {k: v for k, v in sources.items() if k in _TRAINED_ON}
     if prefix is None:
         return None, sources
-    if obstacle := _cache_obstacle(config, prefix, objective):
+    showing = build_showing(config, objective)
+    if obstacle := _cache_obstacle(config, prefix, objective, showing):
         _LOG.info("The frozen part runs at every step: %s.", obstacle)
         return prefix, sources
     shown = dict(sources)
-    if augment := _augment(config.augment):
+    if augment := showing.augment:
         train, setting, seed = sources["train"], config.augment, config.seed
-        epochs = range(min(config.augment_views, config.epochs))
+        epochs = range(_views(config))
         views = (Augmented(train, augment, setting, seed, e) for e in epochs)
         shown["train"] = Views(tuple(views))
     folder = pathlib.Path(config.runs_dir) / ".features"
@@ -130,8 +232,18 @@ def frozen_inputs(
     return (prefix, sources) if cached is None else (None, cached)
 
 
+def _views(config: Config) -> int:
+    """How many augmented passes are computed once: none that no epoch reads."""
+    if is_probe(config):
+        return config.augment_views
+    return min(config.augment_views, config.epochs)
+
+
 def _cache_obstacle(
-    config: Config, prefix: keras.Model, objective: Objective
+    config: Config,
+    prefix: keras.Model,
+    objective: Objective,
+    showing: Showing,
 ) -> str:
     """Why features cannot be computed once, or nothing."""
     shapes = [output.shape for output in prefix.outputs]
@@ -139,7 +251,9 @@ def _cache_obstacle(
         return "it gives features of each token, and texts differ in length"
     if objective.changes_inputs:
         return "the objective changes the inputs at every step"
-    if _augment(config.augment) and not config.augment_views:
+    if showing.mix is not None:
+        return "examples are mixed at every step"
+    if showing.augment is not None and not config.augment_views:
         return (
             "inputs are augmented (--augment_views=K would compute K passes "
             "once)"
@@ -147,42 +261,24 @@ def _cache_obstacle(
     return ""
 
 
-def _training_model(
-    config: Config,
-    model: keras.Model,
-    make: Callable[..., TrainingModel],
-    make_batches: MakeBatches,
-    *,
-    steps: int,
-    start: Checkpoint | None,
-) -> TrainingModel:
-    """Makes the training model, as fast as it is found to run."""
-    plan = make_plan(
-        get_strategy(config.strategy),
-        model,
-        batch_size=config.batch_size,
-        steps_per_epoch=steps,
-        deterministic=config.deterministic,
-        jit_compile=config.jit_compile,
-        steps_per_execution=config.steps_per_execution,
+def _optimizer(
+    config: Config, tuning: Tuning, total_steps: int
+) -> keras.optimizers.Optimizer:
+    optimizer = make_optimizer(
+        config.optimizer,
+        config.schedule,
+        learning_rate=config.learning_rate,
+        total_steps=total_steps,
+        clip_norm=config.clip_norm,
+        ema=config.ema,
     )
-    if start is not None:
-        plan = plan.as_before(start.facts["plan"])
-    total_steps = steps * config.epochs
-    make = partial(
-        make,
-        optimizer=make_optimizer(
-            config.optimizer,
-            config.schedule,
-            learning_rate=config.learning_rate,
-            total_steps=total_steps,
-            clip_norm=config.clip_norm,
-        ),
-        steps_per_epoch=steps,
-        gradient_accumulation=config.gradient_accumulation,
-    )
-    plan = autotune_xla(plan, make, make_batches, total_steps=total_steps)
-    return make(plan=plan)
+    moved = tuning.phase or tuning
+    if moved.factors:
+        scale_learning_rates(optimizer, moved.variables, moved.factors)
+    if tuning.phase:
+        optimizer.build(moved.variables)
+        start_averages(optimizer, moved.variables)
+    return optimizer
 
 
 def _checkpoints(config: Config, folder: pathlib.Path) -> Checkpoints | None:
@@ -210,7 +306,9 @@ def _step_seconds(training_model: TrainingModel) -> dict[str, float]:
     return seconds | {"waited": round(waited, 3)}
 
 
-def _fit_config(config: Config, source: Source) -> FitConfig:
+def _fit_config(
+    config: Config, objective: Objective, source: Source
+) -> FitConfig:
     weights = None
     if config.class_weight == "balanced":
         weights = balanced_weights(source.labels)
@@ -219,16 +317,7 @@ def _fit_config(config: Config, source: Source) -> FitConfig:
         gradient_accumulation=config.gradient_accumulation,
         epochs=config.epochs,
         seed=config.seed,
-        augment=_augment(config.augment),
+        showing=build_showing(config, objective),
         class_weights=weights,
         early_stopping_patience=config.early_stopping_patience,
     )
-
-
-def _augment(spec: str) -> Augment | None:
-    entry = lookup(AUGMENTATIONS, spec, "augmentation")
-    return None if entry.name == "none" else entry
-
-
-def _size(variables: list[keras.Variable]) -> int:
-    return sum(int(np.prod(variable.shape)) for variable in variables)

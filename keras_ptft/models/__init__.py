@@ -9,12 +9,17 @@ from functools import partial
 
 import keras
 
+from keras_ptft.models.applications import applications
+from keras_ptft.models.bert import bert
 from keras_ptft.models.cnn import cnn
+from keras_ptft.models.efficientnet_lite import efficientnet_lite0
 from keras_ptft.models.embedding import embedding
 from keras_ptft.models.mlp import mlp
+from keras_ptft.models.resnet import resnet
 from keras_ptft.models.rnn import rnn
 from keras_ptft.models.textcnn import textcnn
 from keras_ptft.models.transformer import transformer
+from keras_ptft.models.vit import vit
 
 BACKBONES: dict[str, Callable[..., keras.Model]] = {
     "mlp": mlp,
@@ -24,8 +29,13 @@ BACKBONES: dict[str, Callable[..., keras.Model]] = {
     "cnn_5x5": partial(
         cnn, filters=(32,), kernel=5, pool=4, padding="same", dense=128
     ),
+    "resnet_small": resnet,
+    "vit_small": vit,
+    "efficientnet_lite0": efficientnet_lite0,
+    "applications": applications,
     "embedding": embedding,
     "rnn": rnn,
     "textcnn": textcnn,
     "transformer": transformer,
+    "bert": bert,
 }

@@ -45,3 +45,25 @@ def classify(features: keras.KerasTensor, classes: int) -> keras.KerasTensor:
     """
     layer = keras.layers.Dense(classes, dtype="float32", name="logits")
     return layer(features)
+
+
+def estimate(
+    features: keras.KerasTensor, *, mean: float, std: float
+) -> keras.KerasTensor:
+    """Computes a number by a dense layer, which works in standard deviations.
+
+    It is float32 under mixed precision too, which has three digits.
+
+    Args:
+        features: (batch, width).
+        mean: of the numbers in training.
+        std: their standard deviation.
+
+    Returns:
+        float32 of shape (batch, 1), in the units of the numbers.
+    """
+    layer = keras.layers.Dense(1, dtype="float32", name="standardised")
+    in_units = keras.layers.Rescaling(
+        std, offset=mean, dtype="float32", name="value"
+    )
+    return in_units(layer(features))

@@ -98,6 +98,11 @@ def _unreadable(path: str | os.PathLike, error: Exception) -> str:
             "layer, which runs any code of whoever wrote the file; write it "
             "as a registered layer and save again."
         )
+    if "keras_hub" in str(error) and "cannot be imported" in str(error):
+        return (
+            f"The model in {path} has layers of KerasHub, which is not "
+            'installed: pip install "keras_ptft[hub]".'
+        )
     if (version := _version(path)) not in ("", keras.__version__):
         remedy = f"it was saved by Keras {version}, this is "
         remedy += f"{keras.__version__}; use that version, or save again"

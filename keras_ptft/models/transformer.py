@@ -65,7 +65,7 @@ def transformer(  # noqa: PLR0913, the settings are the user's
     """
     tokens.check_choice("positions", positions, POSITIONS)
     tokens.check_choice("pool", pool, tokens.POOLS)
-    _check_sizes(width, depth, heads, ratio, dropout)
+    check_sizes(width, depth, heads, ratio, dropout)
     ids = tokens.token_input(given)
     learned = longest if positions == "learned" else 0
     x = _embedded(ids, given.vocabulary_size, width, learned)
@@ -132,21 +132,50 @@ def _blocks(
         x = _block(x, f"block{i}", **settings)
         if rematerialize:
             x = mark(x, i)
-    return tokens.zero_padded(_norm(x, "norm"), tokens.real(x), "sequence")
+    return tokens.zero_padded(normalized(x, "norm"), tokens.real(x), "sequence")
 
 
 def _block(
+    x: keras.KerasTensor, name: str, *, causal: bool, **settings: Any
+) -> keras.KerasTensor:
+    """Applies a block to texts, whose padding stays zero."""
+    mask = tokens.real(x)
+    attending: dict[str, Any] = {"use_causal_mask": True}
+    if not causal:
+        # with a causal mask no token sees padding: it comes after the text
+        attending = {"attention_mask": ops.transpose(mask, (0, 2, 1))}
+    last = f"{name}_dense_added"
+    x = residual_block(x, name, last=last, attending=attending, **settings)
+    return tokens.zero_padded(x, mask, name)
+
+
+def residual_block(
     x: keras.KerasTensor,
     name: str,
     *,
     heads: int,
     ratio: int,
     dropout: float,
-    causal: bool,
+    last: str,
+    attending: dict[str, Any] | None = None,
 ) -> keras.KerasTensor:
-    """Applies attention, then dense layers; each adds to its input."""
-    mask, width = tokens.real(x), x.shape[-1]
-    y = _norm(x, f"{name}_attention_norm")
+    """Applies attention, then dense layers; each adds to its input.
+
+    Args:
+        x: (batch, length, width).
+        name: of the block; its layers are named `<name>_...`.
+        heads: number of attention heads, a divisor of the width.
+        ratio: width of the hidden dense layer, as a multiple of the width.
+        dropout: rate on what each part adds.
+        last: name of the last layer.
+        attending: further arguments of attention's call, as its mask; None:
+            all attend to all.
+
+    Returns:
+        (batch, length, width).
+    """
+    width = x.shape[-1]
+    y = normalized(x, f"{name}_attention_norm")
     # Keras takes the heads for a window of a convolution, and would start
     # far too small
     attention = layers.MultiHeadAttention(
@@ -155,30 +184,27 @@ def _block(
         kernel_initializer=keras.initializers.RandomNormal(stddev=width**-0.5),
         name=f"{name}_attention",
     )
-    if causal:
-        # all padding comes after the text
-        y = attention(y, y, use_causal_mask=True)
-    else:
-        y = attention(y, y, attention_mask=ops.transpose(mask, (0, 2, 1)))
+    y = attention(y, y, **(attending or {}))
     y = layers.Dropout(dropout, name=f"{name}_attention_dropout")(y)
     stream = layers.Add(name=f"{name}_attention_added")([x, y])
-    y = _norm(stream, f"{name}_dense_norm")
+    y = normalized(stream, f"{name}_dense_norm")
     hidden = layers.Dense(
         ratio * width, activation="gelu", name=f"{name}_dense_hidden"
     )
     y = layers.Dense(width, name=f"{name}_dense")(hidden(y))
     y = layers.Dropout(dropout, name=f"{name}_dense_dropout")(y)
-    stream = layers.Add(name=f"{name}_dense_added")([stream, y])
-    return tokens.zero_padded(stream, mask, name)
+    return layers.Add(name=last)([stream, y])
 
 
-def _norm(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+def normalized(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    """Normalises each token's vector to mean 0 and variance 1, then scales."""
     return layers.LayerNormalization(epsilon=1e-5, name=name)(x)
 
 
-def _check_sizes(
+def check_sizes(
     width: int, depth: int, heads: int, ratio: int, dropout: float
 ) -> None:
+    """Raises a UserError unless a transformer can have these sizes."""
     sizes = {"width": width, "heads": heads, "depth": depth, "ratio": ratio}
     for setting, value in sizes.items():
         check_range(setting, value, 1)

@@ -5,8 +5,10 @@ An entry takes the `DataInfo` of a data set and its settings.
 
 from keras_ptft.objectives.classification import Classification
 from keras_ptft.objectives.masked_tokens import MaskedTokens
+from keras_ptft.objectives.multi_label import MultiLabel
 from keras_ptft.objectives.next_token import NextToken
 from keras_ptft.objectives.objective import Objective
+from keras_ptft.objectives.regression import Regression
 from keras_ptft.objectives.tagging import Tagging
 from keras_ptft.objectives.word2vec import CBOW, SkipGram
 
@@ -14,6 +16,8 @@ __all__ = ["OBJECTIVES", "Objective"]
 
 OBJECTIVES: dict[str, type[Objective]] = {
     "classification": Classification,
+    "regression": Regression,
+    "multi_label": MultiLabel,
     "masked_tokens": MaskedTokens,
     "next_token": NextToken,
     "skipgram": SkipGram,

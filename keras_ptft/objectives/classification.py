@@ -1,6 +1,6 @@
 """Supervised classification."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -10,8 +10,9 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from keras_ptft.data.core.dataset import OUT_OF_SCOPE, Dataset, Source
 from keras_ptft.data.core.info import DataInfo
+from keras_ptft.data.core.targets import CLASSES, NUMBERS, SETS
 from keras_ptft.data.pipeline.batching import unweighted
-from keras_ptft.errors import UserError
+from keras_ptft.errors import UserError, check_range
 from keras_ptft.evaluation.evaluation import (
     SCORED,
     Evaluation,
@@ -27,12 +28,15 @@ from keras_ptft.evaluation.metrics.out_of_scope import (
 from keras_ptft.models import heads
 from keras_ptft.objectives import serving
 from keras_ptft.objectives.objective import Answers, Batch, Objective
+from keras_ptft.objectives.positive import Positive, Scored
+from keras_ptft.objectives.probes import Probe, Rows, Solution
 from keras_ptft.serving.inference.predictor import Predictor
 from keras_ptft.serving.inference.results import Prediction
 from keras_ptft.serving.signatures.signature import Signature
 from keras_ptft.training.forward import outputs_of
 
 _BATCH = 256
+_LEAST = 1e-7
 
 
 class Classification(Objective):
@@ -40,13 +44,20 @@ class Classification(Objective):
 
     Szegedy et al. 2016, "Rethinking the Inception Architecture", section 7:
     the target is (1 - s) for the label plus s / classes for every class.
+    Lin et al. 2017, "Focal Loss for Dense Object Detection": each term of
+    the cross-entropy is multiplied by (1 - p) to a power, with p the
+    probability of its class, so that examples which are classified well
+    count less.
 
     Args:
         info: what is known of the data; its labels count.
         label_smoothing: s, from 0 to less than 1.
+        focal: the power, as 2.0; 0: plain cross-entropy.
+        positive: of two classes the one that is looked for, which threshold
+            metrics are about; empty: the second.
 
     Raises:
-        UserError: label_smoothing out of its range, or no label an example.
+        UserError: a setting out of its range, or no label an example.
 
     Example:
 
@@ -57,9 +68,16 @@ class Classification(Objective):
     """
 
     servable = True
+    solvable = True
 
     def __init__(
-        self, info: DataInfo, /, *, label_smoothing: float = 0.0
+        self,
+        info: DataInfo,
+        /,
+        *,
+        label_smoothing: float = 0.0,
+        focal: float = 0.0,
+        positive: str = "",
     ) -> None:
         super().__init__(info)
         if not 0.0 <= label_smoothing < 1.0:
@@ -67,14 +85,10 @@ class Classification(Objective):
                 "Setting 'label_smoothing' of objective 'classification' must "
                 f"be from 0 to less than 1, got {label_smoothing}."
             )
-        if not info.label_names or info.tagged:
-            raise UserError(
-                "Objective 'classification' needs a label an example, this "
-                f"data set has {'a tag a word' if info.tagged else 'none'}: "
-                "use --objective="
-                f"{'tagging' if info.tagged else 'masked_tokens'}."
-            )
-        self.label_smoothing = label_smoothing
+        check_range("focal", focal, 0, 10)
+        _check_classes(info)
+        self.label_smoothing, self.focal = label_smoothing, focal
+        self._positive = Positive(info.label_names, positive)
 
     def transform(
         self, inputs: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor
@@ -82,26 +96,50 @@ class Classification(Objective):
         """Changes nothing: every example weighs 1."""
         return unweighted(inputs, labels, seeds)
 
+    def soft_targets(self, labels: tf.Tensor) -> tf.Tensor:
+        """Returns shares of the classes, of shape (batch, classes)."""
+        if labels.dtype.is_floating:
+            return labels
+        return tf.one_hot(labels, len(self.info.label_names))
+
     def head(self, features: keras.KerasTensor) -> keras.KerasTensor:
         """(batch, width) → logits of shape (batch, classes)."""
         return heads.classify(features, len(self.info.label_names))
 
     def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
-        """Computes the smoothed cross-entropy, in nats."""
+        """Computes the smoothed cross-entropy, in nats, or the focal loss."""
+        if self.focal:
+            return self._focal_loss(self.soft_targets(targets), outputs)
         return keras.losses.categorical_crossentropy(
-            tf.one_hot(targets, len(self.info.label_names)),
+            self.soft_targets(targets),
             outputs,
             from_logits=True,
             label_smoothing=self.label_smoothing,
         )
 
     def metrics(self) -> Sequence[keras.metrics.Metric]:
-        """Makes the accuracy."""
-        return [keras.metrics.SparseCategoricalAccuracy("accuracy")]
+        """Makes the accuracy: of mixed labels the share that is predicted."""
+        return [keras.metrics.MeanMetricWrapper(self._hits, name="accuracy")]
+
+    def solve(
+        self, head: keras.Model, probe: Probe, rows: Mapping[str, Rows]
+    ) -> Solution:
+        """Sets the weights of the logits to what a probe finds."""
+        if self.label_smoothing or self.focal:
+            raise UserError(
+                "A probe minimises the plain cross-entropy, got "
+                f"label_smoothing={self.label_smoothing} and focal="
+                f"{self.focal}: use --objective=classification."
+            )
+        self._check_rows(rows["train"])
+        found = probe(rows["train"], rows.get("validation"))
+        with head.distribute_strategy.scope():
+            head.get_layer("logits").set_weights([found.kernel, found.bias])
+        return found
 
     def score(self, model: keras.Model, source: Source) -> dict[str, Any]:
         """Computes its loss and metrics, those of METRICS, and by class."""
-        return self._scored(model, source)[0]
+        return self._scored(model, source).metrics
 
     def evaluate(
         self,
@@ -117,7 +155,8 @@ class Classification(Objective):
             for name in SCORED
             if name in splits
         }
-        logits = {name: rows for name, (_, rows) in scored.items()}
+        self._positive.choose_threshold(scored)
+        logits = {name: part.logits for name, part in scored.items()}
         found = None
         if OUT_OF_SCOPE in splits:
             sure = {name: confidence(rows) for name, rows in logits.items()}
@@ -129,7 +168,7 @@ class Classification(Objective):
                 reject_below=reject_below,
             )
         return Evaluation(
-            {name: metrics for name, (metrics, _) in scored.items()},
+            {name: part.metrics for name, part in scored.items()},
             self.titles,
             out_of_scope=found,
             mistakes=most_confident_errors(
@@ -161,10 +200,36 @@ class Classification(Objective):
             for name, index, row in zip(names, best, probabilities, strict=True)
         ]
 
-    def _scored(
-        self, model: keras.Model, source: Source
-    ) -> tuple[dict[str, Any], np.ndarray]:
-        """The metrics of a split, and the logits they were computed from."""
+    def _hits(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
+        predicted = tf.argmax(outputs, axis=1)
+        return tf.gather(self.soft_targets(targets), predicted, batch_dims=1)
+
+    def _check_rows(self, train: Rows) -> None:
+        names = self.info.label_names
+        counts = np.bincount(train.labels, minlength=len(names))
+        if not counts.all():
+            raise UserError(
+                "A probe needs a training example of every class, and "
+                f"{names[counts.argmin()]!r} has none: add some, or leave "
+                "that class out by --classes."
+            )
+        if not np.isfinite(train.features).all():
+            raise UserError(
+                "A probe needs finite features, and the backbone gives others "
+                "too: look for extreme values in the data."
+            )
+
+    def _focal_loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        classes = len(self.info.label_names)
+        smoothed = targets * (1 - self.label_smoothing)
+        smoothed += self.label_smoothing / classes
+        log_shares = tf.nn.log_softmax(logits)
+        # the slope of a power is infinite at 0
+        missing = tf.maximum(-tf.math.expm1(log_shares), _LEAST)
+        terms = smoothed * missing**self.focal * log_shares
+        return -tf.reduce_sum(terms, axis=-1)
+
+    def _scored(self, model: keras.Model, source: Source) -> Scored:
         found, kept = measure(
             model, self, source, _logits_of, batch_size=_BATCH
         )
@@ -173,7 +238,25 @@ class Classification(Objective):
         found |= class_metrics(
             labels, logits.argmax(axis=1), self.info.label_names
         )
-        return found, logits
+        found |= self._positive.metrics(labels, logits)
+        return Scored(found, labels, logits)
+
+
+def _check_classes(info: DataInfo) -> None:
+    """Refuses data whose examples have not one class each."""
+    others = {
+        NUMBERS: ("numbers", "regression"),
+        SETS: ("sets of labels", "multi_label"),
+    }
+    found, instead = others.get(info.label_kind, ("none", "masked_tokens"))
+    if info.tagged:
+        found, instead = "a tag a word", "tagging"
+    elif info.label_names and info.label_kind == CLASSES:
+        return
+    raise UserError(
+        "Objective 'classification' needs a label an example, this data set "
+        f"has {found}: use --objective={instead}."
+    )
 
 
 def balanced_weights(labels: np.ndarray) -> np.ndarray:

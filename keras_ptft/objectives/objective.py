@@ -10,13 +10,15 @@ import tensorflow as tf
 
 from keras_ptft.data.core.dataset import Dataset, Source
 from keras_ptft.data.core.info import DataInfo
+from keras_ptft.data.core.targets import CLASSES
 from keras_ptft.errors import UserError
 from keras_ptft.evaluation.evaluation import SCORED, Evaluation
 from keras_ptft.evaluation.measure import measure
 from keras_ptft.models.heads import attach_head
+from keras_ptft.objectives.probes import Probe, Rows, Solution
 from keras_ptft.serving.generation.sampling import Sampling
 from keras_ptft.serving.inference.predictor import Predictor
-from keras_ptft.serving.inference.results import Generated, Prediction
+from keras_ptft.serving.inference.results import Answer, Generated
 from keras_ptft.serving.signatures.signature import Signature
 
 Batch = tuple[Any, Any, tf.Tensor]
@@ -36,6 +38,8 @@ class Objective(abc.ABC):
     Attributes:
         feature_layer: what of a backbone it reads, one of
             `models.feature_model.FEATURE_LAYERS`.
+        label_kind: what labels are, as data sets are asked for them:
+            `targets.CLASSES`, NUMBERS or SETS.
         windows: whether examples are windows of contiguous text, one token
             longer than `sequence_length`, in place of whole texts.
         causal: whether features of a token may depend on no later token.
@@ -43,6 +47,7 @@ class Objective(abc.ABC):
             features of a frozen part cannot be computed once for all.
         extra_inputs: names of the model's inputs beside its backbone's.
         servable: whether models of it answer requests.
+        solvable: whether a probe can find its head.
         titles: titles of its metrics where METRICS has others.
 
     Args:
@@ -50,12 +55,14 @@ class Objective(abc.ABC):
     """
 
     feature_layer: ClassVar[str] = "features"
+    label_kind: ClassVar[str] = CLASSES
     windows: ClassVar[bool] = False
     causal: ClassVar[bool] = False
     changes_inputs: ClassVar[bool] = False
     extra_inputs: ClassVar[tuple[str, ...]] = ()
     servable: ClassVar[bool] = False
-    titles: ClassVar[dict[str, str]] = {}
+    solvable: ClassVar[bool] = False
+    titles: Mapping[str, str] = {}
 
     def __init__(self, info: DataInfo, /) -> None:
         self.info = info
@@ -68,7 +75,8 @@ class Objective(abc.ABC):
 
         Args:
             inputs: of a batch, as the source gives them.
-            labels: int64 of shape (batch,), or tags (batch, tokens).
+            labels: int64 of shape (batch,), or tags (batch, tokens); of
+                numbers float32 (batch,), of sets (batch, labels).
             seeds: int64 of shape (batch, 3): seed, epoch, example. What is
                 random must come from these, so that a step can be repeated.
                 The epoch is -1 in evaluation.
@@ -77,6 +85,24 @@ class Objective(abc.ABC):
             Inputs and targets, tensors or dicts of tensors; and weights,
             float32 of shape (batch,).
         """
+
+    def soft_targets(self, labels: tf.Tensor) -> tf.Tensor:
+        """Turns labels into targets that can be blended, for --mix.
+
+        Args:
+            labels: as `transform` takes them; it takes the result too.
+
+        Returns:
+            float32, with an axis for the example and maybe one more.
+
+        Raises:
+            UserError: there is no blend of two targets.
+        """
+        del labels
+        raise UserError(
+            f"--mix blends labels, and {type(self).__name__} has none that "
+            "can be: use --mix=none, or --objective=classification."
+        )
 
     @abc.abstractmethod
     def head(self, features: keras.KerasTensor) -> keras.KerasTensor:
@@ -98,6 +124,28 @@ class Objective(abc.ABC):
                 layers before can be frozen and cached.
         """
         return attach_head(backbone, self.feature_layer, self.head)
+
+    def solve(
+        self, head: keras.Model, probe: Probe, rows: Mapping[str, Rows]
+    ) -> Solution:
+        """Sets a head to what a probe finds, instead of training it.
+
+        Args:
+            head: the model from features to outputs.
+            probe: finds a linear head.
+            rows: of "train", and of "validation" where there is such a
+                split.
+
+        Raises:
+            UserError: the head is none that can be solved, or the rows are
+                not for it.
+        """
+        del head, probe, rows
+        raise UserError(
+            f"A probe needs a linear classifier, and {type(self).__name__} "
+            "is trained otherwise: leave out --probe, or use "
+            "--objective=classification."
+        )
 
     def score(self, model: keras.Model, source: Source) -> dict[str, Any]:
         """Computes the metrics of one split, as `result.json` has them."""
@@ -158,7 +206,7 @@ class Objective(abc.ABC):
 
     def decode(
         self, names: Sequence[str], answers: Answers, reject_below: float
-    ) -> list[Prediction]:
+    ) -> Sequence[Answer]:
         """Turns what a predictor answers into what a person reads.
 
         Args:

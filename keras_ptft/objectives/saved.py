@@ -1,12 +1,23 @@
 """The objective of a model, written beside it and read back."""
 
+import dataclasses
 import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from keras_ptft.data.core.info import WHITE, DataInfo
+import tensorflow as tf
+
+from keras_ptft.data.core.info import (
+    STRETCH,
+    WHITE,
+    DataInfo,
+    ImageForm,
+    InputSpec,
+)
+from keras_ptft.data.core.targets import CLASSES, NO_TARGET, Target
 from keras_ptft.data.images.formats import GRAPH_FORMATS
+from keras_ptft.data.images.resize import cut_of
 from keras_ptft.data.text.tokenizers import Tokenizer
 from keras_ptft.errors import UserError
 from keras_ptft.files import read_json, write_json
@@ -16,6 +27,7 @@ from keras_ptft.registry import lookup
 
 OBJECTIVE_FILE = "objective.json"
 LABELS_FILE = "labels.json"
+THRESHOLDS_FILE = "thresholds.json"
 
 _VERSION = 1
 
@@ -42,7 +54,9 @@ def make_objective(setting: str, info: DataInfo) -> Objective:
 def write_objective(
     folder: str | os.PathLike, setting: str, info: DataInfo
 ) -> None:
-    """Writes what a model is beside it: objective, labels and tokenizer.
+    """Writes what a model is beside it: objective, labels and the like.
+
+    These are also the tokenizer of texts, and the thresholds of sets.
 
     Args:
         folder: a run folder, or `assets.extra` of an export.
@@ -57,12 +71,30 @@ def write_objective(
         "text": info.is_text,
         "inputs": _described(info),
         "columns": list(info.columns),
-        "background": list(info.background),
+        "background": list(info.image_form.background),
+        "resize": info.image_form.resize,
     }
+    if info.target != NO_TARGET:
+        written["target"] = dataclasses.asdict(info.target)
     write_json(folder / OBJECTIVE_FILE, written)
     write_json(folder / LABELS_FILE, list(info.label_names))
+    if info.thresholds:
+        named = zip(info.label_names, info.thresholds, strict=True)
+        write_thresholds(folder, dict(named))
     if info.tokenizer is not None:
         info.tokenizer.save(folder)
+
+
+def write_thresholds(
+    folder: str | os.PathLike, thresholds: Mapping[str, float]
+) -> None:
+    """Writes from which probability each label is given.
+
+    Args:
+        folder: a run folder, or `assets.extra` of an export.
+        thresholds: by label.
+    """
+    write_json(pathlib.Path(folder, THRESHOLDS_FILE), dict(thresholds))
 
 
 def read_objective(folder: str | os.PathLike) -> Objective:
@@ -75,20 +107,25 @@ def read_objective(folder: str | os.PathLike) -> Objective:
         UserError: a file is missing or damaged.
     """
     path = pathlib.Path(folder, OBJECTIVE_FILE)
-    found: dict[str, Any] = {
+    found = {
         "objective": "classification",
         "tagged": False,
         "text": False,
+        **_read(folder),
     }
-    if path.exists():
-        found = _checked(read_json(path), path)
     red, green, blue = found.get("background", WHITE)
+    names = _label_names(path.with_name(LABELS_FILE))
+    kind = lookup(OBJECTIVES, found["objective"], "objective").function
     info = DataInfo(
-        label_names=_label_names(path.with_name(LABELS_FILE)),
+        _specs(found.get("inputs", {})),
+        label_names=names,
         tagged=found["tagged"],
         tokenizer=Tokenizer.load(folder) if found["text"] else None,
         columns=tuple(found.get("columns", ())),
-        background=(red, green, blue),
+        image_form=ImageForm((red, green, blue), _resize_of(found)),
+        label_kind=getattr(kind, "label_kind", CLASSES),
+        target=Target(**found["target"]) if "target" in found else NO_TARGET,
+        thresholds=_thresholds(path.with_name(THRESHOLDS_FILE), names),
     )
     return make_objective(found["objective"], info)
 
@@ -106,11 +143,35 @@ def read_columns(folder: str | os.PathLike) -> tuple[str, ...]:
     Raises:
         UserError: objective.json is damaged.
     """
+    found = _read(folder)
+    return () if found.get("text") else tuple(found.get("columns", ()))
+
+
+def read_resize(folder: str | os.PathLike) -> str:
+    """Reads how images became the squares that a model was trained on.
+
+    Args:
+        folder: of the model.
+
+    Returns:
+        An entry of `images.resize.RESIZES`; of models of other inputs, one
+        that means nothing.
+
+    Raises:
+        UserError: objective.json is damaged.
+    """
+    return _resize_of(_read(folder))
+
+
+def _read(folder: str | os.PathLike) -> dict[str, Any]:
+    """What objective.json holds; nothing where there is none."""
     path = pathlib.Path(folder, OBJECTIVE_FILE)
-    if not path.exists():
-        return ()
-    found = _checked(read_json(path), path)
-    return () if found["text"] else tuple(found.get("columns", ()))
+    return _checked(read_json(path), path) if path.exists() else {}
+
+
+def _resize_of(found: Mapping[str, Any]) -> str:
+    # files of earlier versions do not say it
+    return found.get("resize", STRETCH)
 
 
 def _described(info: DataInfo) -> dict[str, Any]:
@@ -129,6 +190,15 @@ def _described(info: DataInfo) -> dict[str, Any]:
     return described
 
 
+def _specs(described: Mapping[str, Any]) -> InputSpec | None:
+    """What `_described` gave; None where nothing was."""
+    specs = {
+        name: tf.TensorSpec(part["shape"], part["dtype"], name)
+        for name, part in described.items()
+    }
+    return next(iter(specs.values())) if len(specs) == 1 else specs or None
+
+
 def _checked(found: Any, path: pathlib.Path) -> dict[str, Any]:
     kinds = {"version": int, "objective": str, "tagged": bool, "text": bool}
     if (
@@ -136,6 +206,9 @@ def _checked(found: Any, path: pathlib.Path) -> dict[str, Any]:
         or any(type(found.get(key)) is not kind for key, kind in kinds.items())
         or not _are_columns(found.get("columns", []))
         or not _is_color(found.get("background", list(WHITE)))
+        or not _is_resize(_resize_of(found))
+        or not _are_inputs(found.get("inputs", {}))
+        or not _is_target(found.get("target", dataclasses.asdict(NO_TARGET)))
     ):
         raise UserError(
             f"{path} must hold {', '.join(kinds)} as keras-ptft wrote them, "
@@ -161,8 +234,58 @@ def _label_names(path: pathlib.Path) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _thresholds(
+    path: pathlib.Path, names: tuple[str, ...]
+) -> tuple[float, ...]:
+    """The threshold of each label; none where they were not chosen."""
+    if not path.exists():
+        return ()
+    found = read_json(path)
+    if (
+        not isinstance(found, dict)
+        or set(found) != set(names)
+        or not all(_is_probability(value) for value in found.values())
+    ):
+        raise UserError(
+            f"{path} must hold a number from 0 to 1 for each of "
+            f"{', '.join(names)}: correct it, or remove it for 0.5 each."
+        )
+    return tuple(float(found[name]) for name in names)
+
+
+def _is_probability(found: Any) -> bool:
+    return type(found) in (int, float) and 0 <= found <= 1
+
+
+def _is_target(found: Any) -> bool:
+    kinds = {"name": str, "mean": float, "std": float}
+    return (
+        isinstance(found, dict)
+        and set(found) == set(kinds)
+        and all(type(found[name]) is kind for name, kind in kinds.items())
+        and found["std"] > 0
+    )
+
+
 def _are_columns(found: Any) -> bool:
     return isinstance(found, list) and all(isinstance(n, str) for n in found)
+
+
+def _are_inputs(found: Any) -> bool:
+    return isinstance(found, dict) and all(map(_is_input, found.values()))
+
+
+def _is_input(found: Any) -> bool:
+    if not isinstance(found, dict) or not isinstance(found.get("shape"), list):
+        return False
+    sides = (side for side in found["shape"] if side is not None)
+    if any(type(side) is not int or side < 0 for side in sides):
+        return False
+    try:
+        tf.as_dtype(found.get("dtype"))
+    except TypeError:
+        return False
+    return True
 
 
 def _is_color(found: Any) -> bool:
@@ -171,3 +294,13 @@ def _is_color(found: Any) -> bool:
         and len(found) == len(WHITE)
         and all(type(part) is int and 0 <= part <= 255 for part in found)
     )
+
+
+def _is_resize(found: Any) -> bool:
+    if not isinstance(found, str):
+        return False
+    try:
+        cut_of(found)
+    except UserError:
+        return False
+    return True

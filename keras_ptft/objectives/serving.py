@@ -1,8 +1,9 @@
-"""How models that name classes answer, whatever their loss."""
+"""How models answer, whatever their loss."""
 
 from collections.abc import Callable, Sequence
 
 import keras
+import numpy as np
 
 from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.core.info import DataInfo
@@ -10,7 +11,14 @@ from keras_ptft.errors import UserError
 from keras_ptft.serving.inference.predictor import (
     Predictor,
     keras_predictor,
+    text_answer_predictor,
     text_predictor,
+)
+from keras_ptft.serving.signatures.answers import (
+    IsUnsure,
+    array_answers,
+    sure,
+    text_answers,
 )
 from keras_ptft.serving.signatures.arrays import (
     array_signatures,
@@ -18,7 +26,7 @@ from keras_ptft.serving.signatures.arrays import (
     examples_of,
     model_examples,
 )
-from keras_ptft.serving.signatures.signature import Signature
+from keras_ptft.serving.signatures.signature import ServingFn, Signature
 from keras_ptft.serving.signatures.text import text_signatures
 
 MakeSignatures = Callable[[keras.Model, DataInfo, Source], list[Signature]]
@@ -36,20 +44,15 @@ def label_signatures(
     examples = model_examples(model, source)
     if info.tokenizer is None:
         return array_signatures(
-            model, class_scores(model), examples, info.background
+            model, class_scores(model), examples, info.image_form
         )
     (ids,) = examples.values()
-    if source.texts is None:
-        raise UserError(
-            "Expected texts beside the tokens of the test split, got none: "
-            "export with the data set of the run."
-        )
     return text_signatures(
         model,
         info.tokenizer,
         info.label_names,
         ids,
-        examples_of(source.texts)["text"],
+        _texts_of(source),
         tagging=info.tagged,
     )
 
@@ -80,6 +83,67 @@ def signatures(
     ]
 
 
+def answer_signatures(
+    model: keras.Model,
+    info: DataInfo,
+    source: Source,
+    answer: ServingFn,
+    is_unsure: IsUnsure = sure,
+) -> list[Signature]:
+    """Returns every signature of a model whose outputs need no labels.
+
+    They are its own, and those of SIGNATURES that are not about labels.
+
+    Args:
+        model: as its objective assembled it, in float32.
+        info: its tokenizer, for texts.
+        source: real examples for the cases.
+        answer: the model's inputs → what is answered, by name.
+        is_unsure: which answers another rounding may change.
+
+    Raises:
+        UserError: there are no examples.
+    """
+    examples = model_examples(model, source)
+    if info.tokenizer is None:
+        found = array_answers(
+            model,
+            answer,
+            examples,
+            form=info.image_form,
+            is_unsure=is_unsure,
+        )
+    else:
+        (ids,) = examples.values()
+        texts = _texts_of(source)
+        found = text_answers(
+            model, answer, info.tokenizer, ids, texts, is_unsure=is_unsure
+        )
+    others = [make for make in SIGNATURES.values() if make != label_signatures]
+    for make in others:
+        found += make(model, info, source)
+    return found
+
+
+def answer_predictor(
+    loaded: keras.Model | Predictor,
+    info: DataInfo,
+    answer_of: Callable[[keras.Model], ServingFn],
+) -> Predictor:
+    """Returns a predictor of a model whose outputs need no labels.
+
+    Args:
+        loaded: a run's model, or an export as it was loaded.
+        info: its tokenizer, for texts.
+        answer_of: model → what computes its answer.
+    """
+    if isinstance(loaded, keras.Model):
+        loaded = keras_predictor(loaded, answer_of(loaded))
+    if info.tokenizer is None:
+        return loaded
+    return text_answer_predictor(loaded, info.tokenizer)
+
+
 def predictor(loaded: keras.Model | Predictor, info: DataInfo) -> Predictor:
     """Returns a predictor of labels; that of a text model takes texts."""
     if isinstance(loaded, keras.Model):
@@ -89,6 +153,15 @@ def predictor(loaded: keras.Model | Predictor, info: DataInfo) -> Predictor:
     return text_predictor(
         loaded, info.tokenizer, info.label_names, tagging=info.tagged
     )
+
+
+def _texts_of(source: Source) -> np.ndarray:
+    if source.texts is None:
+        raise UserError(
+            "Expected texts beside the tokens of the test split, got none: "
+            "export with the data set of the run."
+        )
+    return examples_of(source.texts)["text"]
 
 
 def check_label_count(label_names: Sequence[str], outputs: int) -> None:

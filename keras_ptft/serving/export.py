@@ -11,7 +11,6 @@ import pathlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 
-import keras
 import tensorflow as tf
 
 from keras_ptft import files
@@ -42,7 +41,6 @@ class Export:
 
 
 def export(
-    model: keras.Model,
     base_dir: str | os.PathLike,
     signatures: Sequence[Signature],
     *,
@@ -55,10 +53,9 @@ def export(
     (see `verification.verify.verify`).
 
     Args:
-        model: has the variables that the signatures use; in float32 (see
-            `signatures.arrays.in_float32`).
         base_dir: folder of integer versions, as `saved_models/digits`.
-        signatures: what the version answers, at least one.
+        signatures: what the version answers, at least one, by models in
+            float32 (see `signatures.arrays.in_float32`).
         write_extra: writes more files into the folder it is given.
         source: what the model comes from, for `find_export`.
 
@@ -73,7 +70,7 @@ def export(
     try:
         partial = new_folder(base)
         try:
-            write_saved_model(model, partial, signatures)
+            write_saved_model(partial, signatures)
             (partial / EXTRA).mkdir(exist_ok=True)
             write_extra(partial / EXTRA)
             differences = verify(partial, signatures)

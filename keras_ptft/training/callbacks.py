@@ -36,8 +36,11 @@ class History(keras.callbacks.Callback):
         self.rows: list[dict[str, float]] = []
         self._earlier = 0.0
         self._folder = folder
-        if folder is not None:
-            path = folder / "tensorboard"
+        self._writer: Any = None
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        if self._folder is not None:
+            path = self._folder / "tensorboard"
             with _disk_errors(path):
                 self._writer = tf.summary.create_file_writer(str(path))
 
@@ -79,7 +82,7 @@ class History(keras.callbacks.Callback):
                 self._writer.flush()
 
     def on_train_end(self, logs: Logs = None) -> None:
-        if self._folder is not None:
+        if self._writer is not None:
             self._writer.close()
 
     def to_csv(self) -> str:
@@ -95,13 +98,27 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
     """Stops when the validation loss has not improved for some epochs.
 
     Args:
-        patience: epochs without improvement; the best weights are restored.
+        patience: epochs without improvement; the best weights are restored,
+            or their averages where those are kept.
     """
 
     def __init__(self, patience: int) -> None:
         super().__init__(
             monitor="val_loss", patience=patience, restore_best_weights=True
         )
+        super().on_train_begin()
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        with self.model.averaged():
+            super().on_epoch_end(epoch, logs)
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Keeps what earlier phases counted, where Keras begins anew."""
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        phase = self.model.tuning.phase
+        if self.stopped_epoch or not phase or phase.is_last:
+            super().on_train_end(logs)
 
     def get_state(self) -> tuple[dict[str, Any], list[np.ndarray]]:
         """Returns the epochs counted so far, and the best weights."""
@@ -123,7 +140,15 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
 
 
 class EpochLine(keras.callbacks.Callback):
-    """Prints one line an epoch, for output that is not a terminal."""
+    """Prints one line an epoch, for output that is not a terminal.
+
+    Args:
+        epochs: of the whole training.
+    """
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__()
+        self._epochs = epochs
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._start = time.perf_counter()
@@ -133,9 +158,9 @@ class EpochLine(keras.callbacks.Callback):
         scores = "  ".join(
             f"{name} {value:.4f}" for name, value in (logs or {}).items()
         )
-        total = self.params["epochs"]
         print(
-            f"epoch {epoch + 1}/{total}  {scores}  {seconds:.1f} s", flush=True
+            f"epoch {epoch + 1}/{self._epochs}  {scores}  {seconds:.1f} s",
+            flush=True,
         )
 
 
@@ -165,8 +190,27 @@ def _disk_errors(path: pathlib.Path) -> Iterator[None]:
         ) from error
 
 
-def progress() -> tuple[int, list[keras.callbacks.Callback]]:
-    """Returns Keras's `verbose` and the callbacks that suit the output."""
+class ProgressBar(keras.callbacks.ProgbarLogger):
+    """Keras's bar of each epoch, which counts all epochs.
+
+    Args:
+        epochs: of the whole training.
+    """
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__()
+        self._all_epochs = epochs
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        super().set_params({**params, "epochs": self._all_epochs})
+
+
+def progress(epochs: int) -> tuple[int, list[keras.callbacks.Callback]]:
+    """Returns Keras's `verbose` and the callbacks that suit the output.
+
+    Args:
+        epochs: of the whole training, maybe more than those of a phase.
+    """
     if sys.stdout.isatty():
-        return 1, []
-    return 0, [EpochLine()]
+        return 1, [ProgressBar(epochs)]
+    return 0, [EpochLine(epochs)]

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.pipeline import batching
-from keras_ptft.data.pipeline.epoch_views import Augment
+from keras_ptft.data.pipeline.showing import PLAIN, Shard, Showing
 from keras_ptft.errors import UserError
 from keras_ptft.training import callbacks
 from keras_ptft.training.checkpointing.callback import (
@@ -33,8 +33,8 @@ class FitConfig:
         batch_size: examples computed at a time, over all replicas.
         gradient_accumulation: batches whose gradients make one step.
         epochs: passes over the training split.
-        seed: of the order and of the augmentation.
-        augment: (inputs, seeds) → inputs, or None.
+        seed: of the order and of all random changes.
+        showing: how examples are chosen and changed.
         class_weights: float32 of shape (classes,), or None.
         early_stopping_patience: epochs without a lower validation loss
             after which training stops and the best weights are restored;
@@ -45,7 +45,7 @@ class FitConfig:
     gradient_accumulation: int = 1
     epochs: int = 5
     seed: int = 0
-    augment: Augment | None = None
+    showing: Showing = PLAIN
     class_weights: np.ndarray | None = None
     early_stopping_patience: int = 0
 
@@ -59,7 +59,7 @@ def training_batches(
     source: Source,
     trainable: Trainable,
     fit_config: FitConfig,
-    shard: batching.Shard = (0, 1),
+    shard: Shard = (0, 1),
     start_step: int = 0,
 ) -> tf.data.Dataset:
     """Returns the endless batches that `fit` trains on.
@@ -76,7 +76,7 @@ def training_batches(
         batching.weighted(trainable.transform, fit_config.class_weights),
         batch_size=fit_config.step_size,
         seed=fit_config.seed,
-        augment=fit_config.augment,
+        showing=fit_config.showing,
         start_step=start_step,
         shard=shard,
     )
@@ -112,33 +112,102 @@ def fit(
             validation split, or `start` belongs to another model.
         TrainingInterrupted: stopped by a signal, with a checkpoint saved.
     """
-    step = start.step if start else 0
-    ended = start is not None and start.facts["ended"]
-    epochs, steps = fit_config.epochs, model.steps_per_epoch
-    history = callbacks.History(folder)
-    stateful: dict[str, Stateful] = {"history": history}
-    stateful |= _early_stopping(fit_config, splits)
-    verbose, progress = callbacks.progress()
-    watchers = [callbacks.StopOnNaN(), *progress, *stateful.values()]
-    with contextlib.ExitStack() as stack:
+    session = Session(
+        fit_config, folder=folder, checkpoints=checkpoints, start=start
+    )
+    session.run(model, splits)
+    return session.rows
+
+
+class Session:
+    """A training whose model may change between epochs.
+
+    History, early stopping and checkpoints run through.
+
+    Args:
+        fit_config: how examples are shown.
+        folder: as in `fit`.
+        checkpoints: as in `fit`.
+        start: as in `fit`.
+
+    Attributes:
+        step: steps done.
+        ended: whether early stopping has ended the training.
+    """
+
+    def __init__(
+        self,
+        fit_config: FitConfig,
+        *,
+        folder: pathlib.Path | None = None,
+        checkpoints: Checkpoints | None = None,
+        start: Checkpoint | None = None,
+    ) -> None:
+        self.step = start.step if start else 0
+        self.ended = start is not None and bool(start.facts["ended"])
+        self._config = fit_config
+        self._history = callbacks.History(folder)
+        stateful: dict[str, Stateful] = {"history": self._history}
+        if patience := fit_config.early_stopping_patience:
+            stateful["early_stopping"] = callbacks.EarlyStopping(patience)
+        verbose, progress = callbacks.progress(fit_config.epochs)
+        self._verbose = verbose
+        self._callbacks = [
+            callbacks.StopOnNaN(),
+            *progress,
+            *stateful.values(),
+        ]
+        self._saver: CheckpointCallback | None = None
         if checkpoints is not None:
-            saver = CheckpointCallback(checkpoints, start, stateful)
-            watchers.append(saver)
-            saver.set_model(model)
-            stack.enter_context(stop_on_signal(saver.request_stop))
-        model.fit(
-            _training(model, splits["train"], fit_config, step),
-            initial_epoch=epochs if ended else step // steps,
-            epochs=epochs,
-            steps_per_epoch=steps,
-            validation_data=_validation(model, splits, fit_config),
-            shuffle=False,
-            verbose=verbose,
-            callbacks=watchers,
-        )
-        if checkpoints is not None:
-            saver.check_stopped()
-    return history.rows
+            self._saver = CheckpointCallback(checkpoints, start, stateful)
+            self._callbacks.append(self._saver)
+
+    @property
+    def rows(self) -> list[dict[str, float]]:
+        """One row an epoch so far, as `fit` returns them."""
+        return self._history.rows
+
+    def run(
+        self,
+        model: TrainingModel,
+        splits: Mapping[str, Source],
+        until: int | None = None,
+    ) -> None:
+        """Trains a model to the end of an epoch, in place.
+
+        Args:
+            model: shares its state with the models of earlier calls.
+            splits: as in `fit`.
+            until: how many epochs are done then; None: all.
+
+        Raises:
+            UserError: see `fit`.
+            TrainingInterrupted: see `fit`.
+        """
+        _check_validated(self._config, splits)
+        until, steps = until or self._config.epochs, model.steps_per_epoch
+        if self.step:
+            with model.distribute_strategy.scope():
+                model.step.assign(self.step)
+        with contextlib.ExitStack() as stack:
+            if self._saver is not None:
+                self._saver.set_model(model)
+                stop = stop_on_signal(self._saver.request_stop)
+                stack.enter_context(stop)
+            model.fit(
+                _training(model, splits["train"], self._config, self.step),
+                initial_epoch=until if self.ended else self.step // steps,
+                epochs=until,
+                steps_per_epoch=steps,
+                validation_data=_validation(model, splits, self._config),
+                shuffle=False,
+                verbose=self._verbose,
+                callbacks=self._callbacks,
+            )
+            if self._saver is not None:
+                self._saver.check_stopped()
+        self.step = int(model.step.numpy())
+        self.ended |= bool(model.stop_training)
 
 
 def _training(
@@ -166,15 +235,11 @@ def _validation(
     return distributed(model.distribute_strategy, make)
 
 
-def _early_stopping(
+def _check_validated(
     fit_config: FitConfig, splits: Mapping[str, Source]
-) -> dict[str, Stateful]:
-    patience = fit_config.early_stopping_patience
-    if not patience:
-        return {}
-    if "validation" not in splits:
+) -> None:
+    if fit_config.early_stopping_patience and "validation" not in splits:
         raise UserError(
             "--early_stopping_patience needs a validation split to watch: "
             "set --validation_fraction=0.1."
         )
-    return {"early_stopping": callbacks.EarlyStopping(patience)}

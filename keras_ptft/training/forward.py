@@ -63,6 +63,9 @@ def forward(
     def step(batch: Any) -> Any:
         return strategy.run(replica_step, args=batch)
 
+    # each call of `forward` traces a function of its own, which TensorFlow
+    # would take for one that is traced again and again
+    step._omit_frequent_tracing_warning = True
     left = len(source)
     for batch in distributed(strategy, batches):
         found = gather_replicas(strategy, step(batch))

@@ -1,15 +1,19 @@
 """The model as it is trained, whatever the objective and the strategy."""
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_ptft.models.rematerialize import forward_of
 from keras_ptft.training.execution.plan import Plan
+from keras_ptft.training.optimizers.averages import averages_of
 from keras_ptft.training.timer import Timer
+from keras_ptft.training.tuning import Tuning, whole
 
 Tensors: TypeAlias = tf.Tensor | Mapping[str, tf.Tensor]
 """One tensor, or several by name; the first axis is the example."""
@@ -60,10 +64,10 @@ class TrainingModel(keras.Model):
         model: from the prefix's outputs, or the raw inputs, to outputs.
         trainable: gives the loss and the metrics; kept as `objective`,
             since `trainable` is a flag of every Keras model.
-        optimizer: updates `model`'s trainable variables.
+        optimizer: updates the variables of `tuning`.
         plan: how steps are executed.
         steps_per_epoch: steps after which metrics are read.
-        prefix: frozen model before `model`, or None.
+        tuning: what is trained, and the prefix; None: all of `model`.
         gradient_accumulation: parts of a batch, computed one after the
             other, whose gradients are added up to one update.
     """
@@ -79,13 +83,16 @@ class TrainingModel(keras.Model):
         optimizer: keras.optimizers.Optimizer,
         plan: Plan,
         steps_per_epoch: int,
-        prefix: keras.Model | None = None,
+        tuning: Tuning | None = None,
         gradient_accumulation: int = 1,
     ) -> None:
         super().__init__(name="training_model")
         self.model = model
         self.forward = forward_of(model)
-        self.prefix = prefix
+        self.tuning = tuning or whole(model)
+        self.prefix = self.tuning.prefix
+        phase = self.tuning.phase
+        self.state_model = phase.model if phase else model
         self.objective = trainable
         self.plan = plan
         self.steps_per_epoch = steps_per_epoch
@@ -105,7 +112,7 @@ class TrainingModel(keras.Model):
         self._gradients = self.gradients
         if plan.jit_compile:
             self._gradients = tf.function(self.gradients, jit_compile=True)
-        optimizer.build(model.trainable_variables)
+        optimizer.build(phase.variables if phase else self.tuning.variables)
         self.built = True
         self.compile(
             optimizer=optimizer,
@@ -122,6 +129,44 @@ class TrainingModel(keras.Model):
         self.evaluated.assign(0)
 
     @property
+    def trainable_weights(self) -> Sequence[keras.Variable]:
+        """What `fit` leaves averages in at the end: all that is trained.
+
+        The next phase of a training needs the latest values.
+        """
+        phase = self.tuning.phase
+        return self.tuning.variables if not phase or phase.is_last else ()
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Returns the weights of the whole training, in any phase."""
+        return self.state_model.get_weights()
+
+    def set_weights(self, weights: list[np.ndarray]) -> None:
+        """Restores what `get_weights` returned, maybe in another phase."""
+        self.state_model.set_weights(weights)
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Holds the averages of trained weights, where they are kept.
+
+        Afterwards the weights are the latest again, to the bit.
+        """
+        averages = averages_of(self.optimizer, self.tuning.variables)
+        variables = self.tuning.variables if averages else ()
+        latest = [tf.identity(variable.value) for variable in variables]
+        for variable, average in zip(variables, averages, strict=True):
+            variable.assign(average)
+        try:
+            yield
+        finally:
+            for variable, value in zip(variables, latest, strict=True):
+                variable.assign(value)
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        with self.averaged():
+            return super().evaluate(*args, **kwargs)
+
+    @property
     def waited_seconds(self) -> float | None:
         """Seconds that steps waited for data; None under op determinism."""
         return float(self._waited.numpy()) if self._measures_waiting else None
@@ -134,7 +179,7 @@ class TrainingModel(keras.Model):
     def train_step(self, data: Batch) -> tf.Tensor:
         """Trains on a replica's part of a batch; returns the part's loss."""
         gradients, loss = self.backward(data)
-        self.optimizer.apply(gradients, self.model.trainable_variables)
+        self.optimizer.apply(gradients, self.tuning.variables)
         return loss
 
     def backward(self, data: Batch) -> tuple[Gradients, tf.Tensor]:
@@ -173,8 +218,10 @@ class TrainingModel(keras.Model):
             losses = self.objective.loss(targets, outputs)
             loss = tf.reduce_sum(losses * weights) / examples
             loss += tf.add_n([0.0, *self.model.losses]) / parts
+            if self.tuning.penalty is not None:
+                loss += self.tuning.penalty() / parts
             loss = self.optimizer.scale_loss(loss)
-        variables = [v.value for v in self.model.trainable_variables]
+        variables = [v.value for v in self.tuning.variables]
         gradients = tape.gradient(loss, variables)
         if self.plan.replicas > 1:
             # replicas exchange slices in the shape of the first batch, which

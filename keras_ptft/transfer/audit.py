@@ -2,38 +2,52 @@
 
 import collections
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 import keras
 
 
-def fingerprints(model: keras.Model | None) -> dict[str, str]:
-    """Computes a hex digest of each variable, batch statistics included.
+def by_path(
+    variables: Iterable[keras.Variable],
+) -> dict[str, keras.Variable]:
+    """Returns variables by their path.
+
+    Where nested layers give several variables one path, a count tells them
+    apart, as in "dense/kernel (2)".
+    """
+    named = {}
+    paths: collections.Counter[str] = collections.Counter()
+    for variable in variables:
+        paths[variable.path] += 1
+        count = paths[variable.path]
+        name = f"{variable.path} ({count})" if count > 1 else variable.path
+        named[name] = variable
+    return named
+
+
+def fingerprints(variables: Iterable[keras.Variable]) -> dict[str, str]:
+    """Computes a hex digest of each variable.
 
     Args:
-        model: any model; None has no variables.
+        variables: any, batch statistics too.
 
     Returns:
-        Digests by path. Where nested layers give several variables one path,
-        a count tells them apart, as in "dense/kernel (2)".
+        Digests by path; see `by_path`.
 
     Example:
 
     >>> inputs = keras.Input((2,))
     >>> outputs = keras.layers.Dense(1, name="dense")(inputs)
-    >>> sorted(fingerprints(keras.Model(inputs, outputs)))
+    >>> sorted(fingerprints(keras.Model(inputs, outputs).variables))
     ['dense/bias', 'dense/kernel']
     """
-    digests = {}
-    paths: collections.Counter[str] = collections.Counter()
-    for variable in model.variables if model is not None else ():
-        paths[variable.path] += 1
-        count = paths[variable.path]
-        name = f"{variable.path} ({count})" if count > 1 else variable.path
-        digests[name] = hashlib.blake2b(
+    return {
+        name: hashlib.blake2b(
             keras.ops.convert_to_numpy(variable).tobytes(), digest_size=16
         ).hexdigest()
-    return digests
+        for name, variable in by_path(variables).items()
+    }
 
 
 def fingerprint(model: keras.Model) -> str:
@@ -50,12 +64,14 @@ def fingerprint(model: keras.Model) -> str:
     return digest.hexdigest()
 
 
-def audit(before: dict[str, str], model: keras.Model | None) -> dict[str, Any]:
-    """Compares a frozen model with its fingerprints from before training.
+def audit(
+    before: dict[str, str], variables: Iterable[keras.Variable]
+) -> dict[str, Any]:
+    """Compares frozen variables with their fingerprints before training.
 
     Args:
         before: result of `fingerprints`.
-        model: the same model after training.
+        variables: the same variables after training.
 
     Returns:
         `{"frozen_variables": count, "changed": []}`.
@@ -64,7 +80,7 @@ def audit(before: dict[str, str], model: keras.Model | None) -> dict[str, Any]:
         RuntimeError: a bit has changed, or a variable was added or removed;
             names them.
     """
-    after = fingerprints(model)
+    after = fingerprints(variables)
     paths = sorted(before | after)
     changed = [path for path in paths if before.get(path) != after.get(path)]
     if changed:

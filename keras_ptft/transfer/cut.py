@@ -12,6 +12,7 @@ from keras_ptft.models.structure import (
     output_tensors,
 )
 from keras_ptft.registry import nearest
+from keras_ptft.transfer.unfrozen import unfreeze
 
 Named = dict[str, keras.KerasTensor]
 
@@ -47,7 +48,9 @@ def split(
 
     Both share their variables with the model, so training the suffix
     trains the model. The cut moves on past layers without variables, such
-    as pooling, while that makes its tensor no larger.
+    as pooling, while that makes its tensor no larger. It alone decides what
+    is frozen: layers that an earlier fine-tuning froze are trained if they
+    are behind it.
 
     Args:
         model: backbone and head, functional.
@@ -64,6 +67,7 @@ def split(
     Raises:
         UserError: no such cut point, or layers before it are trained.
     """
+    unfreeze(model)
     if freeze == "none":
         return None, model
     given = {id(tensor) for tensor in model.inputs}

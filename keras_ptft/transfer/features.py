@@ -151,4 +151,10 @@ def _announce(
 
 def _source(rows: _Rows, source: Source) -> ArraySource:
     inputs = rows.get("", rows)
-    return ArraySource(inputs, source.labels, source.hashes, name="features")
+    return ArraySource(
+        inputs,
+        source.labels,
+        source.hashes,
+        name="features",
+        values=source.values,
+    )

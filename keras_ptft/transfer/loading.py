@@ -12,6 +12,8 @@ from keras_ptft.models.precision import rebuilt
 from keras_ptft.models.saved import load_model
 from keras_ptft.models.structure import InputSpec, input_spec, input_tensors
 
+_SHOWN = 8
+
 
 @dataclasses.dataclass(frozen=True)
 class TransferReport:
@@ -43,8 +45,15 @@ class TransferReport:
         parts = [f"{self.share:.1%} of the backbone's parameters transferred"]
         for name, value in dataclasses.asdict(self).items():
             if isinstance(value, tuple) and value:
-                parts.append(f"{len(value)} {name} ({', '.join(value)})")
+                parts.append(f"{len(value)} {name} ({_some(value)})")
         return "; ".join(parts)
+
+
+def _some(names: tuple[str, ...]) -> str:
+    """The names of layers, of many only the first ones and the last."""
+    if len(names) <= _SHOWN:
+        return ", ".join(names)
+    return f"{', '.join(names[: _SHOWN - 1])}, ..., {names[-1]}"
 
 
 def load_backbone(path: str | os.PathLike) -> keras.Model:

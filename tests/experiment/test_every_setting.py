@@ -45,9 +45,19 @@ CASES = {
     "validation_fraction": ({"validation_fraction": "0.3"}, {}),
     "image_size": ({"image_size": "9"}, {}),
     "background": ({"background": "black"}, PHOTOS),
+    "resize": ({"resize": "crop(share=0.9)"}, PHOTOS),
     "skip_bad_images": ({"skip_bad_images": "true"}, {}),
     "text_column": ({"text_column": "text"}, TEXT),
     "label_column": ({"label_column": "topic"}, TEXT),
+    "label_columns": (
+        {"label_columns": "odd"},
+        {
+            "dataset": "csv:flags.csv",
+            "objective": "multi_label",
+            "image_size": "0",
+            "train_examples": "0",
+        },
+    ),
     "image_column": ({"image_column": "file"}, {**TABLE, **ROOT}),
     "image_root": (ROOT, {**TABLE, "image_column": "file"}),
     "group_column": (
@@ -61,11 +71,22 @@ CASES = {
     "on_leak": ({"on_leak": "drop"}, {}),
     "near_copies": ({"near_copies": "false"}, {}),
     "augment": ({"augment": "shift(padding=1)"}, {}),
+    "mix": ({"mix": "mixup(alpha=0.4)"}, {}),
     "backbone": ({"backbone": "cnn_single(filters=[4], dense=4)"}, {}),
     "normalization": ({"normalization": "none"}, {}),
     "objective": ({"objective": "classification(label_smoothing=0.1)"}, {}),
     "init_from": ({"init_from": "first"}, FINETUNE),
     "freeze": ({"freeze": "dense1"}, FINETUNE),
+    "unfreeze": ({"unfreeze": "0:all,1:none"}, {**FINETUNE, "epochs": "2"}),
+    "batchnorm": ({"batchnorm": "update"}, FINETUNE),
+    "train_only": ({"train_only": "norm_and_bias"}, FINETUNE),
+    "lora": ({"lora": "lora(rank=2)"}, FINETUNE),
+    "layer_decay": (
+        {"layer_decay": "0.5"},
+        {**FINETUNE, "freeze": "none"},
+    ),
+    "l2_sp": ({"l2_sp": "0.1"}, {**FINETUNE, "freeze": "none"}),
+    "probe": ({"probe": "lbfgs"}, FINETUNE),
     "min_transferred": ({"min_transferred": "0.9"}, FINETUNE),
     "feature_cache_gb": ({"feature_cache_gb": "0"}, FINETUNE),
     "augment_views": (
@@ -77,6 +98,8 @@ CASES = {
     "learning_rate": ({"learning_rate": "0.01"}, {}),
     "schedule": ({"schedule": "cosine(warmup_steps=1)"}, {}),
     "clip_norm": ({"clip_norm": "1"}, {}),
+    "ema": ({"ema": "0.9"}, {}),
+    "sampling": ({"sampling": "balanced"}, {}),
     "class_weight": ({"class_weight": "balanced"}, {}),
     "batch_size": ({"batch_size": "32"}, {}),
     "gradient_accumulation": ({"gradient_accumulation": "2"}, {}),
@@ -92,14 +115,6 @@ CASES = {
     "export_to": ({"export_to": "saved_models/tiny"}, {}),
     "reject_below": ({"reject_below": "0.5"}, {}),
 }
-LONGER = {
-    "background",
-    "export_to",
-    "group_column",
-    "group_pattern",
-    "image_root",
-    "sequence_length",
-}
 # op determinism stays enabled in a process: tests/training has its own
 ELSEWHERE = {"deterministic"}
 
@@ -114,6 +129,8 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("settings")
     rows = [f"{n % 7},{n % 5},{n}.5,{'ab'[n % 2]}" for n in range(400)]
     (folder / "numbers.csv").write_text("\n".join(["x,y,z,label", *rows]))
+    rows = [f"{n % 7},{n % 5}.5,{n % 2}" for n in range(400)]
+    (folder / "flags.csv").write_text("\n".join(["x,y,odd", *rows]))
     lines = [
         f"word{n} number {n} text\t{'ab'[n % 2]}\t{'cd'[n % 2]}"
         for n in range(80)
@@ -138,13 +155,8 @@ def test_every_setting_has_a_case():
     assert set(CASES) | ELSEWHERE == set(FIELDS)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=pytest.mark.slow if name in LONGER else ())
-        for name in CASES
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
 def test_a_setting_trains(name, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     changed, beside = CASES[name]

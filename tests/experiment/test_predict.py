@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from keras_ptft import predict
-from keras_ptft.data.core.info import DataInfo
+from keras_ptft.data.core.info import DataInfo, ImageForm
 from keras_ptft.errors import UserError
 from keras_ptft.experiment.commands import predict_rows
 from keras_ptft.main import main
@@ -72,7 +72,7 @@ def flowers(cases, tmp_path_factory):
     def write_extra(folder):
         write_objective(folder, "classification", info)
 
-    export(model, place / "exports", signatures, write_extra=write_extra)
+    export(place / "exports", signatures, write_extra=write_extra)
     return place
 
 
@@ -289,7 +289,7 @@ def test_transparent_images_have_the_background_of_training(
     pathlib.Path("clear.png").write_bytes(clear)
     black = shutil.copytree(shapes, here / "black")
     spec = tf.TensorSpec((4, 4, 3), tf.uint8, "image")
-    info = DataInfo(spec, KINDS, background=(0, 0, 0))
+    info = DataInfo(spec, KINDS, image_form=ImageForm((0, 0, 0)))
     write_objective(black, "classification", info)
     for model, label in ((shapes, "cross"), (str(black), "circle")):
         assert main(["predict", model, "clear.png"]) == 0

@@ -69,7 +69,8 @@ def test_the_whole_way(tmp_path):
     assert environment["parent"] and environment["tensorflow"]
     names = {path.name for path in (tmp_path / "runs/second").iterdir()}
     of_texts = {"tokenizer.json", "vocabulary.txt", "vectors.txt", "projector"}
-    images = {*run_dir.ARTIFACTS} - of_texts
+    of_settings = {run_dir.ADAPTER_FILE, "thresholds.json"}
+    images = {*run_dir.ARTIFACTS} - of_texts - of_settings
     assert names == {*images, run_dir.CHECKPOINTS, run_dir.SCRATCH}
 
 

@@ -59,6 +59,16 @@ CASES = {
         160 + 80 + 736 + 16,
         "embedding positions dropout block1 sequence features",
     ),
+    # two ends and 16 positions; the norm of these, and two of a block
+    "bert(width=8, heads=2, depth=2, ratio=3, longest=16)": (
+        160 + 16 + 128 + 16 + 2 * (2 * 16 + 4 * 72 + 216 + 200),
+        "embedding positions dropout block1 block2 features",
+    ),
+    "bert(width=8, heads=2, depth=1, ratio=3, longest=16, pool='cls', "
+    "normalize=True)": (
+        160 + 16 + 128 + 16 + 736,
+        "embedding positions dropout block1 features",
+    ),
 }
 every_case = pytest.mark.parametrize("row", CASES)
 
@@ -86,7 +96,7 @@ def padded(ids, columns):
 
 def test_every_row_has_a_case():
     rows = {row.partition("(")[0] for row in CASES}
-    assert rows == {"embedding", "rnn", "textcnn", "transformer"}
+    assert rows == {"embedding", "rnn", "textcnn", "transformer", "bert"}
 
 
 @every_case
@@ -161,6 +171,7 @@ def test_compiled_gradients_are_the_same(row):
     row = row.replace("dropout=0.2", "dropout=0.0")
     row = row.replace("textcnn(", "textcnn(dropout=0.0, ")
     row = row.replace("transformer(", "transformer(dropout=0.0, ")
+    row = row.replace("bert(", "bert(dropout=0.0, ")
     model = with_head(build(row), "sequence")
     compiled = tf.function(lambda: gradients(model), jit_compile=True)()
     for found, expected in zip(compiled, gradients(model), strict=True):

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from keras_ptft.data import Loading, load
 from keras_ptft.data.core.info import DataInfo
+from keras_ptft.data.core.targets import NUMBERS, SETS
 from keras_ptft.errors import UserError
 from keras_ptft.objectives import OBJECTIVES
 from keras_ptft.objectives.classification import (
@@ -21,20 +22,36 @@ from keras_ptft.training.optimizers.optimizers import make_optimizer
 from keras_ptft.training.training_model import TrainingModel
 from tests.objectives import test_text_steps
 
-DIGITS = DataInfo(label_names=tuple("0123456789"))
 THREE = DataInfo(label_names=("a", "b", "c"))
-CASES = {"classification": "classification(label_smoothing=0.1)"}
+CASES = {
+    "classification": "classification(label_smoothing=0.1)",
+    "regression": 'regression(loss="huber")',
+    "multi_label": "multi_label",
+}
 
 
 def test_every_row_has_a_case():
     assert {*CASES, *test_text_steps.CASES} == set(OBJECTIVES)
 
 
+def digits_as(kind):
+    """64 digits and more, whose labels are of a kind, and their info."""
+    dataset = load("digits", Loading(image_size=8))
+    train = dataset.splits["train"]
+    if kind == NUMBERS:
+        train.values = 100 + 7 * train.labels.astype(np.float32)
+    if kind == SETS:
+        # the digits that divide it
+        train.values = np.float32(train.labels[:, None] % np.arange(1, 11) == 0)
+    return train, dataset.info
+
+
 def step(spec, replicas):
     """The weights after one step on 64 digits."""
     keras.utils.set_random_seed(0)
-    digits = load("digits", Loading(image_size=8))
-    objective = lookup(OBJECTIVES, spec, "objective")(DIGITS)
+    row = lookup(OBJECTIVES, spec, "objective")
+    train, info = digits_as(row.function.label_kind)
+    objective = row(info)
     chosen = get_strategy(replicas)
     with chosen.scope():
         inputs = keras.Input((8, 8, 1), dtype="uint8")
@@ -51,7 +68,7 @@ def step(spec, replicas):
             steps_per_epoch=1,
         )
     before = model.get_weights()
-    fit(loop, {"train": digits.splits["train"]}, FitConfig(epochs=1))
+    fit(loop, {"train": train}, FitConfig(epochs=1))
     return before, model.get_weights()
 
 
@@ -86,6 +103,50 @@ def test_extreme_logits_stay_finite():
     np.testing.assert_allclose(loss, [2e4], rtol=1e-6)
 
 
+def test_focal_loss_by_hand():
+    # probabilities 1/2, 1/4, 1/4
+    logits = tf.math.log(tf.constant([[2.0, 1.0, 1.0], [2.0, 1.0, 1.0]]))
+    loss = Classification(THREE, focal=2.0).loss(tf.constant([0, 2]), logits)
+    # (1 - p)² · -log p
+    expected = [np.log(2) / 4, 9 / 16 * np.log(4)]
+    np.testing.assert_allclose(loss, expected, rtol=1e-6)
+
+
+def test_focal_loss_of_mixed_and_smoothed_labels_by_hand():
+    logits = tf.math.log(tf.constant([[2.0, 1.0, 1.0]]))
+    objective = Classification(THREE, focal=1.0, label_smoothing=0.3)
+    # 0.5 a and 0.5 b, smoothed: 0.45, 0.45 and 0.1
+    expected = 0.45 / 2 * np.log(2) + 0.55 * 3 / 4 * np.log(4)
+    loss = objective.loss(tf.constant([[0.5, 0.5, 0.0]]), logits)
+    np.testing.assert_allclose(loss, [expected], rtol=1e-6)
+
+
+def test_focal_loss_is_keras_s_without_its_factor():
+    logits = tf.constant([[1.5, -0.5, 0.2], [0.1, 3.0, -2.0]])
+    labels = tf.constant([2, 1])
+    theirs = keras.losses.categorical_focal_crossentropy(
+        tf.one_hot(labels, 3), logits, alpha=1.0, gamma=2.5, from_logits=True
+    )
+    loss = Classification(THREE, focal=2.5).loss(labels, logits)
+    np.testing.assert_allclose(loss, theirs, rtol=1e-5)
+
+
+@pytest.mark.parametrize("focal", [0.5, 2.0])
+def test_focal_loss_of_what_is_certain_has_a_slope(focal):
+    logits = tf.Variable([[1e4, 0.0, 0.0], [-1e4, 0.0, 0.0]])
+    with tf.GradientTape() as tape:
+        loss = Classification(THREE, focal=focal).loss(
+            tf.constant([0, 0]), logits
+        )
+    assert np.isfinite(tape.gradient(loss, logits)).all()
+
+
+@pytest.mark.parametrize("focal", [-1.0, 11.0])
+def test_focal_out_of_range(focal):
+    with pytest.raises(UserError, match="'focal' must be from 0 to 10, got"):
+        Classification(THREE, focal=focal)
+
+
 @pytest.mark.parametrize("smoothing", [-0.1, 1.0, 7.0])
 def test_label_smoothing_out_of_range(smoothing):
     with pytest.raises(UserError, match="from 0 to less than 1, got"):
@@ -106,6 +167,14 @@ def test_balanced_weights_by_hand():
         (
             DataInfo(label_names=("O", "B-x"), tagged=True),
             "this data set has a tag a word: use --objective=tagging",
+        ),
+        (
+            DataInfo(label_kind=NUMBERS),
+            "this data set has numbers: use --objective=regression",
+        ),
+        (
+            DataInfo(label_names=("a", "b"), label_kind=SETS),
+            "has sets of labels: use --objective=multi_label",
         ),
     ],
 )

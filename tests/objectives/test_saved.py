@@ -3,13 +3,14 @@
 import pytest
 import tensorflow as tf
 
-from keras_ptft.data.core.info import WHITE, DataInfo
+from keras_ptft.data.core.info import DataInfo, ImageForm
 from keras_ptft.errors import UserError
 from keras_ptft.files import read_json, write_json
 from keras_ptft.objectives.saved import (
     OBJECTIVE_FILE,
     read_columns,
     read_objective,
+    read_resize,
     write_objective,
 )
 from tests.infos import text_info
@@ -21,15 +22,17 @@ VECTOR = DataInfo(
 )
 
 
-def test_columns_and_background_travel(tmp_path):
+def test_columns_and_the_form_of_images_travel(tmp_path):
     image = DataInfo(
         tf.TensorSpec((8, 8, 3), tf.uint8, "image"),
         ("a", "b"),
-        background=(1, 2, 3),
+        image_form=ImageForm((1, 2, 3), "crop(share=0.5)"),
     )
     write_objective(tmp_path, "classification", image)
     info = read_objective(tmp_path).info
-    assert (info.background, info.columns) == ((1, 2, 3), ())
+    assert (info.image_form, info.columns) == (image.image_form, ())
+    assert read_resize(tmp_path) == "crop(share=0.5)"
+    assert info.spec == image.spec
     assert read_json(tmp_path / OBJECTIVE_FILE)["inputs"] == {
         "image": {
             "shape": [8, 8, 3],
@@ -54,11 +57,12 @@ def test_a_text_is_one_wherever_it_stands(tmp_path):
 def test_files_of_earlier_versions_are_read(tmp_path):
     write_objective(tmp_path, "classification", VECTOR)
     found = read_json(tmp_path / OBJECTIVE_FILE)
-    for name in ("inputs", "columns", "background"):
+    for name in ("inputs", "columns", "background", "resize"):
         del found[name]
     write_json(tmp_path / OBJECTIVE_FILE, found)
     info = read_objective(tmp_path).info
-    assert (info.columns, info.background) == ((), WHITE)
+    assert (info.columns, info.image_form) == ((), ImageForm())
+    assert read_resize(tmp_path) == read_resize(tmp_path / "none") == "stretch"
 
 
 @pytest.mark.parametrize(
@@ -66,9 +70,19 @@ def test_files_of_earlier_versions_are_read(tmp_path):
     [
         {"columns": "length"},
         {"columns": [1]},
+        {"inputs": []},
+        {"inputs": {"image": {"shape": [8, -1], "dtype": "uint8"}}},
+        {"inputs": {"image": {"shape": [8, 8], "dtype": "code"}}},
         {"background": [255, 255]},
         {"background": [0, 0, 256]},
         {"background": "white"},
+        {"target": 5.0},
+        {"target": {"name": "price", "mean": 5.0}},
+        {"target": {"name": "price", "mean": 5.0, "std": 0.0}},
+        {"target": {"name": 1, "mean": 5.0, "std": 1.0}},
+        {"resize": "bend"},
+        {"resize": "crop(share=2.0)"},
+        {"resize": None},
     ],
 )
 def test_what_was_changed_is_refused(tmp_path, change):

@@ -94,18 +94,18 @@ def digit_signatures(model, digits):
 
 @pytest.fixture(scope="session")
 def publish(tmp_path_factory):
-    """(model, signatures, write_extra) → an export in a new folder."""
+    """(signatures, write_extra) → an export in a new folder."""
 
-    def publish(model, signatures, write_extra=str):
+    def publish(signatures, write_extra=str):
         base = tmp_path_factory.mktemp("saved_models") / "base"
-        return export(model, base, signatures, write_extra=write_extra)
+        return export(base, signatures, write_extra=write_extra)
 
     return publish
 
 
 @pytest.fixture(scope="session")
-def exported(model, digit_signatures, publish):
-    return publish(model, digit_signatures)
+def exported(digit_signatures, publish):
+    return publish(digit_signatures)
 
 
 @pytest.fixture(scope="session")
@@ -157,7 +157,7 @@ def text_export(text_model, tokenizer, text_examples, publish):
     signatures = text_signatures(
         text_model, tokenizer, KINDS, *text_examples, tagging=False
     )
-    return publish(text_model, signatures, tokenizer.save)
+    return publish(signatures, tokenizer.save)
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,12 @@ def test_the_first_version_is_one(exported):
     assert max(exported.largest_difference.values()) <= 1e-5
 
 
+def test_weights_are_stored_once(exported, model):
+    stored = exported.path / "variables" / "variables.data-00000-of-00001"
+    needed = sum(weight.numpy().nbytes for weight in model.weights)
+    assert needed <= stored.stat().st_size < needed + 10_000
+
+
 def test_others_may_read_the_version(exported):
     mask = os.umask(0)
     os.umask(mask)
@@ -66,7 +72,7 @@ def test_nothing_asks_for_xla(exported):
 
 @pytest.mark.slow
 def test_the_next_version_leaves_everything_but_leftovers(
-    model, digit_signatures, tmp_path
+    digit_signatures, tmp_path
 ):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
@@ -84,7 +90,6 @@ def test_the_next_version_leaves_everything_but_leftovers(
     source = {"run": "a", "weights": "1"}
     assert find_export(tmp_path, source) is None
     done = export(
-        model,
         tmp_path,
         digit_signatures,
         write_extra=lambda folder: files.write_json(folder / "a.json", [1]),
@@ -105,34 +110,34 @@ def test_a_model_that_answers_otherwise_is_not_published(tmp_path):
     examples = {"vector": np.ones((3, 4), np.float32)}
     signatures = array_signatures(model, class_scores(model), examples)
     with pytest.raises(UserError, match=r"differs .* 'serving_default'"):
-        export(model, tmp_path, signatures, write_extra=str)
+        export(tmp_path, signatures, write_extra=str)
     assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("path", ["file", "file/below"])
-def test_a_file_in_the_way_is_an_error(model, digit_signatures, tmp_path, path):
+def test_a_file_in_the_way_is_an_error(digit_signatures, tmp_path, path):
     (tmp_path / "file").write_text("kept")
     with pytest.raises(UserError, match=r"must be a folder .*choose another"):
-        export(model, tmp_path / path, digit_signatures, write_extra=str)
+        export(tmp_path / path, digit_signatures, write_extra=str)
     assert (tmp_path / "file").read_text() == "kept"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_cannot_be_written_is_an_error(
-    model, digit_signatures, tmp_path
+    digit_signatures, tmp_path
 ):
     tmp_path.chmod(0o500)
     with pytest.raises(UserError, match=os.strerror(errno.EACCES)):
-        export(model, tmp_path, digit_signatures, write_extra=str)
+        export(tmp_path, digit_signatures, write_extra=str)
 
 
 @pytest.mark.parametrize("name", ["a[1]", "a*", "b?c"])
 def test_a_path_that_tensorflow_reads_as_a_pattern_is_refused(
-    model, digit_signatures, tmp_path, name
+    digit_signatures, tmp_path, name
 ):
     base = tmp_path / name / "digits"
     with pytest.raises(UserError, match=r"pattern, got .*; choose another"):
-        export(model, base, digit_signatures, write_extra=str)
+        export(base, digit_signatures, write_extra=str)
     with pytest.raises(UserError, match=r"Cannot export to saved/"):
         check_export_dir(f"saved/{name}")
     assert os.listdir(tmp_path) == []

@@ -132,11 +132,11 @@ def make_training_model(
     Args:
         build: makes the model.
         trainable: `Labels` by default.
-        plan: settings of `make_plan`, and gradient_accumulation.
+        plan: settings of `make_plan`, gradient_accumulation and ema.
     """
     keras.utils.set_random_seed(7)
     plan = {"batch_size": 64} | plan
-    accumulation = plan.pop("gradient_accumulation", 1)
+    accumulation, ema = plan.pop("gradient_accumulation", 1), plan.pop("ema", 0)
     steps = steps_per_epoch(
         digits.splits["train"], plan["batch_size"] * accumulation
     )
@@ -151,6 +151,7 @@ def make_training_model(
                 "constant",
                 learning_rate=learning_rate,
                 total_steps=1000,
+                ema=ema,
             ),
             plan=make_plan(strategy, model, steps_per_epoch=steps, **plan),
             steps_per_epoch=steps,

@@ -75,7 +75,9 @@ def test_one_step_is_the_gradient_of_the_mean_loss(make_model, splits):
         ("auto", {"jit_compile": "true"}),
         ("one_device", {"steps_per_execution": 5}),
         ("mirrored", {"steps_per_execution": 5}),
-        ("mirrored", {"jit_compile": "true"}),
+        pytest.param(
+            "mirrored", {"jit_compile": "true"}, marks=pytest.mark.slow
+        ),
     ],
     ids=str,
 )
@@ -115,7 +117,9 @@ def test_class_weights_on_two_replicas(make_model, splits):
     assert largest_difference(one, plain) > 1e-3
 
 
-@pytest.mark.parametrize("replicas", ["auto", "mirrored"])
+@pytest.mark.parametrize(
+    "replicas", ["auto", pytest.param("mirrored", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize(
     "jit_compile", ["false", pytest.param("true", marks=pytest.mark.slow)]
 )

@@ -240,6 +240,16 @@ def test_how_images_were_stored_counts(prefix):
     assert len(keys) == 3
 
 
+def test_what_is_cut_off_counts(prefix):
+    # they show nothing, and have the same pixels
+    images = np.zeros((9, 12, 20, 1), np.uint8)
+    sources = [
+        sized_source(images, np.zeros(9), 8, "image", resize)
+        for resize in ("stretch", "crop", "crop(share=0.5)")
+    ]
+    assert len({key_of(prefix, source) for source in sources}) == 3
+
+
 def test_image_size_and_scaling_count():
     keys = set()
     for size, mean in [(8, 0.0), (9, 0.0), (8, 1.0)]:

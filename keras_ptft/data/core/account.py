@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_ptft.data.core.targets import facts_of
+
 if TYPE_CHECKING:
     from keras_ptft.data.core.dataset import Dataset, Source
 
@@ -92,12 +94,17 @@ class Account:
             there are no classes.
         left_out: those that are not used.
         notes: what was changed or guessed, a sentence each.
+        targets: split to `targets.facts_of` its targets, where examples have
+            no class.
     """
 
     found: int
     used: Mapping[str, Mapping[str, int]]
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
+    targets: Mapping[str, Mapping[str, Any]] = dataclasses.field(
+        default_factory=dict
+    )
 
     def as_dict(self) -> dict[str, Any]:
         """Returns what `result.json` holds, "left_out" also by split."""
@@ -108,6 +115,7 @@ class Account:
                     part.count for part in self.left_out if part.split == split
                 ),
                 "classes": {k: v for k, v in classes.items() if k},
+                **self.targets.get(split, {}),
             }
             for split, classes in self.used.items()
         }
@@ -131,8 +139,8 @@ class Account:
         """
         totals = {k: sum(part.values()) for k, part in self.used.items()}
         parts = [
-            f"{totals[split]:,} {split}{_in_classes(classes, split)}"
-            for split, classes in self.used.items()
+            f"{totals[split]:,} {split}{self._counted(split)}"
+            for split in self.used
         ]
         used = sum(totals.values())
         some = "all" if used == self.found else f"{used:,}"
@@ -141,6 +149,13 @@ class Account:
             *(f"  left out: {part}" for part in self.left_out),
             *(f"  note: {note}" for note in self.notes),
         ]
+
+    def _counted(self, split: str) -> str:
+        counts = self.used[split]
+        if facts := self.targets.get(split):
+            labels = facts.get("labels", {})
+            counts = {**labels, "none": facts["without"]} if labels else {}
+        return _in_classes(counts, split)
 
 
 def account(dataset: "Dataset") -> Account:
@@ -153,14 +168,19 @@ def account(dataset: "Dataset") -> Account:
         RuntimeError: an example is neither used nor left out: an error of
             this program.
     """
-    names = () if dataset.tagged else dataset.label_names
+    names = dataset.class_names
     used = {k: _counts(part, names) for k, part in dataset.splits.items()}
     total = sum(sum(part.values()) for part in used.values())
     total += sum(part.count for part in dataset.left_out)
     found = total if dataset.found is None else dataset.found
     if found != total:
         raise RuntimeError(f"{found} examples found, {total} accounted for")
-    return Account(found, used, dataset.left_out, dataset.notes)
+    targets = {
+        split: facts_of(part.values, dataset.label_names)
+        for split, part in dataset.splits.items()
+        if part.values is not None
+    }
+    return Account(found, used, dataset.left_out, dataset.notes, targets)
 
 
 def _counts(source: "Source", names: Sequence[str]) -> dict[str, int]:

@@ -19,14 +19,16 @@ class ArraySource(Source):
         inputs: array of shape (examples, ...), or a dict of such by the
             name of the model's input; a `np.memmap` is read from disk row
             by row, any other is held as a tensor.
-        labels: whole numbers of shape (examples,).
+        labels: whole numbers of shape (examples,); None: all 0.
         hashes: uint64 of shape (examples,); default: of `inputs`.
         name: of the model's input, "image", "vector" or "array", where
             there is one.
+        values: what is to be predicted in place of a class: numbers of shape
+            (examples,), or of shape (examples, labels) and 0 or 1.
 
     Raises:
-        UserError: labels that are no whole numbers, or not as many as there
-            are examples.
+        UserError: labels that are no whole numbers, values that are none, or
+            not as many as there are examples.
 
     Example:
 
@@ -38,9 +40,11 @@ class ArraySource(Source):
     def __init__(
         self,
         inputs: np.ndarray | Mapping[str, np.ndarray],
-        labels: npt.ArrayLike,
+        labels: npt.ArrayLike | None = None,
         hashes: np.ndarray | None = None,
         name: str = "image",
+        *,
+        values: npt.ArrayLike | None = None,
     ) -> None:
         self._single = not isinstance(inputs, Mapping)
         arrays = dict(inputs) if isinstance(inputs, Mapping) else {name: inputs}
@@ -49,13 +53,13 @@ class ArraySource(Source):
             for key, array in arrays.items()
         }
         self.spec = specs[name] if self._single else specs
+        if labels is None:
+            labels = np.zeros(len(next(iter(arrays.values()))), np.int64)
         self.labels = _whole(np.asarray(labels))
-        for key, array in arrays.items():
-            if len(array) != len(self.labels):
-                raise UserError(
-                    f"Expected one label for each example, got {len(array)} "
-                    f"examples of {key!r} and {len(self.labels)} labels."
-                )
+        _check_lengths(arrays, self.labels, "label")
+        if values is not None:
+            self.values = _numbers(np.asarray(values))
+            _check_lengths(arrays, self.values, "value")
         self.hashes = _hashes(arrays) if hashes is None else hashes
         self._rows = {k: row_reader(array) for k, array in arrays.items()}
 
@@ -97,6 +101,28 @@ def _whole(labels: np.ndarray) -> np.ndarray:
             "classes from 0."
         )
     return labels.astype(np.int64)
+
+
+def _check_lengths(
+    arrays: Mapping[str, np.ndarray], targets: np.ndarray, what: str
+) -> None:
+    for key, array in arrays.items():
+        if len(array) != len(targets):
+            raise UserError(
+                f"Expected one {what} for each example, got {len(array)} "
+                f"examples of {key!r} and {len(targets)} {what}s."
+            )
+
+
+def _numbers(values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind not in "biuf" or values.ndim not in (1, 2):
+        raise UserError(
+            "Values must be numbers of shape (examples,) or (examples, "
+            f"labels), got {values.dtype} of shape {values.shape}: convert "
+            "them."
+        )
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32)
 
 
 def _hashes(arrays: Mapping[str, np.ndarray]) -> np.ndarray:

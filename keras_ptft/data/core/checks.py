@@ -12,8 +12,10 @@ from keras_ptft.data.core.dataset import (
     Source,
     check_labels,
 )
+from keras_ptft.data.core.hashing import content_hashes
 from keras_ptft.data.core.info import InputSpec
 from keras_ptft.data.core.labels import alike, unknown_label
+from keras_ptft.data.core.targets import CLASSES, check_values
 from keras_ptft.errors import UserError
 
 _SAMPLE = 32
@@ -33,8 +35,8 @@ def check(dataset: Dataset, spec: str, *, scoring: bool = False) -> Dataset:
     Raises:
         UserError: a split is missing or empty, splits have other inputs or
             share a group, one class, names that are the same, labels that
-            have no name or no training example, or inputs that are all the
-            same or not finite.
+            have no name or no training example, or inputs or targets that
+            are all the same or not finite.
     """
     _check_splits(dataset, spec, scoring)
     if not scoring:
@@ -43,6 +45,9 @@ def check(dataset: Dataset, spec: str, *, scoring: bool = False) -> Dataset:
         if dataset.label_names and split != OUT_OF_SCOPE:
             check_labels(source.labels, dataset.label_names)
     _check_trained_labels(dataset)
+    values = {split: part.values for split, part in dataset.splits.items()}
+    given = {split: part for split, part in values.items() if part is not None}
+    check_values(given, dataset.label_names, spec)
     _check_groups(dataset)
     notes = [*_look_alike(dataset), *_doubtful_labels(dataset)]
     for split, source in dataset.splits.items():
@@ -68,21 +73,28 @@ def uncovered(dataset: Dataset) -> tuple[str, ...]:
     """
     if not dataset.label_names or dataset.tagged:
         return ()
+    things = "classes" if dataset.class_names else "labels"
     places = {"train": "training", "test": "test"}
     notes = []
     for split, place in places.items():
         if split not in dataset.splits:
             continue
-        labels = dataset.splits[split].labels
-        counts = np.bincount(labels, minlength=len(dataset.label_names))
+        counts = _counts(dataset.splits[split], len(dataset.label_names))
         names = [dataset.label_names[n] for n in np.flatnonzero(counts == 0)]
         if names:
             verb = "has" if len(names) == 1 else "have"
             notes.append(
-                f"{len(names)} of {len(dataset.label_names)} classes {verb} "
+                f"{len(names)} of {len(dataset.label_names)} {things} {verb} "
                 f"no {place} examples: {listed(names)}"
             )
     return tuple(notes)
+
+
+def _counts(source: Source, labels: int) -> np.ndarray:
+    """How many examples of a source have each label."""
+    if source.values is not None:
+        return source.values.sum(axis=0)
+    return np.bincount(source.labels, minlength=labels)
 
 
 def _check_splits(dataset: Dataset, spec: str, scoring: bool) -> None:
@@ -113,7 +125,7 @@ def _kind(spec: InputSpec) -> str:
 
 def _check_names(dataset: Dataset, spec: str) -> None:
     names = dataset.label_names
-    if len(names) == 1:
+    if len(names) == 1 and dataset.label_kind == CLASSES:
         raise UserError(
             f"--dataset={spec} must have at least two classes, got only "
             f"{names[0]!r}: add data."
@@ -129,7 +141,7 @@ def _check_names(dataset: Dataset, spec: str) -> None:
 def _check_trained_labels(dataset: Dataset) -> None:
     """Refuses a split that was given with a label that train lacks."""
     train = dataset.splits.get("train")
-    if train is None or not dataset.label_names or dataset.tagged:
+    if train is None or not dataset.class_names:
         return
     counts = np.bincount(train.labels, minlength=len(dataset.label_names))
     known = [dataset.label_names[n] for n in np.flatnonzero(counts)]
@@ -162,7 +174,8 @@ def _look_alike(dataset: Dataset) -> list[str]:
     pairs = [f"{a!r} and {b!r}" for a, b in alike(dataset.label_names)]
     if not pairs:
         return []
-    return [f"classes that look alike are kept apart: {listed(pairs)}"]
+    things = "classes" if dataset.class_names else "labels"
+    return [f"{things} that look alike are kept apart: {listed(pairs)}"]
 
 
 def _doubtful_labels(dataset: Dataset) -> list[str]:
@@ -177,18 +190,22 @@ def _doubtful_labels(dataset: Dataset) -> list[str]:
                 "content as others of another label"
             )
     train = dataset.splits.get("train")
-    classes = len(dataset.label_names)
+    classes = len(dataset.class_names)
     if train is not None and len(train) >= _MANY and 2 * classes > len(train):
         notes.append(
             f"{classes:,} classes for {len(train):,} examples: numbers that "
-            "were measured cannot be learned as classes"
+            "were measured cannot be learned as classes, but by "
+            "--objective=regression"
         )
     return notes
 
 
 def _contradictions(source: Source) -> int:
     """The number of examples whose content has several labels."""
-    pairs = np.stack([source.hashes, source.labels.astype(np.uint64)], 1)
+    labels = source.labels.astype(np.uint64)
+    if source.values is not None:
+        labels = content_hashes(source.values)
+    pairs = np.stack([source.hashes, labels], 1)
     contents, counts = np.unique(
         np.unique(pairs, axis=0)[:, 0], return_counts=True
     )

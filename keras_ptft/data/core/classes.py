@@ -15,6 +15,7 @@ from keras_ptft.data.core.dataset import (
     Subset,
 )
 from keras_ptft.data.core.labels import are_numbers, unknown_label
+from keras_ptft.data.core.targets import SETS
 from keras_ptft.errors import UserError
 from keras_ptft.registry import nearest
 
@@ -67,9 +68,9 @@ def select_classes(dataset: Dataset, classes: str) -> Dataset:
     """
     if not classes.strip():
         return dataset
-    if dataset.tagged or not dataset.label_names:
+    if not dataset.class_names:
         raise UserError(
-            f"--classes={classes} chooses among labels of examples, and this "
+            f"--classes={classes} chooses among classes of examples, and this "
             "data set has none: leave it out."
         )
     chosen = _chosen(classes, dataset.label_names)
@@ -107,6 +108,8 @@ def number_as_trained(
     """
     if dataset.label_names == names or not names:
         return dataset
+    if dataset.label_kind == SETS:
+        return _columns_as_trained(dataset, names)
     if not dataset.label_names:
         raise UserError(
             f"The model knows the classes {listed(names)}, and these data "
@@ -134,6 +137,30 @@ def number_as_trained(
                 raise unknown_label(name, names, f"The {split} split")
     splits = {k: Relabelled(v, numbers) for k, v in dataset.splits.items()}
     return dataclasses.replace(dataset, splits=splits, label_names=names)
+
+
+def _columns_as_trained(dataset: Dataset, names: tuple[str, ...]) -> Dataset:
+    """The data set with the labels of its sets in the order of a model."""
+    if unlike := sorted({*names} ^ {*dataset.label_names}):
+        raise UserError(
+            f"The model knows the labels {listed(names)}, and these data have "
+            f"{listed(dataset.label_names)}: {unlike[0]!r} must be in both."
+        )
+    order = [dataset.label_names.index(name) for name in names]
+    splits = {k: _Reordered(v, order) for k, v in dataset.splits.items()}
+    return dataclasses.replace(dataset, splits=splits, label_names=names)
+
+
+class _Reordered(DerivedSource):
+    """The examples of a source, with the labels of sets in another order."""
+
+    def __init__(self, source: Source, order: Sequence[int]) -> None:
+        super().__init__(source)
+        if source.values is not None:
+            self.values = source.values[:, order]
+
+    def targets(self, indices: tf.Tensor) -> tf.Tensor:
+        return Source.targets(self, indices)
 
 
 def listed(names: Sequence[str]) -> str:

@@ -10,7 +10,19 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ptft.data.core.account import SHOWN, LeftOut
-from keras_ptft.data.core.info import WHITE, Color, DataInfo, InputSpec
+from keras_ptft.data.core.info import (
+    DEFAULT_FORM,
+    DataInfo,
+    ImageForm,
+    InputSpec,
+)
+from keras_ptft.data.core.targets import (
+    CLASSES,
+    NO_TARGET,
+    Target,
+    kind_of,
+    target_of,
+)
 from keras_ptft.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,14 +38,17 @@ class Loading:
 
     Attributes:
         image_size: side of the square images in pixels; 0: as stored.
-        background: the colour that transparent pixels are laid on.
+        image_form: how pictures become these squares.
         data_dir: where TFDS keeps prepared data; empty: its default.
         manual_dir: folder with upstream's files, to prepare TFDS offline.
         skip_bad_images: leave out images that cannot be decoded, instead
             of stopping at the first.
         text_columns: the columns of a table that hold a text, or the parts
             of one; none: "text", or none in a table of numbers.
+        label_kind: what labels are, as the objective reads them:
+            `targets.CLASSES`, NUMBERS or SETS.
         label_column: the column that holds labels; empty: unlabelled texts.
+        label_columns: columns that hold 0 or 1 for a label each, of sets.
         image_column: the column that holds paths of images; empty: none.
         image_root: folder that these paths begin in; empty: the table's.
         group_column: the column that says which examples belong together.
@@ -47,12 +62,14 @@ class Loading:
     """
 
     image_size: int = 0
-    background: Color = WHITE
+    image_form: ImageForm = DEFAULT_FORM
     data_dir: str = ""
     manual_dir: str = ""
     skip_bad_images: bool = False
     text_columns: tuple[str, ...] = ()
+    label_kind: str = CLASSES
     label_column: str = "label"
+    label_columns: tuple[str, ...] = ()
     image_column: str = ""
     image_root: str = ""
     group_column: str = ""
@@ -73,10 +90,11 @@ class Loading:
             UserError: one of them is set.
         """
         for name in names:
-            if getattr(self, name):
+            if value := getattr(self, name):
+                shown = ",".join(value) if isinstance(value, tuple) else value
                 raise UserError(
-                    f"--{name}={getattr(self, name)} is not for --dataset="
-                    f"{row}, which has no use for it: leave it out."
+                    f"--{name}={shown} is not for --dataset={row}, which has "
+                    "no use for it: leave it out."
                 )
 
 
@@ -91,7 +109,11 @@ class Source(abc.ABC):
             the name of the model's input ("image", "vector", "array",
             "text", "tokens"); a dict of these for several inputs.
         labels: int64 array of shape (examples,), each the index of a label
-            name; 0 where there are no names, -1 in "out_of_scope".
+            name; 0 where there are no names and where there are `values`,
+            -1 in "out_of_scope".
+        values: float32 array of what is to be predicted in place of a class:
+            (examples,) numbers, or (examples, labels) that are 1 for each
+            label of the example and else 0; None: labels are classes.
         hashes: uint64 array of shape (examples,), a hash of the stored
             content of each input, wherever it is stored.
         lengths: int64 array of shape (examples,), tokens of each example,
@@ -112,6 +134,7 @@ class Source(abc.ABC):
     spec: InputSpec
     labels: np.ndarray
     hashes: np.ndarray
+    values: np.ndarray | None = None
     lengths: np.ndarray | None = None
     texts: "Source | None" = None
     tags: Sequence[np.ndarray] | None = None
@@ -158,12 +181,14 @@ class Source(abc.ABC):
 
         Returns:
             int64 labels of shape (batch,), or integers of shape
-            (batch, tokens) where `has_targets`.
+            (batch, tokens) where `has_targets`; where there are `values`,
+            float32 of shape (batch,) or (batch, labels).
         """
         # a constant inside the graph would be copied into each trace
         with tf.init_scope(), tf.device("CPU:0"):
-            labels = tf.constant(self.labels)
-        return tf.gather(labels, indices)
+            every = self.labels if self.values is None else self.values
+            targets = tf.constant(every)
+        return tf.gather(targets, indices)
 
     def name_of(self, index: int) -> str:
         """Returns what a user knows an example by, such as its file."""
@@ -183,6 +208,7 @@ class DerivedSource(Source):
         self.source = source
         self.spec = source.spec
         self.labels, self.hashes = source.labels, source.hashes
+        self.values = source.values
         self.lengths = source.lengths
         self.texts, self.tags = source.texts, source.tags
         self.has_targets, self.contiguous = (
@@ -228,6 +254,8 @@ class Subset(DerivedSource):
         super().__init__(source)
         self.indices, self.labels = indices, labels
         self.hashes = source.hashes[indices]
+        if source.values is not None:
+            self.values = source.values[indices]
         if source.groups is not None:
             self.groups = source.groups[indices]
         if source.lengths is not None:
@@ -275,17 +303,18 @@ class Dataset:
     Attributes:
         splits: "train", maybe "test" and "validation"; optionally
             "out_of_scope", test examples of no class.
-        label_names: the name of each label index; empty: unlabelled.
+        label_names: the name of each label; empty: unlabelled, or numbers.
         tokenizer: what made the tokens, where inputs are tokens.
         test_fraction: share of train to be held out for testing where there
             is no split "test".
         columns: of the table that inputs come from: those of the numbers of
             a vector, in order, or those of a text.
-        background: the colour that transparent pixels were laid on.
+        image_form: how pictures became inputs.
         left_out: examples that were found and are not used.
         notes: what was changed or guessed of the data, a sentence each.
         found: examples when the data were loaded; None: not yet.
         drawn: splits that were drawn from train, not given.
+        target_name: what the data call the number to be predicted.
     """
 
     splits: Mapping[str, Source]
@@ -293,11 +322,23 @@ class Dataset:
     tokenizer: "Tokenizer | None" = None
     test_fraction: float = 0.2
     columns: tuple[str, ...] = ()
-    background: Color = WHITE
+    image_form: ImageForm = DEFAULT_FORM
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
     found: int | None = None
     drawn: tuple[str, ...] = ()
+    target_name: str = ""
+
+    @property
+    def label_kind(self) -> str:
+        """What labels are: `targets.CLASSES`, NUMBERS or SETS."""
+        return kind_of(self._any.values)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes of which each example has one; empty: it has none."""
+        has_classes = self.label_kind == CLASSES and not self.tagged
+        return self.label_names if has_classes else ()
 
     @property
     def tagged(self) -> bool:
@@ -318,7 +359,9 @@ class Dataset:
             self.tagged,
             self.tokenizer,
             self.columns,
-            self.background,
+            self.image_form,
+            self.label_kind,
+            self._target,
         )
 
     def with_splits(self, **splits: Source) -> "Dataset":
@@ -343,7 +386,7 @@ class Dataset:
         classes = {
             self.label_names[index]: int(counts[index])
             for index in np.flatnonzero(counts)
-            if index < len(self.label_names) and not self.tagged
+            if index < len(self.class_names)
         }
         part = LeftOut(reason, len(rest), some, split, classes)
         return dataclasses.replace(kept, left_out=(*self.left_out, part))
@@ -353,12 +396,19 @@ class Dataset:
         return dataclasses.replace(self, notes=(*self.notes, *notes))
 
     @property
+    def _target(self) -> Target:
+        values = self.splits.get("train", self._any).values
+        if values is None or values.ndim > 1:
+            return NO_TARGET
+        return target_of(values, self.target_name)
+
+    @property
     def _any(self) -> Source:
         return next(iter(self.splits.values()))
 
 
 def fingerprint(source: Source) -> str:
-    """Returns a hex digest of inputs (by hash), labels, order and spec.
+    """Returns a hex digest of inputs (by hash), targets, order and spec.
 
     Of texts as tokens, the tokens count too.
     """
@@ -371,6 +421,8 @@ def fingerprint(source: Source) -> str:
     digest.update(source.encoding)
     digest.update(np.ascontiguousarray(source.hashes).tobytes())
     digest.update(np.ascontiguousarray(source.labels).tobytes())
+    if source.values is not None:
+        digest.update(np.ascontiguousarray(source.values).tobytes())
     return digest.hexdigest()
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import tensorflow as tf
 
+from keras_ptft.data.core.targets import CLASSES, NO_TARGET, Target
+
 if TYPE_CHECKING:
     from keras_ptft.data.text.tokenizers import Tokenizer
 
@@ -18,6 +20,33 @@ Color: TypeAlias = tuple[int, int, int]
 
 WHITE: Color = (255, 255, 255)
 
+STRETCH = "stretch"
+"""The entry of `images.resize.RESIZES` that images are resized by unless
+another is chosen."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageForm:
+    """How pictures of any kind become what a model takes.
+
+    The side and the channels are those of the input.
+
+    Attributes:
+        background: the colour that transparent pixels are laid on.
+        resize: how they become squares, an entry of `images.resize.RESIZES`.
+
+    Example:
+
+    >>> ImageForm(resize="crop(share=0.875)").background
+    (255, 255, 255)
+    """
+
+    background: Color = WHITE
+    resize: str = STRETCH
+
+
+DEFAULT_FORM = ImageForm()
+
 
 @dataclasses.dataclass(frozen=True)
 class DataInfo:
@@ -25,12 +54,16 @@ class DataInfo:
 
     Attributes:
         spec: one example's input; of texts, the ids of one.
-        label_names: the name of each label index; empty: unlabelled.
+        label_names: the name of each label; empty: unlabelled, or numbers.
         tagged: whether labels are tags, one a token.
         tokenizer: what made the ids, where inputs are texts.
         columns: of the table that inputs come from: those of the numbers of
             a vector, in order, or those of a text.
-        background: the colour that transparent pixels are laid on.
+        image_form: how pictures become what the model takes.
+        label_kind: what labels are: `targets.CLASSES`, NUMBERS or SETS.
+        target: the number to be predicted, where labels are numbers.
+        thresholds: the probability from which each label of a set is given;
+            empty: not chosen.
 
     Example:
 
@@ -43,7 +76,20 @@ class DataInfo:
     tagged: bool = False
     tokenizer: "Tokenizer | None" = None
     columns: tuple[str, ...] = ()
-    background: Color = WHITE
+    image_form: ImageForm = DEFAULT_FORM
+    label_kind: str = CLASSES
+    target: Target = NO_TARGET
+    thresholds: tuple[float, ...] = ()
+
+    def as_trained(self, trained: "DataInfo") -> "DataInfo":
+        """Returns the same with what a trained model knows of its targets.
+
+        Args:
+            trained: what the model knows of the data it was trained on.
+        """
+        return dataclasses.replace(
+            self, target=trained.target, thresholds=trained.thresholds
+        )
 
     @property
     def is_text(self) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.data.core.index_shuffle import permuted
+from keras_ptft.data.core.index_shuffle import Order, permuted
 
 # batches that are sorted together: enough that lengths within a batch are
 # alike, few enough that an epoch's batches stay mixed
@@ -45,17 +45,18 @@ def padded_length(lengths: tf.Tensor, edges: np.ndarray) -> tf.Tensor:
 
 
 def by_length(
-    lengths: np.ndarray, batch_size: int, steps: int
+    lengths: np.ndarray, batch_size: int, steps: int, order: Order
 ) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """Returns a random order with examples of similar length in each batch.
 
-    The random order of an epoch is cut into groups of 16 batches. Each
-    group is sorted by length and cut into batches, in random order.
+    The order of an epoch is cut into groups of 16 batches. Each group is
+    sorted by length and cut into batches, in random order.
 
     Args:
         lengths: tokens of each example.
         batch_size: examples a batch.
         steps: whole batches of an epoch.
+        order: the random order that is sorted in part.
 
     Returns:
         Pure function: (step of an epoch, key of the epoch) → int64 indices
@@ -69,9 +70,9 @@ def by_length(
         first = group * group_size
         count = tf.minimum(group_size, steps - first)
         positions = first * batch_size + tf.range(count * batch_size)
-        members = permuted(positions, key, lengths.shape[0])
-        order = tf.argsort(tf.gather(lengths, members), stable=True)
-        batches = tf.reshape(tf.gather(members, order), [-1, batch_size])
+        members = order(positions, key)
+        by_size = tf.argsort(tf.gather(lengths, members), stable=True)
+        batches = tf.reshape(tf.gather(members, by_size), [-1, batch_size])
         # with the key of the examples it would repeat their order
         batch_key = tf.stack([key[0] + group + 1, key[1]])
         turn = permuted((step - first)[None], batch_key, count)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from keras_ptft.data.core.info import WHITE, Color
+from keras_ptft.data.core.info import DEFAULT_FORM, WHITE, Color, ImageForm
 from keras_ptft.data.images.decoding import decode_kind, decode_pixels
 from keras_ptft.data.images.headers import GRAPH_STARTS
 from keras_ptft.data.images.other_formats import decode_other
@@ -17,7 +17,7 @@ def read_image(
     encoded: tf.Tensor,
     size: int,
     channels: int,
-    background: Color = WHITE,
+    form: ImageForm = DEFAULT_FORM,
     kind: bytes = b"",
 ) -> tf.Tensor:
     """Reads an image of any format and resizes it to a square.
@@ -26,7 +26,8 @@ def read_image(
         encoded: scalar string tensor, the bytes of the file.
         size: side of the square in pixels.
         channels: 1 for grey, 3 for colour.
-        background: the colour where the image is transparent.
+        form: the colour where the image is transparent, and how it becomes
+            a square.
         kind: as `read_pixels` takes it.
 
     Returns:
@@ -35,8 +36,8 @@ def read_image(
     Raises:
         tf.errors.InvalidArgumentError: as `read_pixels`.
     """
-    pixels = read_pixels(encoded, channels, background, kind)
-    return resize_images(pixels, size)
+    pixels = read_pixels(encoded, channels, form.background, kind)
+    return resize_images(pixels, size, form.resize)
 
 
 def read_pixels(

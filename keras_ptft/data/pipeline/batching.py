@@ -13,9 +13,17 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ptft.data.core.dataset import Source
-from keras_ptft.data.core.index_shuffle import permuted
+from keras_ptft.data.core.index_shuffle import shuffled
 from keras_ptft.data.core.length_buckets import by_length
-from keras_ptft.data.pipeline.epoch_views import Augment, Views, seeds_of
+from keras_ptft.data.pipeline.balanced import balanced
+from keras_ptft.data.pipeline.epoch_views import seeds_of
+from keras_ptft.data.pipeline.showing import (
+    PLAIN,
+    Shard,
+    Showing,
+    own_places,
+)
+from keras_ptft.errors import UserError
 
 Transform = Callable[[Any, Any, tf.Tensor], tuple[Any, Any, tf.Tensor]]
 """(inputs, labels, seeds) → (inputs, targets, weights) of a batch.
@@ -23,9 +31,6 @@ Transform = Callable[[Any, Any, tf.Tensor], tuple[Any, Any, tf.Tensor]]
 Seeds are int64 of shape (batch, 3): seed, epoch, index of the example.
 Inputs and targets are tensors or dicts of tensors, weights are (batch,).
 """
-
-Shard = tuple[int, int]
-"""Index and count: (0, 2) is the first half of every batch."""
 
 _WHOLE = (0, 1)
 _ENDLESS = tf.int64.max
@@ -43,18 +48,18 @@ def training_batches(
     *,
     batch_size: int,
     seed: int,
-    augment: Augment | None = None,
+    showing: Showing = PLAIN,
     start_step: int = 0,
     shard: Shard = _WHOLE,
 ) -> tf.data.Dataset:
     """Returns endless shuffled batches, each a function of (seed, step).
 
     Args:
-        source: the examples; `Views` are augmented already.
+        source: the examples.
         transform: see `Transform`.
         batch_size: examples a batch; the remainder of an epoch is dropped.
-        seed: of the order and of the augmentation.
-        augment: see `Augment`; None: no augmentation.
+        seed: of the order and of all random changes.
+        showing: how examples are chosen and changed.
         start_step: the step of the first batch.
         shard: the part of each batch that is read. Workers with a shard
             each see the same batches together, whatever their number.
@@ -62,20 +67,19 @@ def training_batches(
     Returns:
         The triples that `transform` returns.
     """
+    if showing.mix is not None and batch_size < 2:
+        raise UserError(
+            "--mix needs 2 examples a batch or more, got --batch_size="
+            f"{batch_size}: raise it, or use --mix=none."
+        )
     steps = steps_per_epoch(source, batch_size)
-    positions = _positions(batch_size, shard)
-    choose = _chooser(source, batch_size, steps)
-    augment = None if isinstance(source, Views) else augment
+    places = showing.places(batch_size, shard)
+    choose = _chooser(source, batch_size, steps, showing.balanced)
 
     def batch(step: tf.Tensor) -> tuple[Any, Any, tf.Tensor]:
-        epoch = step // steps
-        key = tf.stack([tf.constant(seed, tf.int64), epoch])
-        indices = tf.gather(choose(step % steps, key), positions)
-        seeds = seeds_of(key, indices)
-        inputs = source.gather_at_epoch(epoch, indices)
-        if augment is not None:
-            inputs = augment(inputs, seeds)
-        return transform(inputs, source.targets(indices), seeds)
+        key = tf.stack([tf.constant(seed, tf.int64), step // steps])
+        chosen = choose(step % steps, key)
+        return transform(*showing.examples(source, key, chosen, places))
 
     return _mapped(tf.data.Dataset.range(start_step, _ENDLESS), batch)
 
@@ -103,7 +107,7 @@ def evaluation_batches(
         The ceil(examples / batch_size) triples that `transform` returns.
     """
     size = len(source)
-    shard_positions = _positions(batch_size, shard)
+    shard_positions = tf.constant(own_places(batch_size, shard), tf.int64)
     key = tf.constant([0, _EVALUATION], tf.int64)
 
     def batch(number: tf.Tensor) -> tuple[Any, Any, tf.Tensor]:
@@ -146,30 +150,31 @@ def weighted(
         inputs: Any, labels: tf.Tensor, seeds: tf.Tensor
     ) -> tuple[Any, Any, tf.Tensor]:
         inputs, targets, weights = transform(inputs, labels, seeds)
-        return inputs, targets, weights * tf.gather(class_weights, labels)
+        if labels.dtype.is_floating:
+            # a mixed example weighs what its classes weigh, in their shares
+            found = tf.linalg.matvec(labels, class_weights)
+        else:
+            found = tf.gather(class_weights, labels)
+        return inputs, targets, weights * found
 
     return wrapped
 
 
 def _chooser(
-    source: Source, batch_size: int, steps: int
+    source: Source, batch_size: int, steps: int, is_balanced: bool
 ) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """(step of an epoch, key of the epoch) → the examples of its batch."""
+    order = shuffled(len(source))
+    if is_balanced:
+        order = balanced(source, steps * batch_size)
     if source.lengths is not None:
-        return by_length(source.lengths, batch_size, steps)
+        return by_length(source.lengths, batch_size, steps, order)
     positions = tf.range(batch_size, dtype=tf.int64)
 
     def choose(step: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
-        return permuted(step * batch_size + positions, key, len(source))
+        return order(step * batch_size + positions, key)
 
     return choose
-
-
-def _positions(batch_size: int, shard: Shard) -> tf.Tensor:
-    """The positions of a shard's examples in a batch."""
-    index, count = shard
-    size = batch_size // count
-    return tf.range(index * size, (index + 1) * size, dtype=tf.int64)
 
 
 def _mapped(numbers: tf.data.Dataset, batch: Callable) -> tf.data.Dataset:

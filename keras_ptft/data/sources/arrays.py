@@ -5,7 +5,12 @@ import numpy as np
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.dataset import Dataset, Loading
 from keras_ptft.data.core.hashing import content_hashes
-from keras_ptft.data.images.resize import resize_images
+from keras_ptft.data.core.info import STRETCH
+from keras_ptft.data.images.resize import (
+    check_resize,
+    encoding_of,
+    resize_images,
+)
 from keras_ptft.errors import UserError
 
 _CHUNK = 1024
@@ -29,8 +34,9 @@ def digits(loading: Loading, /) -> Dataset:
     # they range from 0 to 16
     images = np.rint(bundled.images[..., None] * 255 / 16).astype(np.uint8)
     size = loading.image_size or _DIGITS_SIZE
-    source = sized_source(images, bundled.target, size, "image")
-    return Dataset({"train": source}, tuple("0123456789"))
+    form = loading.image_form
+    source = sized_source(images, bundled.target, size, "image", form.resize)
+    return Dataset({"train": source}, tuple("0123456789"), image_form=form)
 
 
 def as_input(array: np.ndarray, what: str) -> tuple[np.ndarray, str]:
@@ -65,7 +71,11 @@ def as_input(array: np.ndarray, what: str) -> tuple[np.ndarray, str]:
 
 
 def sized_source(
-    array: np.ndarray, labels: np.ndarray, size: int, name: str
+    array: np.ndarray,
+    labels: np.ndarray,
+    size: int,
+    name: str,
+    resize: str = STRETCH,
 ) -> ArraySource:
     """Makes a source of arrays, with images resized once.
 
@@ -74,16 +84,27 @@ def sized_source(
         labels: integers of shape (examples,).
         size: side that images, which have rank 4, are resized to; 0: keep.
         name: of the model's input.
+        resize: how they become squares, an entry of `RESIZES`.
 
     Returns:
         The source, with hashes of the arrays as given.
+
+    Raises:
+        UserError: images are to become squares of no size.
     """
     hashes = content_hashes(array)
-    if size and array.ndim == 4:
-        starts = range(0, len(array), _CHUNK)
-        chunks = (array[start : start + _CHUNK] for start in starts)
-        array = np.concatenate([resize_images(c, size) for c in chunks])
-    return ArraySource(array, labels, hashes, name)
+    if array.ndim == 4:
+        check_resize(resize, size)
+        array = _resized(array, size, resize) if size else array
+    source = ArraySource(array, labels, hashes, name)
+    source.encoding = encoding_of(resize)
+    return source
+
+
+def _resized(array: np.ndarray, size: int, resize: str) -> np.ndarray:
+    starts = range(0, len(array), _CHUNK)
+    chunks = (array[start : start + _CHUNK] for start in starts)
+    return np.concatenate([resize_images(c, size, resize) for c in chunks])
 
 
 def _check_finite(array: np.ndarray, what: str) -> None:

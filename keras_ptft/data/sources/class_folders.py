@@ -32,11 +32,13 @@ class SplitFiles(NamedTuple):
         labels: int64 array of shape (examples,), the index of each class.
         given: the split, as files that are left out are accounted for; empty
             where all files are in one piece.
+        values: as `Source.values`, or None.
     """
 
     paths: Sequence[pathlib.Path]
     labels: np.ndarray
     given: str = ""
+    values: np.ndarray | None = None
 
 
 class ClassFiles(NamedTuple):
@@ -48,6 +50,7 @@ class ClassFiles(NamedTuple):
         names: of the classes.
         left_out: files that are not used.
         notes: on what was guessed, a sentence each.
+        target_name: of the number to be predicted, if that is it.
     """
 
     root: pathlib.Path
@@ -55,6 +58,13 @@ class ClassFiles(NamedTuple):
     names: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
     notes: tuple[str, ...]
+    target_name: str = ""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of which each file has one; empty: it has none."""
+        every = (part.values for part in self.splits.values())
+        return self.names if all(v is None for v in every) else ()
 
 
 def class_files(path: str, kind: FileKind) -> ClassFiles:

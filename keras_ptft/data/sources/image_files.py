@@ -11,12 +11,13 @@ import tensorflow as tf
 from keras_ptft.data.core.account import LeftOut, left_out
 from keras_ptft.data.core.dataset import Dataset, Loading, Source
 from keras_ptft.data.core.hashing import content_hash
-from keras_ptft.data.core.info import WHITE, Color
+from keras_ptft.data.core.info import DEFAULT_FORM, Color, ImageForm
 from keras_ptft.data.images.faults import fault
 from keras_ptft.data.images.formats import IMAGES, MOST_BYTES
 from keras_ptft.data.images.gif import check_gif
 from keras_ptft.data.images.headers import GRAPH_STARTS
 from keras_ptft.data.images.reading import read_image, read_pixels
+from keras_ptft.data.images.resize import encoding_of
 from keras_ptft.data.sources.class_folders import ClassFiles
 from keras_ptft.data.sources.file_tree import FileKind, relative
 from keras_ptft.errors import UserError
@@ -42,7 +43,8 @@ class FolderSource(Source):
         labels: integers of shape (examples,).
         hashes: uint64 of shape (examples,), of each file's bytes.
         size: side of the square images in pixels.
-        background: the colour where an image is transparent.
+        form: the colour where an image is transparent, and how it becomes
+            a square.
         groups: uint64 of shape (examples,), or None.
         kind: of all files, as `read_image` takes it.
     """
@@ -53,18 +55,18 @@ class FolderSource(Source):
         labels: np.ndarray,
         hashes: np.ndarray,
         size: int,
-        background: Color = WHITE,
+        form: ImageForm = DEFAULT_FORM,
         groups: np.ndarray | None = None,
         kind: bytes = b"",
     ) -> None:
         self.labels = np.asarray(labels, np.int64)
         self.hashes, self.groups = hashes, groups
-        # the same files are other inputs on another colour
-        self.encoding = bytes(background)
+        # the same files are other inputs on another colour, or cut
+        self.encoding = bytes(form.background) + encoding_of(form.resize)
         self._image = tf.TensorSpec((size, size, 3), tf.uint8)
         self.spec = tf.TensorSpec(self._image.shape, tf.uint8, "image")
         self._read = partial(
-            read_image, size=size, channels=3, background=background, kind=kind
+            read_image, size=size, channels=3, form=form, kind=kind
         )
         self._names = tuple(paths)
         self._paths = _tensor(paths)
@@ -100,7 +102,7 @@ def image_dataset(
             that can.
     """
     every = [path for part in found.splits.values() for path in part.paths]
-    hashes, good, starts = _scan(every, loading.background)
+    hashes, good, starts = _scan(every, loading.image_form.background)
     _check(every, good, loading.skip_bad_images)
     sources: dict[str, Source] = {}
     unused: list[LeftOut] = []
@@ -114,20 +116,23 @@ def image_dataset(
             part.labels[kept],
             hashes[start:end][kept],
             loading.image_size or _SIZE,
-            loading.background,
+            loading.image_form,
             None if group is None else group[kept],
             _one_kind(starts[start:end][kept]),
         )
+        if part.values is not None:
+            sources[split].values = part.values[kept]
         unused += _unread(found, split, good[start:end])
         start = end
-    _check_classes(sources, found.names)
+    _check_classes(sources, found.classes)
     return Dataset(
         sources,
         found.names,
         test_fraction=test_fraction,
-        background=loading.background,
+        image_form=loading.image_form,
         left_out=(*found.left_out, *unused),
         notes=found.notes,
+        target_name=found.target_name,
     )
 
 
@@ -190,7 +195,8 @@ def _unread(
 ) -> tuple[LeftOut, ...]:
     part = found.splits[split]
     bad = np.flatnonzero(~good).tolist()
-    classes = [found.names[n] for n in part.labels[bad]] if found.names else []
+    names = found.classes
+    classes = [names[n] for n in part.labels[bad]] if names else []
     return left_out(
         "that cannot be decoded",
         [relative(part.paths[index], found.root) for index in bad],

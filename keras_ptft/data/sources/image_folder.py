@@ -19,10 +19,10 @@ def folder(
     or metadata.jsonl, whose columns file_name and --label_column name the
     images below and their labels.
 
-    Images become squares of the image size, 224 unless set; photographs are
-    rotated upright as their EXIF says, and transparency is laid on the
-    background. Those of more than 100 million pixels are not decoded.
-    --group_pattern keeps files together by their names.
+    Images become squares of the image size, 224 unless set, as --resize
+    says; photographs are rotated upright as their EXIF says, and transparency
+    is laid on the background. Those of more than 100 million pixels are not
+    decoded. --group_pattern keeps files together by their names.
 
     Args:
         loading: the settings of the run.

@@ -9,7 +9,6 @@ import numpy as np
 
 from keras_ptft.data.core.account import LeftOut, left_out
 from keras_ptft.data.core.dataset import Dataset, Loading
-from keras_ptft.data.core.labels import encode_labels
 from keras_ptft.data.sources.class_folders import ClassFiles, SplitFiles
 from keras_ptft.data.sources.file_groups import groups_of_files, hashed_groups
 from keras_ptft.data.sources.file_tree import (
@@ -25,6 +24,7 @@ from keras_ptft.data.sources.named_images import (
 )
 from keras_ptft.data.sources.split_discovery import split_of
 from keras_ptft.data.sources.split_folders import split_folders
+from keras_ptft.data.sources.table_labels import LabelReader, label_reader
 from keras_ptft.data.tables.table import TABLES, Table, open_table
 from keras_ptft.errors import UserError
 
@@ -51,7 +51,8 @@ def of_images(
     """
     _check_settings(loading)
     root = _image_root(loading, next(iter(tables.values())).path)
-    found = read_named(tables, dict.fromkeys(tables, root), loading)
+    reader = label_reader(loading)
+    found = read_named(tables, dict.fromkeys(tables, root), reader, loading)
     named = _absolute(found)
     unused = FileAccount(IMAGE_FILES, root)
     if loading.image_root:
@@ -60,7 +61,7 @@ def of_images(
         folders = {p.parent for part in found.values() for p in part.paths}
         for folder in sorted(folders):
             unused.leave_out_unnamed(folder, named, below=False)
-    return _dataset(found, unused, loading, test_fraction)
+    return _dataset(found, unused, reader, loading, test_fraction)
 
 
 def find_metadata(
@@ -83,8 +84,9 @@ def find_metadata(
         UserError: two for one split, or a split without one beside others.
     """
     if own := _metadata_in(root):
-        wanted = {loading.image_column or _FILE_NAME, loading.label_column}
-        is_whole = wanted - {""} <= set(open_table(own).columns)
+        columns = label_reader(loading).columns
+        wanted = {loading.image_column or _FILE_NAME, *columns}
+        is_whole = wanted <= set(open_table(own).columns)
         has_classes = bool(listed_folder(root).folders)
         return {"train": own} if is_whole or not has_classes else {}
     splits = split_folders(root).splits
@@ -125,7 +127,8 @@ def metadata_folder(
     _check_settings(loading)
     tables = {split: open_table(file) for split, file in files.items()}
     bases = {split: file.parent for split, file in files.items()}
-    found = read_named(tables, bases, loading)
+    reader = label_reader(loading)
+    found = read_named(tables, bases, reader, loading)
     named = _absolute(found)
     unused = FileAccount(IMAGE_FILES, root)
     where = ", ".join(relative(file, root) for file in files.values())
@@ -140,7 +143,8 @@ def metadata_folder(
         for name in (*inside.hidden, *inside.folders):
             folder = root / name
             unused.leave_out_unnamed(folder, named, given.get(name, ""))
-    return _dataset(found, unused, loading, test_fraction).noting(*notes)
+    dataset = _dataset(found, unused, reader, loading, test_fraction)
+    return dataset.noting(*notes)
 
 
 def _check_settings(loading: Loading) -> None:
@@ -191,22 +195,30 @@ def _absolute(found: Mapping[str, NamedImages]) -> set[str]:
 def _dataset(
     found: Mapping[str, NamedImages],
     unused: FileAccount,
+    reader: LabelReader,
     loading: Loading,
     test_fraction: float,
 ) -> Dataset:
-    files = _class_files(found, unused, loading)
+    files = _class_files(found, unused, reader)
     groups = _groups(found, files, loading)
     return image_dataset(files, groups, loading, test_fraction)
 
 
 def _class_files(
-    found: Mapping[str, NamedImages], unused: FileAccount, loading: Loading
+    found: Mapping[str, NamedImages], unused: FileAccount, reader: LabelReader
 ) -> ClassFiles:
     twice = repeated(found)
-    labels, names = _labels(found, loading)
+    own = {split: part.labels for split, part in found.items()}
+    # those of a split that is scored alone have names too
+    every = [label for labels in own.values() for label in labels]
+    where = {split: str(part.table.path) for split, part in found.items()}
+    encoded = reader.encode({"train": every, **own}, where)
     splits = {
         split: SplitFiles(
-            part.paths, labels[split], split if len(found) > 1 else ""
+            part.paths,
+            encoded.labels[split],
+            split if len(found) > 1 else "",
+            encoded.values[split],
         )
         for split, part in found.items()
     }
@@ -218,37 +230,22 @@ def _class_files(
     notes = [note for part in found.values() for note in part.table.notes]
     if twice:
         notes.append(f"{twice:,} rows name a file that a row before names")
-    notes += unused.notes
+    notes += [*encoded.notes, *unused.notes]
     notes += _named_after_splits(splits, unused.root)
     return ClassFiles(
         unused.root,
         splits,
-        names,
+        encoded.names,
         (*rows, *unused.left_out),
         tuple(dict.fromkeys(notes)),
+        encoded.target_name,
     )
-
-
-def _labels(
-    found: Mapping[str, NamedImages], loading: Loading
-) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    if loading.label_column:
-        own = {split: part.labels for split, part in found.items()}
-        # those of a split that is scored alone have names too
-        every = [label for labels in own.values() for label in labels]
-        where = {split: str(part.table.path) for split, part in found.items()}
-        return encode_labels({"train": every, **own}, where)
-    none = {
-        split: np.zeros(len(part.paths), np.int64)
-        for split, part in found.items()
-    }
-    return none, ()
 
 
 def _unused_rows(part: NamedImages, given: str) -> Iterator[LeftOut]:
     if part.table.blank:
         yield LeftOut("without content", part.table.blank, split=given)
-    classes = [label for label in part.missing_labels if label]
+    classes = [x for x in part.missing_labels if isinstance(x, str) and x]
     yield from left_out(
         "whose file is not there", part.missing, split=given, classes=classes
     )

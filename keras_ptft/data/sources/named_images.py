@@ -3,21 +3,16 @@
 import dataclasses
 import os
 import pathlib
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 from keras_ptft.data.core.dataset import Loading
-from keras_ptft.data.tables.labels import (
-    as_filled,
-    as_group,
-    as_label,
-    as_text,
-)
+from keras_ptft.data.sources.table_labels import LabelReader
+from keras_ptft.data.tables.labels import as_filled, as_group, as_text
 from keras_ptft.data.tables.table import Table
 from keras_ptft.errors import UserError
 
-_IMAGE, _LABEL, _GROUP = "--image_column", "--label_column", "--group_column"
+_IMAGE, _GROUP = "--image_column", "--group_column"
 
 
 @dataclasses.dataclass
@@ -27,7 +22,7 @@ class NamedImages:
     Attributes:
         table: the table.
         paths: of the files that are there, one an example.
-        labels: of each, empty without a column of them.
+        labels: of each, as the `LabelReader` reads them.
         groups: of each, empty without a column of them.
         numbers: of the row of each.
         missing: what a user knows each row by whose file is not there.
@@ -36,11 +31,11 @@ class NamedImages:
 
     table: Table
     paths: list[pathlib.Path] = dataclasses.field(default_factory=list)
-    labels: list[str] = dataclasses.field(default_factory=list)
+    labels: list[Any] = dataclasses.field(default_factory=list)
     groups: list[str] = dataclasses.field(default_factory=list)
     numbers: list[int] = dataclasses.field(default_factory=list)
     missing: list[str] = dataclasses.field(default_factory=list)
-    missing_labels: list[str] = dataclasses.field(default_factory=list)
+    missing_labels: list[Any] = dataclasses.field(default_factory=list)
 
     def place(self, index: int) -> str:
         """Returns what a user knows the row of an image by."""
@@ -50,6 +45,7 @@ class NamedImages:
 def read_named(
     tables: Mapping[str, Table],
     bases: Mapping[str, pathlib.Path],
+    reader: LabelReader,
     loading: Loading,
 ) -> dict[str, NamedImages]:
     """Reads the tables of all splits.
@@ -57,6 +53,7 @@ def read_named(
     Args:
         tables: split to its table.
         bases: split to the folder that its paths begin in.
+        reader: of their labels.
         loading: the settings of the run.
 
     Raises:
@@ -64,7 +61,7 @@ def read_named(
             and shall not be skipped, or two labels for one file.
     """
     found = {
-        split: _read(table, bases[split], loading)
+        split: _read(table, bases[split], reader, loading)
         for split, table in tables.items()
     }
     absent = [place for part in found.values() for place in part.missing]
@@ -106,47 +103,44 @@ def repeated(found: Mapping[str, NamedImages]) -> int:
     return count
 
 
-def _read(table: Table, base: pathlib.Path, loading: Loading) -> NamedImages:
+def _read(
+    table: Table, base: pathlib.Path, reader: LabelReader, loading: Loading
+) -> NamedImages:
     columns = {
         setting: name
         for setting, name in (
             (_IMAGE, loading.image_column),
-            (_LABEL, loading.label_column),
             (_GROUP, loading.group_column),
         )
         if name
     }
     for setting, name in columns.items():
         table.find(name, setting)
-    part = NamedImages(table)
-    for number, row in table.rows(list(columns.values())):
-        _add(part, number, dict(zip(columns, row, strict=True)), base, loading)
+    for name in reader.columns:
+        table.find(name, reader.setting)
+    part, count = NamedImages(table), len(columns)
+    for number, row in table.rows([*columns.values(), *reader.columns]):
+        cells = dict(zip(columns, row[:count], strict=True))
+        name = _as_path(cells[_IMAGE], table, number, loading.image_column)
+        label = reader.read(row[count:], table, number)
+        _add(part, number, base / name, label)
+        if _GROUP in cells and part.numbers[-1:] == [number]:
+            group = as_group(cells[_GROUP], table, number, columns[_GROUP])
+            part.groups.append(group)
     return part
 
 
 def _add(
-    part: NamedImages,
-    number: int,
-    cells: Mapping[str, Any],
-    base: pathlib.Path,
-    loading: Loading,
+    part: NamedImages, number: int, path: pathlib.Path, label: Any
 ) -> None:
-    table = part.table
-    path = base / _as_path(cells[_IMAGE], table, number, loading.image_column)
-    label = ""
-    if _LABEL in cells:
-        label = as_label(cells[_LABEL], table, number, loading.label_column)
     # whatever a cell holds, this does not raise
     if not os.path.isfile(path):
-        part.missing.append(f"{table.place(number)}: {path}")
+        part.missing.append(f"{part.table.place(number)}: {path}")
         part.missing_labels.append(label)
         return
     part.paths.append(path)
-    part.labels.append(sys.intern(label))
+    part.labels.append(label)
     part.numbers.append(number)
-    if _GROUP in cells:
-        name = loading.group_column
-        part.groups.append(as_group(cells[_GROUP], table, number, name))
 
 
 def _as_path(cell: Any, table: Table, number: int, column: str) -> str:

@@ -12,7 +12,7 @@ from keras_ptft.data.core.dataset import Dataset, Loading
 from keras_ptft.data.sources.archives import read_array
 from keras_ptft.data.sources.arrays import as_input, sized_source
 from keras_ptft.data.sources.npz_keys import LABEL_NAMES, Pair, find_pairs
-from keras_ptft.data.sources.npz_labels import read_labels
+from keras_ptft.data.sources.npz_targets import READERS
 from keras_ptft.errors import UserError, on_one_line
 
 _CHANNELS = 1, 3, 4
@@ -27,7 +27,8 @@ def npz(
     and label or targets), split by content; or such words with the name of a
     split, as x_train and y_train, train_images and train_labels, val_images
     and so on. label_names is optional. Images are uint8 of shape (examples,
-    height, width[, channels]).
+    height, width[, channels]). Labels are classes, numbers of shape
+    (examples,), or 0 and 1 of shape (examples, labels), as --objective says.
 
     Args:
         loading: the settings of the run.
@@ -43,9 +44,10 @@ def npz(
     loading.refuse(
         "npz",
         *("group_column", "group_pattern", "image_column", "image_root"),
+        "label_columns",
     )
     pairs, rest, arrays = _read(path)
-    labels = read_labels(
+    labels = READERS[loading.label_kind](
         {split: arrays[pair.labels] for split, pair in pairs.items()},
         {split: f"{pair.labels} of {path}" for split, pair in pairs.items()},
         arrays.get(LABEL_NAMES),
@@ -58,11 +60,15 @@ def npz(
         what = f"{key} of {path}"
         notes += _taken_for(arrays[key], what)
         array, name = as_input(arrays[key], what)
-        sources[split] = _source(
-            array, labels.indices[split], what, (loading.image_size, name)
-        )
+        input_ = loading.image_size, name, loading.image_form.resize
+        sources[split] = _source(array, labels.indices[split], what, input_)
+        sources[split].values = labels.values.get(split)
     return Dataset(
-        sources, labels.names, test_fraction=test_fraction, notes=tuple(notes)
+        sources,
+        labels.names,
+        test_fraction=test_fraction,
+        image_form=loading.image_form,
+        notes=tuple(notes),
     )
 
 
@@ -113,7 +119,10 @@ def _taken_for(array: np.ndarray, what: str) -> list[str]:
 
 
 def _source(
-    array: np.ndarray, labels: np.ndarray, what: str, input_: tuple[int, str]
+    array: np.ndarray,
+    labels: np.ndarray,
+    what: str,
+    input_: tuple[int, str, str],
 ) -> ArraySource:
     if len(array) != len(labels):
         raise UserError(

@@ -18,11 +18,13 @@ class ArrayLabels:
         indices: split to the index of each example's name, int64.
         names: the name of each index.
         notes: what the arrays were taken for, where that is not plain.
+        values: split to its `Source.values`, where labels are no classes.
     """
 
     indices: dict[str, np.ndarray]
     names: tuple[str, ...]
     notes: tuple[str, ...]
+    values: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
 
 def read_labels(
@@ -46,7 +48,7 @@ def read_labels(
             or a label of another split that train lacks.
     """
     notes: list[str] = []
-    names = None if given is None else _names(given)
+    names = None if given is None else read_names(given)
     columns = {}
     for split, array in arrays.items():
         width = _one_hot_width(array, where[split])
@@ -135,7 +137,12 @@ def _whole(array: np.ndarray, what: str) -> np.ndarray:
     return array.astype(np.int64)
 
 
-def _names(given: np.ndarray) -> tuple[str, ...]:
+def read_names(given: np.ndarray) -> tuple[str, ...]:
+    """Returns the names in an array of text.
+
+    Raises:
+        UserError: they are not in UTF-8.
+    """
     if given.dtype.kind == "S":
         given = _decoded(given, "label_names")
     return tuple(str(name) for name in given.flat)

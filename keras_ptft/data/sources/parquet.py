@@ -34,7 +34,7 @@ def parquet(
     an empty --label_column leaves them unlabelled. Without it all columns
     but --label_column and --group_column are numbers. With --image_column
     they are the images whose files it names; images in Parquet itself are
-    not read.
+    not read. Labels may be numbers or sets, as in CSV, and sets also lists.
 
     Args:
         loading: the settings of the run.

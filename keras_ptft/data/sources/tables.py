@@ -1,9 +1,8 @@
 """Tables of numbers, or of texts, with a column of labels."""
 
 import array
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,11 +10,11 @@ from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.classes import listed
 from keras_ptft.data.core.dataset import Dataset, Loading
 from keras_ptft.data.core.hashing import content_hash
-from keras_ptft.data.core.labels import encode_labels
 from keras_ptft.data.sources.table_files import read_files
+from keras_ptft.data.sources.table_labels import LabelReader, label_reader
 from keras_ptft.data.sources.text_tables import blank_rows, of_texts, texts_in
 from keras_ptft.data.tables.columns import check_columns, other_columns
-from keras_ptft.data.tables.labels import as_group, as_label
+from keras_ptft.data.tables.labels import as_group
 from keras_ptft.data.tables.numbers import to_numbers
 from keras_ptft.data.tables.table import Row, Table
 from keras_ptft.errors import UserError
@@ -34,7 +33,10 @@ def table(
     that column; an empty --label_column leaves them unlabelled. Without it
     all columns but --label_column and --group_column are numbers, found by
     their names in every file. With --image_column they are the images that
-    it names. Labels are the text of the file.
+    it names. Labels are the text of the file, or what --objective learns:
+    the numbers of --label_column for "regression"; for "multi_label" the
+    columns of 0 and 1 that --label_columns names, or the labels in
+    --label_column with semicolons between them.
 
     Args:
         loading: the settings of the run.
@@ -82,7 +84,7 @@ class _Part(NamedTuple):
     """
 
     numbers: np.ndarray
-    labels: list[str]
+    labels: list[Any]
     groups: array.array
     rows: array.array
 
@@ -90,8 +92,14 @@ class _Part(NamedTuple):
 class _TableSource(ArraySource):
     """Vectors that are known by the row of the table they come from."""
 
-    def __init__(self, part: _Part, labels: np.ndarray, table: Table) -> None:
-        super().__init__(part.numbers, labels, name="vector")
+    def __init__(
+        self,
+        part: _Part,
+        labels: np.ndarray,
+        values: np.ndarray | None,
+        table: Table,
+    ) -> None:
+        super().__init__(part.numbers, labels, name="vector", values=values)
         self._table, self._rows_there = table, part.rows
         if part.groups:
             self.groups = np.array(part.groups, np.uint64)
@@ -103,46 +111,56 @@ class _TableSource(ArraySource):
 def _of_numbers(
     loading: Loading, tables: Mapping[str, Table], test_fraction: float
 ) -> Dataset:
-    used = [loading.label_column]
+    reader = label_reader(loading)
+    used = [*reader.columns]
     used += [loading.group_column] if loading.group_column else []
-    columns = _columns(loading, tables, used)
+    columns = _columns(loading, tables, reader, used)
     notes = [note for table in tables.values() for note in table.notes]
     for table in tables.values():
         notes += check_columns(table, columns, used)
     parts = {
-        split: _read(table, columns, loading) for split, table in tables.items()
+        split: _read(table, columns, reader, loading)
+        for split, table in tables.items()
     }
-    labels, names = encode_labels(
+    found = reader.encode(
         {split: part.labels for split, part in parts.items()},
         {split: str(table.path) for split, table in tables.items()},
     )
     sources = {
-        split: _TableSource(part, labels[split], tables[split])
+        split: _TableSource(
+            part, found.labels[split], found.values[split], tables[split]
+        )
         for split, part in parts.items()
     }
+    notes += found.notes
     if loading.trained is None:
         notes += _doubtful(parts["train"].numbers, columns)
     return Dataset(
         sources,
-        names,
+        found.names,
         test_fraction=test_fraction,
         columns=columns,
         left_out=blank_rows(tables),
         notes=tuple(dict.fromkeys(notes)),
+        target_name=found.target_name,
     )
 
 
 def _columns(
-    loading: Loading, tables: Mapping[str, Table], used: Sequence[str]
+    loading: Loading,
+    tables: Mapping[str, Table],
+    reader: LabelReader,
+    used: Sequence[str],
 ) -> tuple[str, ...]:
     """The columns of the numbers: those of training, or all that are left."""
-    if not loading.label_column:
+    if not reader.columns:
         raise UserError(
             f"{tables['train'].path} must have labels, but --label_column is "
             "empty: name a column, or set --text_column for texts."
         )
     for table in tables.values():
-        table.find(loading.label_column, "--label_column")
+        for column in reader.columns:
+            table.find(column, reader.setting)
         if loading.group_column:
             table.find(loading.group_column, "--group_column")
     if loading.trained is not None and loading.trained.columns:
@@ -156,21 +174,26 @@ def _columns(
     return columns
 
 
-def _read(table: Table, columns: Sequence[str], loading: Loading) -> _Part:
-    labels: list[str] = []
+def _read(
+    table: Table,
+    columns: Sequence[str],
+    reader: LabelReader,
+    loading: Loading,
+) -> _Part:
+    labels: list[Any] = []
     groups, rows = array.array("Q"), array.array("q")
-    label, group = loading.label_column, loading.group_column
+    group = loading.group_column
+    count, end = len(columns), len(columns) + len(reader.columns)
 
     def numbers() -> Iterator[Row]:
-        asked = [*columns, label, *([group] if group else [])]
+        asked = [*columns, *reader.columns, *([group] if group else [])]
         for number, cells in table.rows(asked):
-            text = as_label(cells[len(columns)], table, number, label)
-            labels.append(sys.intern(text))
+            labels.append(reader.read(cells[count:end], table, number))
             rows.append(number)
             if group:
                 text = as_group(cells[-1], table, number, group)
                 groups.append(int(content_hash(text.encode())))
-            yield number, cells[: len(columns)]
+            yield number, cells[:count]
 
     found = to_numbers(numbers(), columns, table)
     if not len(found):

@@ -1,18 +1,17 @@
 """Texts in tables: TSV and JSON Lines, and what CSV and Parquet share."""
 
 import array
-import sys
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from keras_ptft.data.core.account import LeftOut
 from keras_ptft.data.core.dataset import Dataset, Loading
 from keras_ptft.data.core.hashing import content_hash
-from keras_ptft.data.core.labels import encode_labels
 from keras_ptft.data.sources.table_files import read_files
-from keras_ptft.data.tables.labels import as_group, as_label, as_text
+from keras_ptft.data.sources.table_labels import LabelReader, label_reader
+from keras_ptft.data.tables.labels import as_group, as_text
 from keras_ptft.data.tables.table import Table
 from keras_ptft.data.text.pairs import joined
 from keras_ptft.data.text.source import TextSource
@@ -29,7 +28,7 @@ def tsv(
     --label_column choose. Several text columns make one text. An empty
     --label_column leaves the texts unlabelled. Quotes are characters like
     others. With --image_column the rows are the images that it names. Labels
-    are the text of the file.
+    are the text of the file; or numbers or sets of labels, as in CSV.
 
     Args:
         loading: the settings of the run.
@@ -55,7 +54,8 @@ def jsonl(
     --text_column ("text" unless set) and --label_column name their keys;
     several text columns make one text, and an empty --label_column leaves
     the texts unlabelled. With --image_column the rows are the images that it
-    names. Labels are text, whole numbers or truth values.
+    names. Labels are text, whole numbers or truth values; or numbers or sets
+    of labels, as in CSV, where sets may also be lists.
 
     Args:
         loading: the settings of the run.
@@ -92,28 +92,27 @@ def of_texts(
         UserError: see `tsv`.
     """
     columns = _text_columns(loading)
+    reader = label_reader(loading)
     parts = {
-        split: _read(table, columns, loading) for split, table in tables.items()
+        split: _read(table, columns, reader, loading)
+        for split, table in tables.items()
     }
-    labels: dict[str, np.ndarray] = {}
-    names: tuple[str, ...] = ()
-    if loading.label_column:
-        labels, names = encode_labels(
-            {split: part.labels for split, part in parts.items()},
-            {split: str(table.path) for split, table in tables.items()},
-        )
+    found = reader.encode(
+        {split: part.labels for split, part in parts.items()},
+        {split: str(table.path) for split, table in tables.items()},
+    )
+    notes = [note for table in tables.values() for note in table.notes]
     return Dataset(
         {
-            split: _source(part, labels.get(split))
+            split: _source(part, found.labels[split], found.values[split])
             for split, part in parts.items()
         },
-        names,
+        found.names,
         test_fraction=test_fraction,
         columns=columns,
         left_out=blank_rows(tables),
-        notes=tuple(
-            dict.fromkeys(n for table in tables.values() for n in table.notes)
-        ),
+        notes=tuple(dict.fromkeys([*notes, *found.notes])),
+        target_name=found.target_name,
     )
 
 
@@ -139,10 +138,10 @@ class _TableTexts(InMemoryTexts):
 
 
 class _Part(NamedTuple):
-    """One table as it was read; no labels or groups where there are none."""
+    """One table as it was read; no groups where there are none."""
 
     texts: _TableTexts
-    labels: list[str]
+    labels: list[Any]
     groups: array.array
 
 
@@ -151,26 +150,30 @@ def _text_columns(loading: Loading) -> tuple[str, ...]:
     return loading.text_columns or trained or ("text",)
 
 
-def _read(table: Table, columns: Sequence[str], loading: Loading) -> _Part:
-    label, group = loading.label_column, loading.group_column
+def _read(
+    table: Table,
+    columns: Sequence[str],
+    reader: LabelReader,
+    loading: Loading,
+) -> _Part:
+    group = loading.group_column
     chosen = [
         *((column, "--text_column") for column in columns),
-        *([(label, "--label_column")] if label else []),
+        *((column, reader.setting) for column in reader.columns),
         *([(group, "--group_column")] if group else []),
     ]
     for column, setting in chosen:
         table.find(column, setting)
     part = _Part(_TableTexts(table), [], array.array("Q"))
     count = len(columns)
+    end = count + len(reader.columns)
     for number, cells in table.rows([column for column, _ in chosen]):
         pieces = [
             as_text(cell, table, number, column)
             for cell, column in zip(cells[:count], columns, strict=True)
         ]
         part.texts.append(joined(pieces).encode(), number)
-        if label:
-            text = as_label(cells[count], table, number, label)
-            part.labels.append(sys.intern(text))
+        part.labels.append(reader.read(cells[count:end], table, number))
         if group:
             text = as_group(cells[-1], table, number, group)
             part.groups.append(int(content_hash(text.encode())))
@@ -179,8 +182,11 @@ def _read(table: Table, columns: Sequence[str], loading: Loading) -> _Part:
     return part
 
 
-def _source(part: _Part, labels: np.ndarray | None) -> TextSource:
+def _source(
+    part: _Part, labels: np.ndarray, values: np.ndarray | None
+) -> TextSource:
     source = TextSource(part.texts, labels)
+    source.values = values
     if part.groups:
         source.groups = np.array(part.groups, np.uint64)
     return source

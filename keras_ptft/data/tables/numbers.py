@@ -65,8 +65,8 @@ def _numbers(
             if not is_number(cell):
                 raise UserError(
                     f"{table.place(number)}, column {column!r}: expected a "
-                    f"finite number, got {_shown(cell)}: {_remedy(cell)}, or "
-                    "leave the row or the column out."
+                    f"finite number, got {shown_cell(cell)}: {remedy(cell)}, "
+                    "or leave the row or the column out."
                 )
     raise RuntimeError(f"no cell of {table.path} is wrong")
 
@@ -88,12 +88,14 @@ def is_number(cell: Any) -> bool:
         return False
 
 
-def _remedy(cell: Any) -> str:
+def remedy(cell: Any) -> str:
+    """Returns what to do about a cell that is no number."""
     is_comma = isinstance(cell, str) and _DECIMAL_COMMA.fullmatch(cell.strip())
     return "write decimal points, no commas" if is_comma else "correct it"
 
 
-def _shown(cell: Any) -> str:
+def shown_cell(cell: Any) -> str:
+    """Returns a cell as an error names it, not too long."""
     if not isinstance(cell, str):
         return shown(cell)
     return repr(cell) if len(cell) <= SHOWN else f"{cell[:SHOWN]!r}..."

@@ -106,7 +106,7 @@ def token_source(source: Source, tokenizer: Tokenizer) -> TokenSource:
     tags = source.tags
     encode = tokenizer if tags is None else words_encoder(tokenizer)
     ids, ends = encoded(source, encode, tokenizer)
-    return TokenSource(
+    tokens = TokenSource(
         ids,
         ends,
         source.labels,
@@ -115,6 +115,8 @@ def token_source(source: Source, tokenizer: Tokenizer) -> TokenSource:
         tags=None if tags is None else np.concatenate(tags),
         texts=source,
     )
+    tokens.values = source.values
+    return tokens
 
 
 def words_encoder(tokenizer: Tokenizer) -> Encode:

@@ -17,6 +17,8 @@ class ClassRow(NamedTuple):
 
     Attributes:
         number: its index among the classes; empty for an average.
+        threshold: the probability from which a label of a set is given.
+        average_precision: of a label of a set.
     """
 
     number: str
@@ -25,13 +27,16 @@ class ClassRow(NamedTuple):
     recall: float
     f1: float
     support: int
+    threshold: float | None = None
+    average_precision: float | None = None
 
 
 def class_rows(per_class: Mapping[str, Mapping[str, float]]) -> list[ClassRow]:
     """Returns the classes in their order.
 
     Args:
-        per_class: name to `precision`, `recall`, `f1` and `support`.
+        per_class: name to `precision`, `recall`, `f1` and `support`, and of
+            sets `threshold` and `average_precision`.
     """
     return [
         ClassRow(
@@ -41,6 +46,8 @@ def class_rows(per_class: Mapping[str, Mapping[str, float]]) -> list[ClassRow]:
             recall=scores["recall"],
             f1=scores["f1"],
             support=int(scores["support"]),
+            threshold=scores.get("threshold"),
+            average_precision=scores.get("average_precision"),
         )
         for number, (name, scores) in enumerate(per_class.items())
     ]
@@ -73,6 +80,7 @@ def average(metrics: Mapping[str, Any], rows: Sequence[ClassRow]) -> ClassRow:
         recall=metrics[form.format("recall")],
         f1=metrics[form.format("f1")],
         support=sum(row.support for row in rows),
+        average_precision=metrics.get("mean_average_precision"),
     )
 
 

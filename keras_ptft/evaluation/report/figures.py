@@ -11,15 +11,20 @@ from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from matplotlib.ticker import MaxNLocator
 
+from keras_ptft.evaluation.metrics import metric_of
+
 _TRAINING, _VALIDATION = "#1f5fa8", "#d9622b"
+_PLOTTED = ("loss", "accuracy", "mae", "f1_micro")
+# more points are a blot, and are drawn slowly
+_MOST_POINTS = 5000
 
 
 def learning_curves(history: Sequence[Mapping[str, float]]) -> str:
-    """Draws loss and accuracy by epoch, training beside validation.
+    """Draws loss and metrics by epoch, training beside validation.
 
     Args:
-        history: an epoch a row, with `epoch`, `loss` and any of `accuracy`,
-            `val_loss` and `val_accuracy`.
+        history: an epoch a row, with `epoch`, `loss`, any of `accuracy`,
+            `mae` and `f1_micro`, and maybe the same with `val_` before.
 
     Returns:
         A PNG in base64.
@@ -35,7 +40,7 @@ def learning_curves(history: Sequence[Mapping[str, float]]) -> str:
         _curve(axes, history, name, "training", _TRAINING)
         if f"val_{name}" in known:
             _curve(axes, history, f"val_{name}", "validation", _VALIDATION)
-        axes.set(title=name.capitalize(), xlabel="epoch")
+        axes.set(title=measure_title(name), xlabel="epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
@@ -52,7 +57,51 @@ def plotted_metrics(history: Sequence[Mapping[str, float]]) -> list[str]:
     ['loss']
     """
     known = set().union(*history)
-    return [name for name in ("loss", "accuracy") if name in known]
+    return [name for name in _PLOTTED if name in known]
+
+
+def measure_title(name: str) -> str:
+    """Returns what a metric is called above its curve.
+
+    Example:
+
+    >>> measure_title("loss"), measure_title("mae")
+    ('Loss', 'MAE')
+    """
+    title = metric_of(name).title
+    return title[:1].upper() + title[1:]
+
+
+def estimates_png(true: np.ndarray, predicted: np.ndarray, target: str) -> str:
+    """Draws predicted numbers against true ones, beside their errors.
+
+    Of more than 5,000 examples, as many are drawn, evenly chosen.
+
+    Args:
+        true: of shape (examples,).
+        predicted: likewise.
+        target: what the data call the number; empty: not known.
+
+    Returns:
+        A PNG in base64.
+    """
+    count = min(len(true), _MOST_POINTS)
+    chosen = np.linspace(0, len(true) - 1, count).astype(np.int64)
+    true, predicted = true[chosen], predicted[chosen]
+    figure = Figure(figsize=(9.2, 4.2), layout="constrained")
+    scatter, errors = figure.subplots(1, 2)
+    ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
+    scatter.plot(ends, ends, color=_VALIDATION, linewidth=1)
+    scatter.scatter(true, predicted, s=9, alpha=0.5, color=_TRAINING)
+    unit = f" {target}" if target and _drawable(target) else ""
+    scatter.set(xlabel=f"true{unit}", ylabel=f"predicted{unit}")
+    errors.axhline(0, color=_VALIDATION, linewidth=1)
+    errors.scatter(predicted, predicted - true, s=9, alpha=0.5, color=_TRAINING)
+    errors.set(xlabel=f"predicted{unit}", ylabel="predicted - true")
+    for axes in (scatter, errors):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.25)
+    return _png(figure)
 
 
 def confusion_png(

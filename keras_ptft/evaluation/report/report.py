@@ -18,15 +18,18 @@ from keras_ptft.evaluation.report.class_tables import (
 )
 from keras_ptft.evaluation.report.figures import (
     confusion_png,
+    estimates_png,
     image_png,
     learning_curves,
     plotted_metrics,
 )
 from keras_ptft.evaluation.report.runs_table import table_cells
+from keras_ptft.evaluation.report.views import ShownExample, view_rows
 
 if TYPE_CHECKING:
     # a report is written without TensorFlow
     from keras_ptft.data.leakage.overlap import ShownPair
+    from keras_ptft.evaluation.estimates import Estimates
     from keras_ptft.evaluation.evaluation import Evaluation
 
 _FOLDER = pathlib.Path(__file__).parent
@@ -47,11 +50,13 @@ class DataFindings(NamedTuple):
         leaks: examples in two splits, "leaks" of `result.json`.
         pairs: pairs of such images, or of texts.
         account: what became of every example, "data" of `result.json`.
+        shown: training images as they are shown, where they are changed.
     """
 
     leaks: Mapping[str, Any]
     pairs: Sequence["ShownPair"] = ()
     account: Mapping[str, Any] | None = None
+    shown: Sequence[ShownExample] = ()
 
 
 def write_report(
@@ -70,9 +75,8 @@ def write_report(
         path: the HTML file, written beside and renamed.
         title: the page's heading.
         settings: name to value, listed as given.
-        history: an epoch a row: `epoch`, `loss`, maybe `accuracy` and, where
-            there was validation, `val_loss` and maybe `val_accuracy`; may be
-            empty.
+        history: an epoch a row: `epoch`, `loss`, maybe metrics and, where
+            there was validation, the same with `val_` before; may be empty.
         evaluation: what the model is worth; its test split is shown.
         comparison: runs side by side, as `table_cells` takes them.
         data: what was found of the data.
@@ -96,14 +100,20 @@ def write_report(
         comparison=table_cells(comparison) if comparison else [],
         curves=learning_curves(history) if history else "",
         measures=plotted_metrics(history),
+        positive=evaluation.metrics["test"].get("positive"),
+        positive_rows=_positive_rows(evaluation.metrics["test"]),
         outside=evaluation.out_of_scope,
         rejections=_rejections(evaluation.out_of_scope),
         mistakes=evaluation.mistakes,
+        chosen_thresholds=evaluation.thresholds,
+        estimates=evaluation.estimates,
+        estimates_png=_drawn(evaluation.estimates),
         neighbors=vectors.neighbors if vectors else [],
         leaks=leak_rows(data.leaks) if data else [],
         pairs=[_pictured(pair) for pair in data.pairs] if data else [],
         data=data.account if data else None,
         class_counts=class_counts(data.account or {}) if data else [],
+        views=view_rows(data.shown) if data else [],
         **_on_classes(evaluation.metrics["test"]),
     )
     files.write_text(path, page)
@@ -128,7 +138,8 @@ def score_cards(
     for name, value in shown_metrics(metrics).items():
         metric = metric_of(name)
         title = titles.get(name, metric.title)
-        unit = f" ({metric.unit})" if metric.unit else ""
+        has_unit = metric.unit and name not in titles
+        unit = f" ({metric.unit})" if has_unit else ""
         cards.append((metric.text(value), f"{title}{unit}"))
     return [*cards, (f"{metrics['examples']:,}", "test examples")]
 
@@ -171,7 +182,7 @@ def leak_rows(counts: Mapping[str, Any]) -> list[tuple[str, str, int, int]]:
 
 
 def class_counts(data: Mapping[str, Any]) -> list[tuple[str, list[int]]]:
-    """Returns each class, and how many of each split are used.
+    """Returns each class or label, and how many of each split are used.
 
     Args:
         data: "data" of `result.json`.
@@ -185,7 +196,8 @@ def class_counts(data: Mapping[str, Any]) -> list[tuple[str, list[int]]]:
     >>> class_counts({"splits": splits})
     [('a', [2, 1])]
     """
-    parts = [part["classes"] for part in data.get("splits", {}).values()]
+    splits = data.get("splits", {}).values()
+    parts = [part.get("labels") or part["classes"] for part in splits]
     names = list(dict.fromkeys(name for part in parts for name in part))
     rows = [(name, [part.get(name, 0) for part in parts]) for name in names]
     if len(rows) > _MOST_CLASSES:
@@ -204,12 +216,37 @@ def _on_classes(metrics: Mapping[str, Any]) -> dict[str, Any]:
         picture = confusion_png(counts, [names[n] for n in numbers], numbers)
     return {
         "things": "entities" if "entity_f1" in metrics else "examples",
+        "heading": _heading(metrics),
+        "of_sets": "exact_match" in metrics,
         "classes": rows,
         "worst_classes": worst_classes(rows),
         "average": average(metrics, rows) if rows else None,
         "confusions": most_confused(confusions, rows),
         "confusion_png": picture,
     }
+
+
+def _heading(metrics: Mapping[str, Any]) -> str:
+    if "entity_f1" in metrics:
+        return "Entities"
+    return "Labels" if "exact_match" in metrics else "Classes"
+
+
+def _drawn(found: "Estimates | None") -> str:
+    if found is None:
+        return ""
+    return estimates_png(found.true, found.predicted, found.target)
+
+
+def _positive_rows(metrics: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Why each threshold of the positive class, and what it gives."""
+    found = metrics.get("positive")
+    if found is None:
+        return []
+    rows = [("the likelier class", found)]
+    if chosen := found.get("at_best_validation_f1"):
+        rows.append(("the highest F1 on the validation split", chosen))
+    return rows
 
 
 def _rejections(outside: Mapping[str, Any] | None) -> list[tuple[str, Any]]:

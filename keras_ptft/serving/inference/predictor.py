@@ -20,6 +20,7 @@ from keras_ptft.serving.inference.resolve import (
 from keras_ptft.serving.inputs.arrays import Batch, Inputs, input_batches
 from keras_ptft.serving.inputs.options import InputOptions
 from keras_ptft.serving.inputs.texts import text_batches
+from keras_ptft.serving.signatures.answers import text_answer
 from keras_ptft.serving.signatures.arrays import endpoint, input_specs
 from keras_ptft.serving.signatures.signature import ServingFn, Tensors
 from keras_ptft.serving.signatures.text import (
@@ -183,4 +184,30 @@ def text_predictor(
         lambda tensors: text_fn(tensors["text"]),
         {"text": TEXT},
         {**predictor.outputs, **strings},
+    )
+
+
+def text_answer_predictor(
+    predictor: Predictor, tokenizer: Tokenizer
+) -> Predictor:
+    """Returns a predictor of texts that answers as one of their ids.
+
+    Args:
+        predictor: takes `text`, and is returned itself, or ids of tokens.
+        tokenizer: what makes ids of texts.
+    """
+    if "text" in predictor.inputs:
+        return predictor
+    (name,) = predictor.inputs
+
+    def of_ids(ids: tf.Tensor) -> Tensors:
+        return predictor.function({name: ids})
+
+    text_fn = text_answer(of_ids, tokenizer)
+    if tokenizer.in_graph:
+        text_fn = tf.function(text_fn, input_signature=[TEXT], autograph=False)
+    return Predictor(
+        lambda tensors: text_fn(tensors["text"]),
+        {"text": TEXT},
+        predictor.outputs,
     )

@@ -1,7 +1,7 @@
 """What a model says of an example, for the terminal and for files."""
 
 import dataclasses
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +41,58 @@ class Prediction:
 
 
 @dataclasses.dataclass(frozen=True)
+class Estimate:
+    """The number that was predicted for one example.
+
+    Attributes:
+        name: of the input, as `Prediction` has it.
+        value: the number, in the units of the training data.
+    """
+
+    name: str
+    value: float
+
+    def __str__(self) -> str:
+        return f"{self.name}  {self.value:.6g}"
+
+    def cells(self) -> Cells:
+        """Returns the columns and cells of its row in a file."""
+        return {"input": self.name, "value": self.value}
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelSet:
+    """The labels of one example.
+
+    Attributes:
+        name: of the input, as `Prediction` has it.
+        labels: those that are probable enough; maybe none.
+        probabilities: of every label there is, by its name.
+    """
+
+    name: str
+    labels: Sequence[str]
+    probabilities: Mapping[str, float]
+
+    def __str__(self) -> str:
+        shown = (
+            f"{label} {self.probabilities[label]:.4f}" for label in self.labels
+        )
+        return f"{self.name}  {', '.join(shown) or '(none)'}"
+
+    def cells(self) -> Cells:
+        """Returns the columns and cells of its row in a file.
+
+        Labels have semicolons between them, as in a column that is read.
+        """
+        return {
+            "input": self.name,
+            "labels": ";".join(self.labels),
+            **{f"probability of {k}": p for k, p in self.probabilities.items()},
+        }
+
+
+@dataclasses.dataclass(frozen=True)
 class Generated:
     """A text that a language model continued.
 
@@ -60,7 +112,10 @@ class Generated:
         return {"input": self.name, "text": self.text}
 
 
-Result = Prediction | Generated
+Answer = Prediction | Estimate | LabelSet
+"""What a model answers of one example."""
+
+Result = Answer | Generated
 """One row of the answers to a user."""
 
 

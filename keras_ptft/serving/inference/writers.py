@@ -224,14 +224,20 @@ def _text(path: str) -> Iterator[_Lines]:
 
 def _decimals(row: Cells) -> list[str]:
     return [
-        f"{cell:.{_DIGITS}f}" if isinstance(cell, float) else cell
+        _decimal(cell) if isinstance(cell, float) else cell
         for cell in row.values()
     ]
 
 
+def _decimal(number: float) -> str:
+    """Six decimals, or as many digits of what is near 0."""
+    is_near = 0 < abs(number) < 10.0 ** (3 - _DIGITS)
+    return f"{number:.{_DIGITS}{'g' if is_near else 'f'}}"
+
+
 def _rounded(row: Cells) -> Cells:
     return {
-        name: round(cell, _DIGITS) if isinstance(cell, float) else cell
+        name: float(_decimal(cell)) if isinstance(cell, float) else cell
         for name, cell in row.items()
     }
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.data.core.info import Color
+from keras_ptft.data.core.info import ImageForm
 from keras_ptft.data.images.faults import fault
 from keras_ptft.data.images.formats import FORMATS, MOST_BYTES
 from keras_ptft.data.images.gif import check_gif
@@ -33,7 +33,7 @@ def image_batches(
     Args:
         paths: image files.
         spec: the model's input, without the batch axis.
-        options: the background, and whether bad images are left out.
+        options: their form, and whether bad images are left out.
         batch_size: largest number of images in a batch.
 
     Yields:
@@ -70,7 +70,7 @@ def _decoder(
             f"Cannot read {first}: the model takes shape {tuple(spec.shape)}, "
             "not square images; give .npy, .npz or a table."
         )
-    read = _reader(spec.shape[0], spec.shape[2], options.background)
+    read = _reader(spec.shape[0], spec.shape[2], options.image_form)
 
     def decode(path: pathlib.Path) -> np.ndarray | None:
         try:
@@ -85,12 +85,12 @@ def _decoder(
 
 @functools.lru_cache(maxsize=4)
 def _reader(
-    size: int, channels: int, background: Color
+    size: int, channels: int, form: ImageForm
 ) -> Callable[[tf.Tensor], tf.Tensor]:
     """Traced once, as that takes longer than to decode an image."""
 
     def read(encoded: tf.Tensor) -> tf.Tensor:
-        return read_image(encoded, size, channels, background)
+        return read_image(encoded, size, channels, form)
 
     signature = [tf.TensorSpec((), tf.string)]
     traced = tf.function(read, input_signature=signature, autograph=False)

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from keras_ptft.data.core.info import WHITE, Color
+from keras_ptft.data.core.info import DEFAULT_FORM, ImageForm
 from keras_ptft.serving.inputs.skipped import Skipped
 
 
@@ -16,12 +16,12 @@ class InputOptions:
             known.
         text_column: the column of a table that holds texts, or several with
             commas between them; empty: those of training.
-        background: the colour that transparent pixels are laid on.
+        image_form: how pictures become what the model takes.
         skipped: counts images that cannot be decoded and are left out; None:
             the first one is an error.
     """
 
     columns: tuple[str, ...] = ()
     text_column: str = ""
-    background: Color = WHITE
+    image_form: ImageForm = DEFAULT_FORM
     skipped: Skipped | None = None

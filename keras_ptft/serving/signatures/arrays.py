@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ptft.data.core.dataset import Source
-from keras_ptft.data.core.info import WHITE, Color
+from keras_ptft.data.core.info import DEFAULT_FORM, ImageForm
 from keras_ptft.data.images.resize import decode_image
 from keras_ptft.models.precision import rebuilt
 from keras_ptft.serving.signatures.signature import (
@@ -24,7 +24,7 @@ def array_signatures(
     model: keras.Model,
     serving_fn: ServingFn,
     examples: Mapping[str, np.ndarray],
-    background: Color = WHITE,
+    form: ImageForm = DEFAULT_FORM,
 ) -> list[Signature]:
     """Returns the signatures of a model of arrays.
 
@@ -37,7 +37,7 @@ def array_signatures(
         serving_fn: the model's inputs → outputs by name.
         examples: input name to real inputs of shape (examples, ...), a few
             hundred at most, to verify the export with.
-        background: the colour that transparent pixels are laid on.
+        form: how image files become the model's input.
 
     Raises:
         UserError: there are no examples.
@@ -59,7 +59,7 @@ def array_signatures(
         found.append(
             Signature(
                 "encoded_images",
-                _decoding(function, spec, background),
+                _decoding(function, spec, form),
                 {"bytes": tf.TensorSpec((None,), tf.string, "bytes")},
                 cases(files, outputs),
             )
@@ -212,12 +212,10 @@ def in_float32(model: keras.Model) -> keras.Model:
 
 
 def _decoding(
-    function: Callable[..., Tensors], spec: tf.TensorSpec, background: Color
+    function: Callable[..., Tensors], spec: tf.TensorSpec, form: ImageForm
 ) -> Callable[[tf.Tensor], Tensors]:
     _, size, _, channels = spec.shape
-    decode = partial(
-        decode_image, size=size, channels=channels, background=background
-    )
+    decode = partial(decode_image, size=size, channels=channels, form=form)
     one = tf.TensorSpec(spec.shape[1:], spec.dtype)
 
     def decoded(encoded: tf.Tensor) -> Tensors:

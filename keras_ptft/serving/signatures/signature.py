@@ -85,19 +85,17 @@ def cases(
 
 
 def write_saved_model(
-    model: keras.Model,
-    folder: str | os.PathLike,
-    signatures: Sequence[Signature],
+    folder: str | os.PathLike, signatures: Sequence[Signature]
 ) -> None:
     """Writes a SavedModel, without XLA, which TensorFlow Serving refuses.
 
     Args:
-        model: has the variables that the signatures use; in float32.
         folder: where to write.
         signatures: what the SavedModel answers.
     """
     archive = keras.export.ExportArchive()
-    archive.track(model)
+    # endpoints bring their variables; a model tracked beside them would bring
+    # each once more
     for signature in signatures:
         specs = [
             # the name of a spec is that of the input

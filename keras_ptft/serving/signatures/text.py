@@ -70,17 +70,10 @@ def text_signatures(
     """
     scores = class_scores(model)
     spec = tf.TensorSpec(model.inputs[0].shape, tf.int32, "tokens")
-    if tokenizer.in_graph:
-        odd = ids_of(tf.constant(ODD_TEXTS), tokenizer, tagging=tagging)
-        ids = stack_padded([odd.numpy(), ids])
-        texts = np.array([*ODD_TEXTS, *texts], object)
+    ids, texts = with_odd_texts(ids, texts, tokenizer, tagging=tagging)
     outputs = expected_outputs(scores, {"tokens": ids})
     tokens = cases({"tokens": ids}, outputs)
     if not tokenizer.in_graph:
-        _LOG.info(
-            "Tokenizer %s cannot run in a graph: the export takes tokens.",
-            tokenizer.setting,
-        )
         return [Signature("serving_default", scores, {"tokens": spec}, tokens)]
     text_fn = text_serving_fn(scores, tokenizer, label_names, tagging=tagging)
     longest = tokenizer.sequence_length if tagging else 0
@@ -94,6 +87,36 @@ def text_signatures(
         Signature("serving_default", text_fn, {"text": TEXT}, text_cases),
         Signature("tokens", scores, {"tokens": spec}, tokens),
     ]
+
+
+def with_odd_texts(
+    ids: np.ndarray,
+    texts: np.ndarray,
+    tokenizer: Tokenizer,
+    *,
+    tagging: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Adds unusual texts to those that verify an export.
+
+    Args:
+        ids: of the texts, int32 of shape (examples, tokens[, width]).
+        texts: UTF-8 `bytes` of shape (examples,).
+        tokenizer: what makes ids of texts; if it cannot run in a graph, the
+            export takes ids, and nothing is added.
+        tagging: whether each word is one token.
+
+    Returns:
+        Ids and texts.
+    """
+    if not tokenizer.in_graph:
+        _LOG.info(
+            "Tokenizer %s cannot run in a graph: the export takes tokens.",
+            tokenizer.setting,
+        )
+        return ids, texts
+    odd = ids_of(tf.constant(ODD_TEXTS), tokenizer, tagging=tagging)
+    texts = np.array([*ODD_TEXTS, *texts], object)
+    return stack_padded([odd.numpy(), ids]), texts
 
 
 def text_serving_fn(

@@ -83,7 +83,7 @@ def _variables(
 ) -> tuple[_Variables, _Variables]:
     """Returns variables by name: those all replicas share, then the others."""
     keras_variables = [
-        *training_model.model.variables,
+        *training_model.state_model.variables,
         *training_model.optimizer.variables,
         *(v for metric in training_model.metrics for v in metric.variables),
     ]

@@ -130,6 +130,8 @@ def _obstacle(model: keras.Model, replicas: int, deterministic: bool) -> str:
         if not layer.supports_jit:
             return f"layer {layer.name!r} does not support XLA"
         normalizes = isinstance(layer, keras.layers.BatchNormalization)
+        # one that is not trainable runs in inference
+        normalizes = normalizes and layer.trainable
         if replicas > 1 and normalizes and layer.synchronized:
             return f"layer {layer.name!r} communicates with other replicas"
     return ""

@@ -46,3 +46,24 @@ def test_numbers_are_uniform_and_unrelated():
     related = np.corrcoef(numbers.T)[np.triu_indices(3, 1)]
     following = np.corrcoef(numbers[:-1, 0], numbers[1:, 0])[0, 1]
     assert np.abs([*related, following]).max() < 0.03
+
+
+def test_streams_are_unrelated():
+    examples = tf.range(5000, dtype=tf.int64)
+    zeros = tf.zeros_like(examples)
+    seeds = tf.stack([zeros, zeros, examples], 1)
+    one, other, last = (draw(seeds, 2, stream=n) for n in (0, 1, 255))
+    np.testing.assert_array_equal(one, draw(seeds, 2))
+    columns = np.concatenate([one, other, last], 1)
+    related = np.corrcoef(columns.T)[np.triu_indices(6, 1)]
+    assert np.abs(related).max() < 0.06
+    assert last.numpy().min() >= 0 and last.numpy().max() < 1
+
+
+def test_a_key_and_a_size_for_each_index():
+    indices = tf.constant([0, 1, 2, 0, 1], tf.int64)
+    keys = tf.constant([[1, 0]] * 3 + [[2, 5]] * 2, tf.int64)
+    sizes = tf.constant([3, 3, 3, 2, 2], tf.int64)
+    found = permuted(indices, keys, sizes).numpy()
+    np.testing.assert_array_equal(found[:3], permutation(3, 1, 0))
+    np.testing.assert_array_equal(found[3:], permutation(2, 2, 5))

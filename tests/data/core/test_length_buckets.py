@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_ptft.data.core.index_shuffle import shuffled
 from keras_ptft.data.core.length_buckets import (
     buckets,
     by_length,
@@ -15,7 +16,7 @@ KEY = tf.constant([7, 3], tf.int64)
 
 
 def epoch(steps=100, batch_size=20, key=KEY, lengths=LENGTHS):
-    chosen = by_length(lengths, batch_size, steps)
+    chosen = by_length(lengths, batch_size, steps, shuffled(len(lengths)))
     return np.stack(
         [chosen(tf.constant(s, tf.int64), key).numpy() for s in range(steps)]
     )

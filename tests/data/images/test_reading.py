@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from keras_ptft.data.core.info import ImageForm
 from keras_ptft.data.images import reading
 from keras_ptft.data.images.reading import read_image, read_pixels
 from keras_ptft.data.images.resize import decode_image
@@ -24,9 +25,10 @@ def drawing(kind):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_what_exports_decode_is_the_same_to_the_bit(kind, channels):
     encoded = tf.constant(written(drawing(kind), kind))
-    for background in ((255, 255, 255), COLOUR):
-        found = read_image(encoded, 16, channels, background)
-        expected = decode_image(encoded, 16, channels, background)
+    forms = ImageForm(), ImageForm(COLOUR), ImageForm(COLOUR, "crop")
+    for form in (*forms, ImageForm(resize="crop(share=0.7)")):
+        found = read_image(encoded, 16, channels, form)
+        expected = decode_image(encoded, 16, channels, form)
         assert found.shape == (16, 16, channels)
         assert (found == expected).numpy().all()
 
@@ -44,11 +46,12 @@ def test_no_python_runs_for_what_tensorflow_decodes(monkeypatch):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_every_format_in_a_parallel_pipeline(channels):
     files = [written(drawing(kind), kind) for kind in KINDS] * 5
-    expected = [read_image(tf.constant(e), 16, channels) for e in files]
+    form = ImageForm(resize="crop(share=0.875)")
+    expected = [read_image(tf.constant(e), 16, channels, form) for e in files]
     kind = tf.TensorSpec((16, 16, channels), tf.uint8)
 
     def read(encoded):
-        return read_image(encoded, 16, channels)
+        return read_image(encoded, 16, channels, form)
 
     items = tf.data.Dataset.from_tensor_slices(files)
     dataset = items.map(read, num_parallel_calls=8)

@@ -3,8 +3,20 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
-from keras_ptft.data.images.resize import decode_image, resize_images
+from keras_ptft.data.core.info import ImageForm
+from keras_ptft.data.images.reading import read_image
+from keras_ptft.data.images.resize import (
+    cut_of,
+    decode_image,
+    encoding_of,
+    resize_images,
+)
+from keras_ptft.errors import UserError
+from tests.data.images.files import exif, written
+
+FORMS = [ImageForm(resize=r) for r in ("stretch", "crop", "crop(share=0.7)")]
 
 
 def encoded(kind="png", height=4, width=6):
@@ -62,14 +74,15 @@ def test_decodes_bmp_and_the_first_frame_of_gif():
     assert grey.numpy().tolist() == [[[76]]]
 
 
-def test_the_same_pixels_in_a_pipeline_and_in_a_map():
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_pixels_in_a_pipeline_and_in_a_map(form):
     png, _ = encoded()
-    expected = decode_image(png, 3, 3).numpy()
+    expected = decode_image(png, 3, 3, form).numpy()
     batch = tf.stack([png, png])
     kind = tf.TensorSpec((3, 3, 3), tf.uint8)
 
     def decode(item):
-        return decode_image(item, 3, 3)
+        return decode_image(item, 3, 3, form)
 
     mapped = tf.map_fn(decode, batch, fn_output_signature=kind)
     files = tf.data.Dataset.from_tensor_slices(batch).map(decode)
@@ -78,13 +91,14 @@ def test_the_same_pixels_in_a_pipeline_and_in_a_map():
         assert (image == expected).all()
 
 
-def test_the_same_pixels_from_a_saved_model(tmp_path):
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_pixels_from_a_saved_model(tmp_path, form):
     png, _ = encoded()
     kind = tf.TensorSpec((3, 3, 3), tf.uint8)
     module = tf.Module()
     module.decode = tf.function(
         lambda items: tf.map_fn(
-            lambda item: decode_image(item, 3, 3),
+            lambda item: decode_image(item, 3, 3, form),
             items,
             fn_output_signature=kind,
         ),
@@ -92,4 +106,100 @@ def test_the_same_pixels_from_a_saved_model(tmp_path):
     )
     tf.saved_model.save(module, str(tmp_path))
     served = tf.saved_model.load(str(tmp_path)).decode(tf.stack([png]))
-    assert (served[0].numpy() == decode_image(png, 3, 3).numpy()).all()
+    expected = decode_image(png, 3, 3, form).numpy()
+    assert (served[0].numpy() == expected).all()
+
+
+@pytest.mark.parametrize(
+    ("share", "sides", "rows", "columns"),
+    [
+        # landscape and portrait, with an even and an odd rest
+        (1.0, (4, 6), (0, 4), (1, 5)),
+        (1.0, (3, 6), (0, 3), (1, 4)),
+        (1.0, (7, 4), (1, 5), (0, 4)),
+        (1.0, (1, 1), (0, 1), (0, 1)),
+        (1.0, (1, 5), (0, 1), (2, 3)),
+        (0.875, (256, 300), (16, 240), (38, 262)),
+        (0.75, (8, 10), (1, 7), (2, 8)),
+        # 2.5 and 3.5 pixels are rounded to even ones
+        (0.5, (5, 5), (1, 3), (1, 3)),
+        (0.5, (7, 8), (1, 5), (2, 6)),
+        # there is always one
+        (0.1, (1, 3), (0, 1), (1, 2)),
+        (0.001, (9, 2), (4, 5), (0, 1)),
+    ],
+)
+def test_the_middle_square_is_cut(share, sides, rows, columns):
+    image = np.arange(np.prod(sides)).astype(np.float32).reshape(*sides, 1)
+    cut = cut_of(f"crop(share={share})")(tf.constant(image), 99).numpy()
+    assert (cut == image[slice(*rows), slice(*columns)]).all()
+    assert cut.shape[0] == cut.shape[1] == rows[1] - rows[0]
+
+
+def test_a_square_of_the_size_is_cut_without_any_blur():
+    _, pixels = encoded(height=4, width=6)
+    expected = pixels[:, 1:5]
+    assert (resize_images(pixels, 4, "crop").numpy() == expected).all()
+    batch = np.stack([pixels, 255 - pixels])
+    several = resize_images(batch, 4, "crop").numpy()
+    assert (several == [expected, 255 - expected]).all()
+
+
+def test_what_is_of_the_size_already_is_not_cut_again():
+    # arrays of the model's size are inputs, and exports are proved with them
+    png, pixels = encoded(height=5, width=5)
+    form = ImageForm(resize="crop(share=0.6)")
+    assert (decode_image(png, 5, 3, form).numpy() == pixels).all()
+    assert (resize_images(pixels, 5, form.resize).numpy() == pixels).all()
+    png, pixels = encoded(height=5, width=6)
+    # 3 of 5 pixels
+    expected = resize_images(pixels[1:4, 1:4], 5).numpy()
+    assert (decode_image(png, 5, 3, form).numpy() == expected).all()
+
+
+@pytest.mark.parametrize("size", [(61, 40), (40, 61), (37, 37)])
+@pytest.mark.parametrize("share", [1.0, 0.875])
+def test_pillow_cuts_and_resizes_alike(size, share):
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    side = round(share * min(size))
+    top, left = (size[0] - side) // 2, (size[1] - side) // 2
+    square = Image.fromarray(noise).crop((left, top, left + side, top + side))
+    expected = np.array(square.resize((16, 16), Image.Resampling.BILINEAR))
+    found = resize_images(noise, 16, f"crop(share={share})").numpy()
+    # Pillow rounds between rows and columns
+    assert abs(found.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+def test_what_is_upright_is_cut(kind):
+    noise = np.random.default_rng(0).integers(0, 256, (20, 31, 3), np.uint8)
+    options = {"lossless": True} if kind == "WEBP" else {}
+    stored = written(Image.fromarray(noise), kind, exif=exif(6), **options)
+    # 6: a quarter to the right
+    upright = np.rot90(noise, -1)
+    form = ImageForm(resize="crop(share=0.9)")
+    found = read_image(tf.constant(stored), 18, 3, form).numpy()
+    # 18 of 20 pixels; 13 of 31 rows are left, 6 above
+    assert (found == upright[6:24, 1:19]).all()
+
+
+@pytest.mark.parametrize(
+    ("resize", "message"),
+    [
+        ("crop(share=0.0)", r"above 0 and at most 1, got 0\.0: correct it\."),
+        ("crop(share=1.01)", r"share of --resize=crop must be .*, got 1\.01"),
+        ("crop(share='all')", r"must be float, got 'all'\.$"),
+        ("crop(size=3)", "Unknown setting 'size' of way to resize 'crop'"),
+        ("strech", r'resize \'strech\' \(did you mean "stretch"\?\); there'),
+    ],
+)
+def test_what_is_no_way_to_resize(resize, message):
+    with pytest.raises(UserError, match=message) as caught:
+        cut_of(resize)
+    assert "\n" not in str(caught.value)
+
+
+def test_ways_to_resize_are_told_apart():
+    # images that are stretched are known as they always were
+    assert encoding_of("stretch") == b""
+    assert encoding_of("crop(share=0.5)") == b"crop(share=0.5)"

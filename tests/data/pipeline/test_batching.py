@@ -12,6 +12,7 @@ from keras_ptft.data.pipeline.batching import (
     unweighted,
     weighted,
 )
+from keras_ptft.data.pipeline.showing import Showing
 
 
 def source(count=10):
@@ -74,7 +75,7 @@ def test_augment_is_given_seed_epoch_and_example():
         return tf.concat([inputs, tf.cast(seeds, tf.float32)], 1)
 
     endless = training_batches(
-        source(), unweighted, batch_size=5, seed=7, augment=show
+        source(), unweighted, batch_size=5, seed=7, showing=Showing(show)
     )
     for step, (shown, labels, _) in enumerate(endless.take(4)):
         assert shown[:, 1].numpy().tolist() == [7] * 5

@@ -5,9 +5,10 @@ import pytest
 import tensorflow as tf
 
 from keras_ptft.data.core.array_source import ArraySource
-from keras_ptft.data.pipeline.augment import shift
+from keras_ptft.data.pipeline.augmentations.geometry import shift
 from keras_ptft.data.pipeline.batching import training_batches, unweighted
 from keras_ptft.data.pipeline.epoch_views import Augmented, Views
+from keras_ptft.data.pipeline.showing import Showing
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (10, 4, 4, 1), np.uint8)
 SOURCE = ArraySource(IMAGES, np.arange(10))
@@ -26,7 +27,7 @@ def batches(source, **settings):
 
 
 def test_a_view_is_what_its_epoch_shows():
-    streamed = batches(SOURCE, augment=shift)
+    streamed = batches(SOURCE, showing=Showing(shift))
     for one, other in zip(streamed, batches(views(4)), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -45,7 +46,9 @@ def test_epochs_take_turns(start):
 
 def test_views_are_not_augmented_again():
     once = batches(views(1))
-    for one, other in zip(once, batches(views(1), augment=shift), strict=True):
+    for one, other in zip(
+        once, batches(views(1), showing=Showing(shift)), strict=True
+    ):
         np.testing.assert_array_equal(one, other)
 
 

@@ -8,6 +8,7 @@ from PIL import Image
 from keras_ptft.data import load
 from keras_ptft.data.core.account import account
 from keras_ptft.data.core.dataset import Loading, fingerprint
+from keras_ptft.data.core.info import ImageForm
 from keras_ptft.data.images.formats import FORMATS
 from keras_ptft.data.images.resize import decode_image, resize_images
 from keras_ptft.data.sources.image_folder import folder
@@ -205,20 +206,21 @@ def test_black_ink_on_transparency(cases):
     path = f"folder:{cases / 'opacity' / 'alpha'}"
     dataset = load(path, SMALL)
     assert account(dataset).found == 120 and dataset.notes == ()
-    assert dataset.background == dataset.info.background == (255, 255, 255)
+    assert dataset.image_form == dataset.info.image_form == ImageForm()
     train = dataset.splits["train"].source
     images = every(train)
     assert len(np.unique(images.reshape(120, -1), axis=0)) > 100
     # white paper, and ink on it
     assert (images.max(axis=(1, 2, 3)) == 255).all()
     assert (images.min(axis=(1, 2, 3)) < 128).all()
-    black = Loading(image_size=8, background=(0, 0, 0))
+    black = Loading(image_size=8, image_form=ImageForm((0, 0, 0)))
     with pytest.raises(
         UserError, match=r"120 train inputs .* are the same, as"
     ):
         load(path, black)
-    red = load(path, Loading(image_size=8, background=(255, 0, 0)))
-    assert red.background == (255, 0, 0)
+    form = ImageForm((255, 0, 0))
+    red = load(path, Loading(image_size=8, image_form=form))
+    assert red.image_form == form
     others = every(red.splits["train"].source)
     assert (others[..., 0] == images[..., 0]).all() and not others[
         ..., 1:
@@ -228,6 +230,29 @@ def test_black_ink_on_transparency(cases):
         fingerprint(part) for part in (train, red.splits["train"].source)
     }
     assert len(fingerprints) == 2
+
+
+def test_the_middle_of_photographs(shared_data, tmp_path):
+    photos = sorted((shared_data / "flower_photos" / "roses").iterdir())[:6]
+    for number, file in enumerate(photos):
+        folder_ = tmp_path / "ab"[number % 2]
+        folder_.mkdir(exist_ok=True)
+        shutil.copy(file, folder_)
+    form = ImageForm(resize="crop(share=0.875)")
+    loading = Loading(image_size=32, image_form=form)
+    dataset = folder(loading, str(tmp_path))
+    assert dataset.image_form == dataset.info.image_form == form
+    train = dataset.splits["train"]
+    for index, image in enumerate(every(train)):
+        stored = tf.io.decode_jpeg(tf.io.read_file(train.name_of(index)))
+        height, width, _ = stored.shape
+        side = round(0.875 * min(height, width))
+        top, left = (height - side) // 2, (width - side) // 2
+        square = stored[top : top + side, left : left + side]
+        assert (image == resize_images(square, 32).numpy()).all()
+    # the same files are other inputs, which are cached apart
+    found = folder(Loading(image_size=32), str(tmp_path)).splits["train"]
+    assert fingerprint(found) != fingerprint(train)
 
 
 def test_folders_that_are_numbers(cases):

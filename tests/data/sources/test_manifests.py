@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras_ptft.data import load
 from keras_ptft.data.core.account import account
 from keras_ptft.data.core.dataset import Loading
+from keras_ptft.data.core.info import ImageForm
 from keras_ptft.errors import UserError
 from tests.data.sources.file_sets import colours, draw, whole, write_table
 
@@ -259,7 +260,7 @@ def test_black_ink_on_transparency_by_a_table(cases, tmp_path):
     rows = [(str(file), file.parent.name, 0) for file in files]
     table = write_table(tmp_path / "all.csv", rows)
     dataset = load(f"csv:{table}", LOADING)
-    assert dataset.background == (255, 255, 255) and dataset.notes == ()
-    black = dataclasses.replace(LOADING, background=(0, 0, 0))
+    assert dataset.image_form == ImageForm() and dataset.notes == ()
+    black = dataclasses.replace(LOADING, image_form=ImageForm((0, 0, 0)))
     with pytest.raises(UserError, match=r"120 train inputs .* are the same"):
         load(f"csv:{table}", black)

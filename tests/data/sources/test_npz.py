@@ -5,6 +5,7 @@ import tensorflow as tf
 from keras_ptft.data import load
 from keras_ptft.data.core.account import account
 from keras_ptft.data.core.dataset import Loading
+from keras_ptft.data.core.info import ImageForm
 from keras_ptft.data.sources.npz import npz
 from keras_ptft.errors import UserError
 
@@ -143,6 +144,24 @@ def test_channels_that_may_stand_first(saved, tmp_path):
 def test_images_are_resized(saved):
     x = np.zeros((4, 6, 2), np.uint8)
     assert saved(5, x=x, y=[0, 1, 0, 1]).spec.shape == (5, 5, 1)
+
+
+def test_the_middle_of_images(tmp_path):
+    x = np.arange(48, dtype=np.uint8).reshape(2, 4, 6)
+    file = str(tmp_path / "a.npz")
+    np.savez(file, x=x, y=[0, 1])
+    form = ImageForm((1, 2, 3), "crop(share=0.5)")
+    dataset = npz(Loading(image_size=2, image_form=form), file)
+    assert dataset.image_form == form
+    train = dataset.splits["train"]
+    assert rows(train)[..., 0].tolist() == x[:, 1:3, 2:4].tolist()
+    assert train.encoding == b"crop(share=0.5)"
+    with pytest.raises(UserError, match="which is not set: set it") as caught:
+        npz(Loading(image_form=form), file)
+    assert "\n" not in str(caught.value)
+    # there is no middle of numbers
+    np.savez(file, x=np.eye(2), y=[0, 1])
+    assert rows(npz(Loading(image_form=form), file).splits["train"]).sum() == 2
 
 
 @pytest.mark.parametrize(

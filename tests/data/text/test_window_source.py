@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ptft.data.pipeline.batching import training_batches
+from keras_ptft.data.pipeline.showing import Showing
 from keras_ptft.data.text.source import TextSource
 from keras_ptft.data.text.storage import in_memory
 from keras_ptft.data.text.token_source import texts_of
@@ -64,7 +65,7 @@ def test_windows_are_augmented_too():
         return inputs, seeds[:, 2], tf.ones_like(labels, tf.float32)
 
     batches = training_batches(
-        source, transform, batch_size=16, seed=0, augment=gaps
+        source, transform, batch_size=16, seed=0, showing=Showing(gaps)
     )
     inputs, numbers, _ = next(iter(batches))
     shown = inputs.numpy().any(axis=1)

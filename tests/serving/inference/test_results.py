@@ -1,5 +1,7 @@
 from keras_ptft.serving.inference.results import (
+    Estimate,
     Generated,
+    LabelSet,
     Prediction,
     Results,
 )
@@ -10,6 +12,11 @@ def test_results_are_shown_on_a_line():
     assert str(Prediction("a, b.png", "狗", 0.75)) == "a, b.png  狗  0.7500"
     assert str(Prediction("a", "", 0.2)) == "a  (none)  0.2000"
     assert str(Generated("ab", "abcd ")) == "abcd "
+    assert str(Estimate("a.png", 1234.5678)) == "a.png  1234.57"
+    shares = {"even": 0.75, "prime": 0.5, "odd": 0.25}
+    several = LabelSet("a", ("even", "prime"), shares)
+    assert str(several) == "a  even 0.7500, prime 0.5000"
+    assert str(LabelSet("a", (), shares)) == "a  (none)"
 
 
 def test_results_have_cells():
@@ -19,6 +26,14 @@ def test_results_have_cells():
         "probability": 0.25,
     }
     assert Generated("ab", "abcd").cells() == {"input": "ab", "text": "abcd"}
+    assert Estimate("a", -2.5).cells() == {"input": "a", "value": -2.5}
+    shares = {"even": 0.75, "prime": 0.5}
+    assert LabelSet("a", ("even", "prime"), shares).cells() == {
+        "input": "a",
+        "labels": "even;prime",
+        "probability of even": 0.75,
+        "probability of prime": 0.5,
+    }
 
 
 def test_inputs_without_a_result_are_counted_as_they_are_met():

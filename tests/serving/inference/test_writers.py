@@ -5,7 +5,12 @@ import os
 import pytest
 
 from keras_ptft.errors import UserError
-from keras_ptft.serving.inference.results import Generated, Prediction
+from keras_ptft.serving.inference.results import (
+    Estimate,
+    Generated,
+    LabelSet,
+    Prediction,
+)
 from keras_ptft.serving.inference.writers import (
     WRITERS,
     check_outputs,
@@ -86,6 +91,24 @@ def test_parquet_comes_in_groups_of_rows(tmp_path):
             "x.npy[3],,0.333333\n",
         ),
         ("csv", [Generated("ab", "abcd ")], "input,text\nab,abcd \n"),
+        # a number that is near 0 keeps its digits
+        (
+            "csv",
+            [Estimate("a", 1.5e-9), Estimate("b", -2e6), Estimate("c", 0.0)],
+            "input,value\na,1.5e-09\nb,-2000000.000000\nc,0.000000\n",
+        ),
+        (
+            "jsonl",
+            [Estimate("a", 1.5e-9), Estimate("b", 0.12345678)],
+            '{"input": "a", "value": 1.5e-09}\n'
+            '{"input": "b", "value": 0.123457}\n',
+        ),
+        (
+            "csv",
+            [LabelSet("a", ("x", "y"), {"x": 0.75, "y": 0.5})],
+            "input,labels,probability of x,probability of y\n"
+            "a,x;y,0.750000,0.500000\n",
+        ),
         (
             "jsonl",
             [Generated("ab", "ab\n")],

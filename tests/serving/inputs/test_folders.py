@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_ptft.data.core.info import ImageForm
 from keras_ptft.errors import UserError
 from keras_ptft.serving.inputs.arrays import input_batches
 from keras_ptft.serving.inputs.folders import images_below
@@ -107,7 +108,8 @@ def test_transparency_is_laid_on_the_background(tmp_path):
     clear = tf.io.encode_png(tf.zeros((4, 4, 4), tf.uint8)).numpy()
     fill(tmp_path, ["clear.png"], clear)
     for background in ((255, 255, 255), (1, 2, 3)):
-        _, ((_, images),) = read([tmp_path], background=background)
+        form = ImageForm(background)
+        _, ((_, images),) = read([tmp_path], image_form=form)
         np.testing.assert_array_equal(images[0, 2, 2], background)
 
 

@@ -4,6 +4,8 @@ import pytest
 import tensorflow as tf
 
 from keras_ptft.data.core.array_source import ArraySource
+from keras_ptft.data.core.info import DEFAULT_FORM, ImageForm
+from keras_ptft.data.images.resize import resize_images
 from keras_ptft.serving.signatures.arrays import (
     accepts_encoded_images,
     array_signatures,
@@ -30,8 +32,8 @@ def small(shape, name, dtype="float32", policy="float32", channels=2):
     return keras.Model(inputs, outputs)
 
 
-def signatures_of(model, **examples):
-    found = array_signatures(model, class_scores(model), examples)
+def signatures_of(model, form=DEFAULT_FORM, **examples):
+    found = array_signatures(model, class_scores(model), examples, form)
     return {signature.name: signature for signature in found}
 
 
@@ -43,9 +45,39 @@ def test_the_input_keeps_its_name(tmp_path, in_session, shape, name):
     inputs = np.ones((3, *shape), np.float32)
     found = signatures_of(model, **{name: inputs})
     assert list(found) == ["serving_default"]
-    write_saved_model(model, tmp_path, found.values())
+    write_saved_model(tmp_path, found.values())
     outputs = in_session(tmp_path, "serving_default", **{name: inputs})
     np.testing.assert_allclose(outputs["logits"], model(inputs), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "resize",
+    [pytest.param("stretch", marks=pytest.mark.slow), "crop(share=0.7)"],
+)
+def test_files_are_resized_as_the_model_s_form_says(
+    tmp_path, in_session, resize
+):
+    model = small((6, 6, 3), "image", "uint8")
+    noise = np.random.default_rng(0)
+    inputs = noise.integers(0, 256, (5, 6, 6, 3), np.uint8)
+    form = ImageForm(resize=resize)
+    found = signatures_of(model, form, image=inputs)
+    write_saved_model(tmp_path, found.values())
+    # files of the model's own size prove the export
+    for case in found["encoded_images"].cases:
+        outputs = in_session(tmp_path, "encoded_images", **case.inputs)
+        np.testing.assert_allclose(
+            outputs["logits"], case.outputs["logits"], atol=1e-5
+        )
+    photos = noise.integers(0, 256, (2, 20, 31, 3), np.uint8)
+    files = [tf.io.encode_png(photo).numpy() for photo in photos]
+    outputs = in_session(
+        tmp_path, "encoded_images", bytes=np.array(files, object)
+    )
+    # 14 of 20 rows: 3 above; 14 of 31 columns: 8 at the left
+    seen = photos if resize == "stretch" else photos[:, 3:17, 8:22]
+    expected = model(resize_images(seen, 6))
+    np.testing.assert_allclose(outputs["logits"], expected, atol=1e-5)
 
 
 def test_the_keras_model_gives_the_expected_outputs(model, digits, logits):
@@ -79,7 +111,7 @@ def test_several_inputs_have_names(tmp_path, in_session):
     # no file holds an image and an age
     assert list(found) == ["serving_default"]
     assert input_specs(model)["image"].dtype == tf.uint8
-    write_saved_model(model, tmp_path, found.values())
+    write_saved_model(tmp_path, found.values())
     outputs = in_session(tmp_path, "serving_default", **examples)
     expected = found["serving_default"].cases[0].outputs
     np.testing.assert_allclose(outputs["logits"], expected["logits"], atol=1e-4)
@@ -92,7 +124,7 @@ def test_colour_images_of_any_size_are_decoded(tmp_path, in_session):
     image = np.broadcast_to(np.uint8([200, 100, 50]), (40, 30, 3))
     plain = np.broadcast_to(image[0, 0], (2, 16, 16, 3))
     found = signatures_of(model, image=plain)
-    write_saved_model(model, tmp_path, found.values())
+    write_saved_model(tmp_path, found.values())
     encoded = [tf.io.encode_png(image).numpy()] * 2
     outputs = in_session(tmp_path, "encoded_images", bytes=encoded)
     np.testing.assert_allclose(outputs["logits"], model(plain), atol=1e-5)
@@ -142,6 +174,6 @@ def test_a_model_of_two_replicas_is_written(tmp_path, in_session):
         model = small((4,), "vector")
     inputs = np.ones((2, 4), np.float32)
     found = signatures_of(model, vector=inputs)
-    write_saved_model(model, tmp_path, found.values())
+    write_saved_model(tmp_path, found.values())
     outputs = in_session(tmp_path, "serving_default", vector=inputs)
     np.testing.assert_allclose(outputs["logits"], model(inputs), atol=1e-6)

@@ -30,8 +30,8 @@ def tag_signatures(tagger, tokenizer, tagged_examples):
 
 
 @pytest.fixture(scope="module")
-def tagged(tagger, tag_signatures, publish):
-    return publish(tagger, tag_signatures)
+def tagged(tag_signatures, publish):
+    return publish(tag_signatures)
 
 
 def test_texts_are_cut_and_padded_as_in_training(text_source, tokenizer):
@@ -121,7 +121,7 @@ def test_ids_made_otherwise_are_not_published(
         text_model, tokenizer, KINDS, ids, texts, tagging=False
     )
     with pytest.raises(UserError, match=r"differs .* 'serving_default'"):
-        export(text_model, tmp_path, signatures, write_extra=str)
+        export(tmp_path, signatures, write_extra=str)
     assert os.listdir(tmp_path) == []
 
 
@@ -191,7 +191,7 @@ def test_what_cannot_be_in_a_graph_takes_tokens(
     signatures = text_signatures(
         model, tokenizer, KINDS, ids, texts, tagging=False
     )
-    done = publish(model, signatures)
+    done = publish(signatures)
     assert set(done.largest_difference) == {"serving_default"}
     assert "jieba cannot run in a graph: the export takes tokens" in caplog.text
     outputs = in_session(done.path, "serving_default", tokens=ids)

@@ -42,7 +42,7 @@ def export(tmp_path_factory, model, digits):
     specs = input_specs(model)
     signature = Signature("serving_default", function, specs, found)
     folder = tmp_path_factory.mktemp("export")
-    write_saved_model(model, folder, [signature])
+    write_saved_model(folder, [signature])
     return folder, signature
 
 

@@ -1,7 +1,6 @@
 import json
 import re
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -29,7 +28,6 @@ ARRAYS = {name: array.tolist() for name, array in {**INPUTS, **OUTPUTS}.items()}
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """An export with two signatures, `serving_default` and `root`."""
-    inputs = keras.Input((2,))
     specs = {
         "x": tf.TensorSpec((None, 2), tf.float32),
         "word": tf.TensorSpec((None,), tf.string),
@@ -49,7 +47,7 @@ def folder(tmp_path_factory):
             (),
         ),
     ]
-    write_saved_model(keras.Model(inputs, inputs), folder, signatures)
+    write_saved_model(folder, signatures)
     return folder
 
 

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from keras_ptft.data.pipeline.augment import AUGMENTATIONS
+from keras_ptft.data.pipeline.showing import Showing
 from keras_ptft.errors import TrainingInterrupted, UserError
 from keras_ptft.registry import lookup
 from keras_ptft.training.checkpointing import callback
@@ -67,7 +68,10 @@ def steps_in(folder):
 ACCUMULATION = {"batch_size": 16, "gradient_accumulation": 4}
 CASES = {
     "mlp": ({}, {}),
-    "cnn": ({"build": STATEFUL_CNN, "optimizer": "adam"}, {"augment": SHIFT}),
+    "cnn": (
+        {"build": STATEFUL_CNN, "optimizer": "adam"},
+        {"showing": Showing(SHIFT)},
+    ),
     "accumulation": (ACCUMULATION, ACCUMULATION),
     "mirrored": ({"build": STATEFUL_CNN, "replicas": "mirrored"}, {}),
     "compiled": ({"build": STATEFUL_CNN, "jit_compile": "true"}, {}),

@@ -47,6 +47,8 @@ SLOW = {
     "augmented": {
         "backbone": "cnn(filters=[4], dense=8)",
         "augment": "shift(padding=1)",
+        "mix": "mixup",
+        "sampling": "balanced",
         "early_stopping_patience": 1,
     },
 }

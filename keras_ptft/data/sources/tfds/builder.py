@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from keras_ptft.data.core.dataset import Dataset, Loading
+from keras_ptft.data.images.resize import check_resize
 from keras_ptft.data.sources.tfds.images import read_split
 from keras_ptft.data.sources.tfds.splits import found_splits, unused_splits
 from keras_ptft.data.sources.tfds.text import read_texts, text_columns
@@ -79,12 +80,18 @@ def tfds(
         return read_texts(builder, parts, columns, test_fraction)
     names = _label_names(builder.info.features, name)
     shape = _image_shape(builder.info.features["image"], name, loading)
+    form = loading.image_form
+    check_resize(form.resize, loading.image_size)
     _prepare(builder, name, loading.manual_dir)
     parts = found_splits(builder, name)
     return Dataset(
-        {k: read_split(builder, part, shape) for k, part in parts.items()},
+        {
+            split: read_split(builder, part, shape, form.resize)
+            for split, part in parts.items()
+        },
         names,
         test_fraction=test_fraction,
+        image_form=form,
         left_out=unused_splits(builder, parts.values()),
     )
 

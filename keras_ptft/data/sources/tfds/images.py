@@ -5,6 +5,7 @@ import logging
 import math
 import os
 import pathlib
+import re
 import shutil
 from collections.abc import Iterable
 from typing import Any
@@ -14,7 +15,8 @@ import tensorflow as tf
 
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.hashing import content_hashes
-from keras_ptft.data.images.resize import resize_images
+from keras_ptft.data.core.info import STRETCH
+from keras_ptft.data.images.resize import encoding_of, resize_images
 from keras_ptft.files import replacing
 
 logger = logging.getLogger("keras_ptft")
@@ -27,6 +29,7 @@ def read_split(
     builder: Any,
     split: str,
     shape: tuple[int, int, int],
+    resize: str = STRETCH,
     *,
     memory_limit: int = MEMORY_LIMIT,
 ) -> ArraySource:
@@ -36,6 +39,7 @@ def read_split(
         builder: a prepared `tfds.core.DatasetBuilder`.
         split: its name.
         shape: (size, size, channels) to resize to, or the stored shape.
+        resize: how images become squares, an entry of `RESIZES`.
         memory_limit: bytes of images above which they are written to a
             file beside the prepared data and mapped from there.
 
@@ -50,29 +54,39 @@ def read_split(
     rows: Any
     if count * math.prod(shape) <= memory_limit:
         rows = {key: np.empty(count, row[key]) for key in row.names or ()}
-        _fill(rows, _batches(builder, split, shape))
+        _fill(rows, _batches(builder, split, shape, resize))
     else:
-        size = "x".join(map(str, shape))
-        file = pathlib.Path(builder.data_path) / f"decoded-{split}-{size}.npy"
+        file = _decoded_file(builder, split, shape, resize)
         if not file.exists():
-            batches = _batches(builder, split, shape)
+            batches = _batches(builder, split, shape, resize)
             _write(file, row, count, batches)
         rows = np.load(file, mmap_mode="r")
-    return ArraySource(
+    source = ArraySource(
         rows["image"], np.array(rows["label"]), np.array(rows["hash"])
     )
+    source.encoding = encoding_of(resize)
+    return source
+
+
+def _decoded_file(
+    builder: Any, split: str, shape: tuple[int, int, int], resize: str
+) -> pathlib.Path:
+    size = "x".join(map(str, shape))
+    cut = "" if resize == STRETCH else re.sub(r"[^\w.]+", "-", f"-{resize}")
+    return pathlib.Path(builder.data_path, f"decoded-{split}-{size}{cut}.npy")
 
 
 def _batches(
-    builder: Any, split: str, shape: tuple[int, int, int]
+    builder: Any, split: str, shape: tuple[int, int, int], resize: str
 ) -> Iterable[tuple]:
     """Yields stored images, resized images and labels, in stored order."""
     stored = tuple(builder.info.features["image"].shape)
 
     def sized(batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, ...]:
         images = batch["image"]
-        resized = images if stored == shape else resize_images(images, shape[0])
-        return images, resized, batch["label"]
+        if stored == shape:
+            return images, images, batch["label"]
+        return images, resize_images(images, shape[0], resize), batch["label"]
 
     examples = builder.as_dataset(split=split, shuffle_files=False)
     batches = examples.batch(1 if None in stored else _BATCH).map(

@@ -11,13 +11,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_ptft.data.text.normalize.code_points import change_some, is_ascii
 from keras_ptft.data.text.normalize.html_entities import unescape
-from keras_ptft.data.text.normalize.unicode_nfkc import (
-    change_some,
-    is_ascii,
-    lower,
-    nfkc,
-)
+from keras_ptft.data.text.normalize.unicode_nfkc import lower, nfkc
 
 # `<b>`, `</p>`, `<br/>`, `<a href="...">`, `<!-- -->`, `<?xml ?>`, but
 # neither `a < b > c` nor `<me@example.org>`

@@ -11,13 +11,9 @@ import unicodedata
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.data.text.normalize.string_table import find
+from keras_ptft.data.text.normalize.code_points import CODES, Codes
+from keras_ptft.data.text.normalize.string_table import find, sorted_table
 
-Codes = tuple[tf.Tensor, tf.Tensor]
-"""Code points, int32 of shape (n,), and the text of each, int64 (n,)."""
-
-# no character beyond these changes or changes others
-CODES = range(0x30000)
 # longest sequence that is composed: real text has fewer than 10, and a text
 # made to keep a server busy is not worth it
 _LONGEST = 32
@@ -27,17 +23,22 @@ _L, _V, _T, _S = 0x1100, 0x1161, 0x11A7, 0xAC00
 _LS, _VS, _TS = 19, 21, 28
 
 
-def reorder(codes: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+def combining_classes(codes: tf.Tensor) -> tf.Tensor:
+    """Returns the class of each code point, int32: 0 for what is no mark."""
+    return _marks(_kinds(codes))
+
+
+def reorder(codes: tf.Tensor, rows: tf.Tensor, marks: tf.Tensor) -> tf.Tensor:
     """Sorts the combining marks behind each letter by their class.
 
     Args:
         codes: decomposed code points, int32 of shape (n,).
         rows: the text of each, int64 of shape (n,).
+        marks: the combining class of each, int32 of shape (n,).
 
     Returns:
         The code points, int32 of shape (n,).
     """
-    marks = _marks(_kinds(codes))
     heads = tf.equal(marks, 0) | _first(rows)
     wrong = ~heads[1:] & (marks[1:] < marks[:-1])
     keys = 256 * tf.cumsum(tf.cast(heads, tf.int64)) + tf.cast(marks, tf.int64)
@@ -151,7 +152,7 @@ def _pairs() -> tuple[np.ndarray, np.ndarray]:
             # some are never composed
             if unicodedata.normalize("NFC", chr(code)) == chr(code):
                 found[first * 2**21 + second] = code
-    return _sorted(found, np.int64)
+    return sorted_table(found, np.int64)
 
 
 @functools.cache
@@ -163,9 +164,4 @@ def _followers() -> tuple[np.ndarray, np.ndarray]:
     for code in CODES:
         if mark := unicodedata.combining(chr(code)):
             kinds[code] = mark
-    return _sorted(kinds, np.int32)
-
-
-def _sorted(table: dict[int, int], keys: type) -> tuple[np.ndarray, np.ndarray]:
-    codes, values = zip(*sorted(table.items()), strict=True)
-    return np.array(codes, keys), np.array(values, np.int32)
+    return sorted_table(kinds, np.int32)

@@ -10,8 +10,8 @@ import html.entities
 import numpy as np
 import tensorflow as tf
 
+from keras_ptft.data.text.normalize.code_points import change_some
 from keras_ptft.data.text.normalize.string_table import StringTable
-from keras_ptft.data.text.normalize.unicode_nfkc import change_some
 
 _NUMBER = "&#(?:[0-9]{1,7}|[xX][0-9a-fA-F]{1,6});"
 _ENTITY = f"{_NUMBER}|&[A-Za-z][A-Za-z0-9]{{1,31}};"

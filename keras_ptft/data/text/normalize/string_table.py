@@ -33,6 +33,14 @@ def find(keys: np.ndarray, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return indices, tf.equal(tf.gather(keys, indices), values)
 
 
+def sorted_table(
+    table: dict[int, int], keys: type
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the keys for `find`, of that dtype, and the values, int32."""
+    codes, values = zip(*sorted(table.items()), strict=True)
+    return np.array(codes, keys), np.array(values, np.int32)
+
+
 class StringTable:
     """A table of distinct strings.
 

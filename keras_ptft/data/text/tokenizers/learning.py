@@ -39,8 +39,8 @@ def learn(setting: str, texts: TextBatches, sequence_length: int) -> Tokenizer:
         The tokenizer.
 
     Raises:
-        UserError: an unknown tokenizer or setting, a missing package, or
-            texts without any words.
+        UserError: an unknown tokenizer or setting, one that does not learn,
+            a missing package, or texts without any words.
 
     Example:
 
@@ -50,6 +50,12 @@ def learn(setting: str, texts: TextBatches, sequence_length: int) -> Tokenizer:
     """
     check_range("sequence_length", sequence_length, 0)
     scheme = lookup(TOKENIZERS, setting, "tokenizer")()
+    if scheme.given:
+        raise UserError(
+            f"--tokenizer={setting} takes its vocabulary from a known model, "
+            "and learns none of texts: name a model by --init_from, or use "
+            "--tokenizer=subwords."
+        )
     words, lengths = _count_words(scheme, texts)
     if not words:
         raise UserError(

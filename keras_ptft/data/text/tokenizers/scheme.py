@@ -19,22 +19,31 @@ class Scheme:
         split: strings of any bytes, of shape (batch,) → words, ragged
             strings of shape (batch, None).
         join: tokens → readable text.
-        vocabulary_size: most tokens of a vocabulary, with the special ones.
+        vocabulary_size: most tokens of a vocabulary that is learned, with
+            the special ones.
         min_count: how often a token must occur to be in it.
         in_graph: whether `split` is TensorFlow operations only.
         pieces: counts of words → pieces of words to cut them into; None:
             each word is a token.
         ngrams: the character n-grams that come with each word, if any.
+        given: whether the vocabulary is given, not learned: pieces to cut
+            words into.
     """
 
     split: Callable[[tf.Tensor], tf.RaggedTensor]
     join: Callable[[Sequence[str]], str]
-    vocabulary_size: int
-    min_count: int
+    vocabulary_size: int = 20_000
+    min_count: int = 1
     in_graph: bool = True
     pieces: Callable[[Counter[str]], Iterable[str]] | None = None
     ngrams: Ngrams | None = None
+    given: bool = False
 
     def __post_init__(self) -> None:
         check_range("vocabulary_size", self.vocabulary_size, len(SPECIAL) + 1)
         check_range("min_count", self.min_count, 1)
+
+    @property
+    def cuts(self) -> bool:
+        """Whether words are cut into pieces."""
+        return self.given or self.pieces is not None

@@ -20,6 +20,7 @@ from keras_ptft.data.text.tokenizers.pieces import Pieces
 from keras_ptft.data.text.tokenizers.scheme import Scheme
 from keras_ptft.data.text.tokenizers.subwords import subwords
 from keras_ptft.data.text.tokenizers.vocabulary import SPECIAL, UNKNOWN
+from keras_ptft.data.text.tokenizers.wordpiece import wordpiece
 from keras_ptft.data.text.tokenizers.words import words
 from keras_ptft.errors import UserError
 from keras_ptft.files import read_json, write_json
@@ -30,6 +31,7 @@ TOKENIZERS: dict[str, Callable[..., Scheme]] = {
     "characters": characters,
     "subwords": subwords,
     "jieba": jieba,
+    "wordpiece": wordpiece,
 }
 
 SETTINGS_FILE = "tokenizer.json"
@@ -101,6 +103,27 @@ class Tokenizer:
         )
         return self.scheme.join([shown[i] for i in ids if i in shown])
 
+    @classmethod
+    def given(
+        cls, setting: str, vocabulary: Sequence[str], sequence_length: int
+    ) -> "Tokenizer":
+        """Returns a tokenizer of a known model, whose counts are unknown: 0.
+
+        Args:
+            setting: a row of TOKENIZERS with its settings.
+            vocabulary: the token of each id; the first four are SPECIAL.
+            sequence_length: most tokens of a text that are used.
+
+        Example:
+
+        >>> pieces = (*SPECIAL, "un", "##aff", "##able")
+        >>> tokenizer = Tokenizer.given("wordpiece", pieces, 254)
+        >>> tokenizer(["Unaffable!"]).to_list()
+        [[4, 5, 6, 1]]
+        """
+        counts = np.zeros(len(vocabulary), np.int64)
+        return cls(setting, tuple(vocabulary), counts, sequence_length)
+
     def save(self, folder: str | os.PathLike) -> None:
         """Writes tokenizer.json and vocabulary.txt."""
         folder = pathlib.Path(folder)
@@ -141,7 +164,7 @@ class Tokenizer:
 
     @functools.cached_property
     def _encode(self) -> Callable[[tf.Tensor], tf.RaggedTensor]:
-        encode = self._pieces() if self.scheme.pieces else self._words()
+        encode = self._pieces() if self.scheme.cuts else self._words()
 
         def call(texts: tf.Tensor) -> tf.RaggedTensor:
             return encode(self.scheme.split(texts))

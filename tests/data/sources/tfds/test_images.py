@@ -10,7 +10,8 @@ import tensorflow_datasets
 
 from keras_ptft.data import load
 from keras_ptft.data.core.account import account
-from keras_ptft.data.core.dataset import Loading
+from keras_ptft.data.core.dataset import Loading, fingerprint
+from keras_ptft.data.core.info import ImageForm
 from keras_ptft.data.images.resize import resize_images
 from keras_ptft.data.sources.tfds.builder import tfds
 from keras_ptft.data.sources.tfds.images import read_split
@@ -60,6 +61,16 @@ class Oblong(Squares):
 
     SPLITS = ("train", "test")
     SIZES = (1, 1)
+
+
+class Slopes(Oblong):
+    """Images whose columns differ."""
+
+    def _generate_examples(self, first):
+        for number in range(first, first + 40):
+            columns = np.arange(number, number + 60, 10, np.uint8)
+            image = np.tile(columns[:, None], (4, 1, 3))
+            yield number, {"image": image, "label": number % 2}
 
 
 class ManySplits(Oblong):
@@ -172,6 +183,40 @@ def test_hashes_are_of_what_is_stored(tmp_path):
     picks = tf.constant([0, 9], tf.int64)
     images = resize_images(stored.gather(picks), 9).numpy()
     assert (resized.gather(picks).numpy() == images).all()
+
+
+def test_what_is_cut_is_kept_apart(tmp_path):
+    form = ImageForm(resize="crop(share=0.9)")
+    loading = Loading(image_size=5, image_form=form, data_dir=str(tmp_path))
+    dataset = tfds(loading, "slopes")
+    assert dataset.image_form == form
+    stored = tfds(Loading(data_dir=str(tmp_path)), "slopes").splits["train"]
+    picks = tf.constant([39, 4], tf.int64)
+    # 4 of 4 rows, 1 of 6 columns at each side left out
+    expected = resize_images(stored.gather(picks)[:, :, 1:5], 5).numpy()
+    whole = dataset.splits["train"]
+    assert (whole.gather(picks).numpy() == expected).all()
+    assert (whole.hashes == stored.hashes).all()
+    builder = tensorflow_datasets.builder("slopes", data_dir=str(tmp_path))
+    shape = 5, 5, 3
+    mapped = read_split(builder, "train", shape, form.resize, memory_limit=1000)
+    assert (mapped.gather(picks).numpy() == expected).all()
+    assert fingerprint(mapped) == fingerprint(whole)
+    stretched = read_split(builder, "train", shape, memory_limit=1000)
+    assert (stretched.gather(picks).numpy() != expected).any()
+    assert fingerprint(stretched) != fingerprint(whole)
+    files = pathlib.Path(builder.data_path).glob("decoded-train-*")
+    assert sorted(file.name for file in files) == [
+        "decoded-train-5x5x3-crop-share-0.9-.npy",
+        "decoded-train-5x5x3.npy",
+    ]
+
+
+def test_images_are_cut_to_a_size_alone(tmp_path):
+    form = ImageForm(resize="crop")
+    loading = Loading(image_form=form, data_dir=str(tmp_path))
+    with pytest.raises(UserError, match="=crop makes squares of --image_size"):
+        tfds(loading, "oblong")
 
 
 def test_what_cannot_be_written_leaves_nothing(tmp_path):

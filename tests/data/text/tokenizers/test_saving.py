@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_ptft.data.text.tokenizers import Tokenizer, learn
+from keras_ptft.data.text.tokenizers import SPECIAL, Tokenizer, learn
 from keras_ptft.data.text.tokenizers.vocabulary import escaped, unescaped
 from keras_ptft.errors import UserError
 
@@ -25,7 +25,9 @@ SETTINGS = [
     "characters(all=True, clean=False, lower=False)",
     "subwords(vocabulary_size=60)",
     "jieba",
+    "wordpiece",
 ]
+PIECES = (*SPECIAL, "to", "be", "or", "not", "##é", "a", "我", "<", "\\")
 LOADING = """
 import json, sys, tensorflow as tf
 loaded = tf.saved_model.load(sys.argv[1])
@@ -37,6 +39,8 @@ print(json.dumps({k: v.numpy().tolist() for k, v in found.items()}))
 
 @functools.cache
 def learned(setting):
+    if setting == "wordpiece":
+        return Tokenizer.given(setting, PIECES, 12)
     return learn(setting, lambda: [tf.constant(TEXTS)], 12)
 
 
@@ -124,6 +128,7 @@ def test_an_export_gives_the_same_ids_in_another_process(tmp_path):
         "words": learned(SETTINGS[0]),
         "subwords": learned("subwords(vocabulary_size=60)"),
         "characters": learned("characters"),
+        "wordpiece": learned("wordpiece"),
     }
     spec = tf.TensorSpec([None], tf.string, "text")
 

@@ -14,6 +14,7 @@ from keras_ptft.data.text.tokenizers import (
     SPECIAL,
     TOKENIZERS,
     UNKNOWN,
+    Tokenizer,
     learn,
 )
 from keras_ptft.errors import UserError
@@ -26,7 +27,9 @@ CASES = {
     "every character": "characters(all=True, clean=False, lower=False)",
     "subwords": "subwords(vocabulary_size=200)",
     "jieba": "jieba",
+    "wordpiece": "wordpiece",
 }
+PIECES = (*SPECIAL, "the", "cat", "to", "be", "or", "not", "我", "用", ",")
 TEXTS = [
     "The cat's on the mat, isn't it?",
     "我来到北京清华大学",
@@ -50,6 +53,8 @@ def split(setting, text):
 
 @functools.cache
 def learned(setting):
+    if setting == "wordpiece":
+        return Tokenizer.given(setting, PIECES, 12)
     return learn(setting, lambda: [tf.constant(TEXTS)], 0)
 
 
@@ -58,10 +63,10 @@ def test_every_row_has_a_case():
     assert rows == set(TOKENIZERS)
 
 
-@pytest.mark.parametrize("row", TOKENIZERS.values(), ids=TOKENIZERS)
-def test_rows_share_their_settings(row):
+@pytest.mark.parametrize("row", sorted(set(TOKENIZERS) - {"wordpiece"}))
+def test_rows_that_learn_share_their_settings(row):
     names = ["lower", "clean", "vocabulary_size", "min_count"]
-    assert list(settings(row))[:4] == names
+    assert list(settings(TOKENIZERS[row]))[:4] == names
 
 
 @pytest.mark.parametrize(
@@ -169,6 +174,7 @@ def test_a_text_never_gives_a_special_token(setting):
         ("every character", "To be,\n or not", "To be,\n or not"),
         ("subwords", "我用keras not", "我用keras not"),
         ("jieba", "我来到北京清华大学", "我来到北京清华大学"),
+        ("wordpiece", "To be,\n or NÓT", "to be , or not"),
     ],
 )
 def test_ids_are_read_back(setting, text, expected):
@@ -184,7 +190,7 @@ def test_ids_are_read_back(setting, text, expected):
         (
             "word",
             "Unknown tokenizer 'word' (did you mean \"words\"?); there are: "
-            "characters, jieba, subwords, words.",
+            "characters, jieba, subwords, wordpiece, words.",
         ),
         (
             "words(vocabulary_size=4)",

@@ -1,0 +1,87 @@
+"""Training images as they are, beside those that a model sees in training."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_ptft.evaluation.report.figures import image_png
+
+_SIDE = 128
+# smaller ones are drawn as squares, not blurred
+_SMALL = 64
+
+
+class View(NamedTuple):
+    """An image, uint8 of shape (height, width, channels), and its label."""
+
+    image: np.ndarray
+    label: str
+
+
+class ShownExample(NamedTuple):
+    """A training image, and how it was shown in each of the first epochs."""
+
+    original: View
+    views: Sequence[View]
+
+
+def view_rows(examples: Sequence[ShownExample]) -> list[list[dict[str, Any]]]:
+    """Returns a row of pictures an example, the original first.
+
+    Images are made smaller, so that a page stays small.
+    """
+    return [
+        [_picture(view) for view in (example.original, *example.views)]
+        for example in examples
+    ]
+
+
+def label_texts(labels: np.ndarray, names: Sequence[str]) -> list[str]:
+    """Returns what a reader is told of labels.
+
+    Args:
+        labels: integers of shape (examples,), classes; floats of this shape,
+            numbers; floats of shape (examples, classes), shares of classes.
+        names: of the classes; none: classes are not told.
+
+    Example:
+
+    >>> label_texts(np.array([[0.25, 0.75], [1.0, 0.0]]), ["cat", "dog"])
+    ['75 % dog, 25 % cat', 'cat']
+    """
+    if labels.ndim == 2:
+        return [_shares(row, names) for row in labels]
+    if np.issubdtype(labels.dtype, np.floating):
+        return [f"{number:.4g}" for number in labels]
+    return [names[label] if names else "" for label in labels]
+
+
+def _shares(row: np.ndarray, names: Sequence[str]) -> str:
+    percent = np.round(100 * row).astype(int)
+    order = np.argsort(-percent, kind="stable")
+    return ", ".join(
+        names[n] if percent[n] == 100 else f"{percent[n]} % {names[n]}"
+        for n in order
+        if percent[n]
+    )
+
+
+def _picture(view: View) -> dict[str, Any]:
+    image = _smaller(view.image)
+    small = max(image.shape[:2]) < _SMALL
+    return {"png": image_png(image), "label": view.label, "small": small}
+
+
+def _smaller(image: np.ndarray) -> np.ndarray:
+    """Averages blocks of pixels, where an image is large."""
+    height, width, channels = image.shape
+    size = math.ceil(max(height, width) / _SIDE)
+    rows, columns = height // size, width // size
+    if size == 1 or not rows or not columns:
+        return image
+    blocks = image[: rows * size, : columns * size].reshape(
+        rows, size, columns, size, channels
+    )
+    return np.round(blocks.mean(axis=(1, 3))).astype(np.uint8)

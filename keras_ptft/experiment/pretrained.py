@@ -1,0 +1,82 @@
+"""The backbone that a fine-tuning starts from, wherever it comes from."""
+
+import dataclasses
+import logging
+import re
+
+import keras
+
+from keras_ptft.config import Config
+from keras_ptft.experiment import run_dir
+from keras_ptft.experiment.weights import Weights, image_shape
+from keras_ptft.models.pretrained import PRETRAINED
+from keras_ptft.registry import lookup
+from keras_ptft.transfer import audit
+from keras_ptft.transfer.loading import load_backbone
+
+_LOG = logging.getLogger("keras_ptft")
+
+
+@dataclasses.dataclass(frozen=True)
+class Pretrained:
+    """A pretrained backbone and where it came from.
+
+    Attributes:
+        backbone: the model.
+        fingerprint: of its weights.
+        weights: what is known of its data; None: it was handed over.
+    """
+
+    backbone: keras.Model
+    fingerprint: str
+    weights: Weights | None = None
+
+
+def load_pretrained(config: Config, given: keras.Model | None) -> Pretrained:
+    """Loads the backbone that `init_from` names.
+
+    That is a run or a file, or else a row of PRETRAINED.
+
+    Args:
+        config: the settings.
+        given: a backbone that was handed over, used where `init_from` is
+            empty.
+
+    Raises:
+        UserError: there is none, or it cannot be read.
+    """
+    if given is not None and not config.init_from:
+        return Pretrained(given, audit.fingerprint(given))
+    if is_known_model(config):
+        return _known(config)
+    path = run_dir.find_backbone(config.init_from, config.runs_dir, PRETRAINED)
+    backbone = load_backbone(path)
+    weights = Weights.beside(path, backbone)
+    return Pretrained(backbone, audit.fingerprint(backbone), weights)
+
+
+def is_known_model(config: Config) -> bool:
+    """Returns whether `init_from` names a row of PRETRAINED.
+
+    A run or a file of that name comes first.
+    """
+    called = re.fullmatch(r"(\w+)([(:].*)?", config.init_from, re.DOTALL)
+    if called is None or called[1] not in PRETRAINED:
+        return False
+    return not run_dir.exists(config.init_from, config.runs_dir)
+
+
+def _known(config: Config) -> Pretrained:
+    entry = lookup(PRETRAINED, config.init_from, "pretrained model")
+    known = entry(config.image_size)
+    _LOG.info("Weights of %s: %s.", entry.name, known.origin)
+    size, channels = image_shape(known.backbone)
+    weights = Weights(
+        config.init_from,
+        reading=known.reading,
+        image_size=size,
+        channels=channels,
+        resize=known.resize,
+    )
+    fingerprint = audit.fingerprint(known.backbone)
+    return Pretrained(known.backbone, fingerprint, weights)

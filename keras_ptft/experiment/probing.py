@@ -1,0 +1,196 @@
+"""Solves the head of a fine-tuned model in place of training it."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_ptft.config import FIELDS, Config
+from keras_ptft.data.core.dataset import Source
+from keras_ptft.data.pipeline.augment import AUGMENTATIONS
+from keras_ptft.data.pipeline.epoch_views import Views
+from keras_ptft.errors import UserError
+from keras_ptft.experiment.results import TrainingResult
+from keras_ptft.objectives import OBJECTIVES, Objective
+from keras_ptft.objectives.classification import balanced_weights
+from keras_ptft.objectives.probes import PROBES, Rows, Solution
+from keras_ptft.registry import lookup
+from keras_ptft.training.distribution.strategies import get_strategy
+
+_LOG = logging.getLogger("keras_ptft")
+
+# they would change what is learned, and a probe cannot follow them
+_REFUSED = (
+    "unfreeze",
+    "batchnorm",
+    "train_only",
+    "lora",
+    "layer_decay",
+    "l2_sp",
+    "ema",
+    "mix",
+    "sampling",
+)
+# they say how a minimum is approached, and a probe has its own way
+_UNUSED = (
+    "optimizer",
+    "learning_rate",
+    "schedule",
+    "clip_norm",
+    "batch_size",
+    "gradient_accumulation",
+    "epochs",
+    "early_stopping_patience",
+)
+
+
+def is_probe(config: Config) -> bool:
+    """Returns whether the head is solved in place of being trained."""
+    return lookup(PROBES, config.probe, "probe").name != "none"
+
+
+def check_probe(config: Config, stage: str) -> None:
+    """Finds settings that a probe cannot follow, before data are loaded.
+
+    Args:
+        config: the settings.
+        stage: "pretrain" or "finetune".
+
+    Raises:
+        UserError: there is one.
+    """
+    if not is_probe(config):
+        return
+    probe = f"--probe={config.probe}"
+    if stage == "pretrain":
+        raise UserError(
+            f"{probe} belongs to fine-tuning: use finetune, or leave it out."
+        )
+    entry = lookup(OBJECTIVES, config.objective, "objective")
+    if not OBJECTIVES[entry.name].solvable:
+        raise UserError(
+            f"{probe} needs a linear classifier, got --objective="
+            f"{config.objective}: use --objective=classification."
+        )
+    if config.freeze not in ("", "all"):
+        raise UserError(
+            f"{probe} solves the head on features of the whole backbone, got "
+            f"--freeze={config.freeze}: use --freeze=all."
+        )
+    for name in _changed(config, _REFUSED):
+        raise UserError(
+            f"{probe} solves the head, so --{name}={getattr(config, name)} "
+            "has no meaning: leave out one of the two."
+        )
+    augmentation = lookup(AUGMENTATIONS, config.augment, "augmentation")
+    if augmentation.name != "none" and not config.augment_views:
+        raise UserError(
+            f"{probe} needs features that are computed once, got --augment="
+            f"{config.augment}: set --augment_views=4 to solve the head on "
+            "so many augmented passes."
+        )
+
+
+def solve(
+    config: Config,
+    head: keras.Model,
+    objective: Objective,
+    sources: Mapping[str, Source],
+    *,
+    prefix: keras.Model | None = None,
+) -> TrainingResult:
+    """Sets the head of a model to what the probe finds.
+
+    Every worker solves the same problem, on all features.
+
+    Args:
+        config: the settings.
+        head: the model from features to outputs.
+        objective: what it is for.
+        sources: features of "train", and of "validation" where there is one.
+        prefix: the frozen model, where its features were not computed.
+
+    Returns:
+        A result without history: there are no epochs.
+
+    Raises:
+        UserError: the head cannot be solved on these features.
+    """
+    if prefix is not None:
+        raise UserError(
+            f"--probe={config.probe} needs the features of all examples: "
+            "raise --feature_cache_gb."
+        )
+    if not config.compare_scratch:
+        _tell_unused(config)
+    weights = None
+    if config.class_weight == "balanced":
+        weights = balanced_weights(sources["train"].labels)
+    rows = {name: _rows(source, weights) for name, source in sources.items()}
+    probe = lookup(PROBES, config.probe, "probe")
+    found = objective.solve(head, probe, rows)
+    _tell(probe.name, found)
+    return TrainingResult(
+        plan=_plan(config, probe.name, found),
+        trained_parameters=found.kernel.size + found.bias.size,
+    )
+
+
+def _rows(source: Source, weights: np.ndarray | None) -> Rows:
+    """All examples of a source, of `Views` those of each view."""
+    views = source.sources if isinstance(source, Views) else (source,)
+    features = [
+        view.gather(tf.range(len(view), dtype=tf.int64)) for view in views
+    ]
+    labels = np.tile(source.labels, len(views))
+    return Rows(
+        features=np.concatenate([np.asarray(x, np.float32) for x in features]),
+        labels=labels,
+        weights=np.ones(len(labels)) if weights is None else weights[labels],
+    )
+
+
+def _plan(config: Config, probe: str, found: Solution) -> dict[str, Any]:
+    strategy = get_strategy(config.strategy)
+    return {
+        "strategy": type(strategy).__name__.lstrip("_"),
+        "replicas": strategy.num_replicas_in_sync,
+        "reason": f"solved by {probe} (C={found.C:g})",
+        "iterations": found.iterations,
+        "converged": found.converged,
+        "validation_losses": {
+            f"{C:g}": loss for C, loss in found.validation_losses.items()
+        },
+    }
+
+
+def _tell(probe: str, found: Solution) -> None:
+    if found.validation_losses:
+        losses = [f"{C:g}: {x:.4f}" for C, x in found.validation_losses.items()]
+        _LOG.info("Validation loss by C: %s.", ", ".join(losses))
+    _LOG.info(
+        "Plan: solved by %s (C=%g), in %d iterations.",
+        probe,
+        found.C,
+        found.iterations,
+    )
+    if not found.converged:
+        _LOG.warning(
+            "The solver stopped before the minimum, after %d iterations: "
+            "raise max_iter.",
+            found.iterations,
+        )
+
+
+def _tell_unused(config: Config) -> None:
+    changed = [f"--{n}={getattr(config, n)}" for n in _changed(config, _UNUSED)]
+    if changed:
+        _LOG.info("Not used, since nothing is trained: %s.", ", ".join(changed))
+
+
+def _changed(config: Config, names: tuple[str, ...]) -> list[str]:
+    """Those of some settings that are not at their defaults."""
+    return [n for n in names if getattr(config, n) != FIELDS[n].default]

@@ -1,0 +1,146 @@
+"""From the settings of a fine-tuning to the variables that it moves."""
+
+from collections.abc import Collection, Sequence
+
+import keras
+
+from keras_ptft.config import FIELDS, Config
+from keras_ptft.errors import UserError
+from keras_ptft.experiment.builders import freeze_of
+from keras_ptft.registry import lookup
+from keras_ptft.training.tuning import Tuning
+from keras_ptft.transfer.l2_sp import l2_sp
+from keras_ptft.transfer.layer_decay import layer_factors
+from keras_ptft.transfer.lora import LORA
+from keras_ptft.transfer.unfrozen import (
+    hold_statistics,
+    norms_and_biases,
+    unfrozen_layers,
+    with_parts,
+)
+
+# what pretraining has no use for, nor a fine-tuning of the head alone
+_OF_UNFROZEN = ("train_only", "lora", "layer_decay", "l2_sp")
+
+
+def check_tuning(config: Config, stage: str) -> None:
+    """Raises a UserError where settings of a fine-tuning contradict it.
+
+    Args:
+        config: the settings.
+        stage: "pretrain" or "finetune".
+    """
+    for name in filter(lambda name: _is_set(config, name), _OF_UNFROZEN):
+        setting = f"--{name}={getattr(config, name)}"
+        if stage == "pretrain":
+            raise UserError(
+                f"{setting} belongs to fine-tuning: use finetune, or leave it "
+                "out."
+            )
+        if freeze_of(config) == "all" and not config.unfreeze:
+            raise UserError(
+                f"{setting} is for an unfrozen backbone, but --freeze=all "
+                "trains the head alone: set --freeze=none or a cut point."
+            )
+    if _is_set(config, "lora") and config.l2_sp:
+        raise UserError(
+            f"--l2_sp={config.l2_sp} draws weights to the pretrained ones, "
+            "from which --lora does not move them: leave one of the two out."
+        )
+
+
+def tune(
+    config: Config,
+    prefix: keras.Model | None,
+    suffix: keras.Model,
+    *,
+    backbone: keras.Model,
+    pretrained: keras.Model,
+    transferred: Collection[str],
+) -> Tuning:
+    """Decides which variables a fine-tuning moves, and how.
+
+    Args:
+        config: the settings.
+        prefix: the frozen part, or None.
+        suffix: the rest, all of it trainable; batch normalisation in it is
+            set to inference, and low-rank matrices are added to it, as the
+            settings say.
+        backbone: the part of the model that the head reads.
+        pretrained: the backbone with the pretrained weights.
+        transferred: names of the layers that have them; the other layers
+            are new, and trained as the head is.
+
+    Raises:
+        UserError: nothing of the backbone is left for these settings.
+    """
+    layers = unfrozen_layers(suffix, backbone, transferred)
+    parts = with_parts(layers)
+    before = suffix.trainable_variables
+    variables = _trained(config, suffix, layers, parts)
+    held = hold_statistics(parts) if config.batchnorm == "frozen" else []
+    trained = set(map(id, variables))
+    frozen = [*(prefix.variables if prefix is not None else ()), *held]
+    frozen += [v for v in before if id(v) not in trained]
+    penalty = None
+    if config.l2_sp:
+        penalty = l2_sp(layers, pretrained, variables, config.l2_sp)
+    return Tuning(
+        variables=variables,
+        factors=_factors(config, backbone, layers, variables),
+        penalty=penalty,
+        frozen=frozen,
+    )
+
+
+def _trained(
+    config: Config,
+    suffix: keras.Model,
+    layers: Sequence[keras.Layer],
+    parts: Sequence[keras.Layer],
+) -> list[keras.Variable]:
+    """The variables that are trained, in the order of the suffix."""
+    pretrained = {id(v) for layer in layers for v in layer.trainable_variables}
+    if not pretrained and not config.unfreeze:
+        _check_head_alone(config)
+    chosen = pretrained
+    if config.train_only != "all" or _is_set(config, "lora"):
+        chosen = set()
+    if config.train_only == "norm_and_bias":
+        chosen |= {id(v) for v in norms_and_biases(parts)}
+    adapt = lookup(LORA, config.lora, "low-rank adaptation")
+    # the matrices that this adds are none of the pretrained variables
+    adapt(parts)
+    left_out = pretrained - chosen
+    return [v for v in suffix.trainable_variables if id(v) not in left_out]
+
+
+def _factors(
+    config: Config,
+    backbone: keras.Model,
+    layers: Sequence[keras.Layer],
+    variables: Sequence[keras.Variable],
+) -> list[float]:
+    if config.layer_decay == 1.0:
+        return []
+    by_layer = layer_factors(backbone, config.layer_decay)
+    factors = {
+        id(variable): by_layer[layer.name]
+        for layer in layers
+        for variable in layer.variables
+    }
+    return [factors.get(id(variable), 1.0) for variable in variables]
+
+
+def _check_head_alone(config: Config) -> None:
+    """Refuses settings of a backbone of which nothing is left to train."""
+    for name in filter(lambda name: _is_set(config, name), _OF_UNFROZEN):
+        raise UserError(
+            f"--{name}={getattr(config, name)} is for an unfrozen backbone, "
+            f"but --freeze={freeze_of(config)} leaves no pretrained weights "
+            "to train: freeze up to an earlier cut point."
+        )
+
+
+def _is_set(config: Config, name: str) -> bool:
+    return getattr(config, name) != FIELDS[name].default

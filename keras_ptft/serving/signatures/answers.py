@@ -1,0 +1,117 @@
+"""Signatures of models whose answers need nothing but their outputs."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_ptft.data.core.info import DEFAULT_FORM, ImageForm
+from keras_ptft.data.text.tokenizers import Tokenizer
+from keras_ptft.serving.signatures.arrays import (
+    array_signatures,
+    endpoint,
+    expected_outputs,
+)
+from keras_ptft.serving.signatures.signature import (
+    Arrays,
+    ServingFn,
+    Signature,
+    Tensors,
+    cases,
+)
+from keras_ptft.serving.signatures.text import TEXT, ids_of, with_odd_texts
+
+IsUnsure = Callable[[Arrays], np.ndarray]
+"""Outputs → which rows another rounding may answer otherwise."""
+
+
+def sure(outputs: Arrays) -> np.ndarray:
+    """Returns that no row is unsure: answers are numbers."""
+    return np.zeros(len(next(iter(outputs.values()))), bool)
+
+
+def array_answers(
+    model: keras.Model,
+    answer: ServingFn,
+    examples: Arrays,
+    *,
+    form: ImageForm = DEFAULT_FORM,
+    is_unsure: IsUnsure = sure,
+) -> list[Signature]:
+    """Returns the signatures of a model of arrays, as `array_signatures`.
+
+    Args:
+        model: computes in float32 (see `signatures.arrays.in_float32`).
+        answer: the model's inputs → what is answered, by name.
+        examples: input name to real inputs, to verify the export with.
+        form: how image files become the model's input.
+        is_unsure: which of them are no proof.
+
+    Raises:
+        UserError: there are no examples.
+    """
+    outputs = expected_outputs(endpoint(model, answer), examples)
+    kept = _proofs(is_unsure(outputs))
+    chosen = {name: rows[kept] for name, rows in examples.items()}
+    return array_signatures(model, answer, chosen, form)
+
+
+def text_answers(
+    model: keras.Model,
+    answer: ServingFn,
+    tokenizer: Tokenizer,
+    ids: np.ndarray,
+    texts: np.ndarray,
+    *,
+    is_unsure: IsUnsure = sure,
+) -> list[Signature]:
+    """Returns the signatures of a model of texts.
+
+    `serving_default` takes `text`, and `tokens` ids, as
+    `signatures.text.text_signatures` has them; if the tokenizer cannot run
+    in a graph, `serving_default` takes `tokens`.
+
+    Args:
+        model: takes ids, and computes in float32.
+        answer: ids → what is answered, by name.
+        tokenizer: what made the ids that the model was trained on.
+        ids: of the examples that verify the export.
+        texts: what the ids were made of, UTF-8 `bytes`.
+        is_unsure: which of them are no proof.
+
+    Raises:
+        UserError: there are no examples.
+    """
+    ids, texts = with_odd_texts(ids, texts, tokenizer)
+    outputs = expected_outputs(answer, {"tokens": ids})
+    kept = _proofs(is_unsure(outputs))
+    outputs = {name: rows[kept] for name, rows in outputs.items()}
+    spec = tf.TensorSpec(model.inputs[0].shape, tf.int32, "tokens")
+    name = "tokens" if tokenizer.in_graph else "serving_default"
+    proofs = cases({"tokens": ids[kept]}, outputs)
+    found = [Signature(name, answer, {"tokens": spec}, proofs)]
+    if tokenizer.in_graph:
+        proofs = cases({"text": texts[kept]}, outputs)
+        text_fn = text_answer(answer, tokenizer)
+        default = Signature("serving_default", text_fn, {"text": TEXT}, proofs)
+        found.insert(0, default)
+    return found
+
+
+def text_answer(answer: ServingFn, tokenizer: Tokenizer) -> ServingFn:
+    """Returns a function of ids as a function of strings.
+
+    Args:
+        answer: ids → what is answered, by name.
+        tokenizer: what makes ids of texts.
+    """
+
+    def answered(texts: tf.Tensor) -> Tensors:
+        return answer(ids_of(texts, tokenizer))
+
+    return answered
+
+
+def _proofs(unsure: np.ndarray) -> np.ndarray:
+    return ~unsure | unsure.all()

@@ -1,0 +1,70 @@
+"""Which variables a training moves, and how."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+
+import keras
+import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Phase:
+    """What one of the phases of a training needs to know of the others.
+
+    Every phase moves the variables of the one before, and maybe more.
+
+    Attributes:
+        variables: those of the last phase. The optimizer has a state for
+            each from the beginning.
+        factors: as in `Tuning`, of these.
+        model: the trained model of the last phase, whose variables are the
+            state of the training in every phase.
+        is_last: whether it is the last phase.
+    """
+
+    variables: Sequence[keras.Variable]
+    factors: Sequence[float]
+    model: keras.Model
+    is_last: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tuning:
+    """The part of a network that is trained.
+
+    Attributes:
+        variables: those that training moves; no others do, but for the
+            states that a forward pass changes, such as batch statistics and
+            random seeds.
+        factors: what the learning rate is multiplied by, one a variable;
+            empty: all by 1.
+        penalty: () → scalar that is added to the loss, or None.
+        frozen: variables that must stay as they are, to the bit.
+        prefix: frozen model before the trained one, or None.
+        phase: its part in a training of several phases; None: it is all.
+    """
+
+    variables: Sequence[keras.Variable]
+    factors: Sequence[float] = ()
+    penalty: Callable[[], tf.Tensor] | None = None
+    frozen: Sequence[keras.Variable] = ()
+    prefix: keras.Model | None = None
+    phase: "Phase | None" = None
+
+    @property
+    def size(self) -> int:
+        """How many numbers training can change."""
+        return sum(math.prod(variable.shape) for variable in self.variables)
+
+
+def whole(model: keras.Model) -> Tuning:
+    """Returns the training of a whole model.
+
+    Example:
+
+    >>> inputs = keras.Input((3,))
+    >>> whole(keras.Model(inputs, keras.layers.Dense(2)(inputs))).size
+    8
+    """
+    return Tuning(variables=model.trainable_variables)

@@ -1,0 +1,230 @@
+"""Gradual unfreezing, on the bundled digits."""
+
+import itertools
+import os
+import pathlib
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+import keras_ptft
+from keras_ptft import Config, UserError
+from keras_ptft.experiment.phases import Phases
+from tests.alike import differences
+from tests.training.small import timeless
+
+FIRST = Config(
+    name="first",
+    classes="0-4",
+    backbone="cnn(filters=[4, 6], dense=8, batch_norm=True, dropout=0.2)",
+    image_size=8,
+    epochs=1,
+    train_examples=200,
+)
+SECOND = Config(
+    name="second",
+    classes="5-9",
+    init_from="first",
+    image_size=8,
+    train_examples=200,
+    batch_size=40,
+    learning_rate=0.01,
+    schedule="cosine",
+    epochs=4,
+    unfreeze="0:all,1:conv2,3:conv1",
+    jit_compile="false",
+)
+RESUMED = SECOND.replace(
+    name="resumed",
+    checkpoint_every="3",
+    keep_checkpoints=99,
+    steps_per_execution=1,
+    early_stopping_patience=4,
+    ema=0.9,
+    layer_decay=0.8,
+    l2_sp=0.01,
+)
+# an epoch has 5 steps, so phases begin at steps 0, 5 and 15
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a pretrained run."""
+    folder = tmp_path_factory.mktemp("phases")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        keras_ptft.pretrain(FIRST)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def in_the_folder(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+
+
+def tuned(**settings):
+    return keras_ptft.finetune(SECOND.replace(**settings))
+
+
+def weights_of(name, file="model.keras"):
+    model = keras.saving.load_model(f"runs/{name}/{file}", compile=False)
+    return {weight.path: weight.numpy() for weight in model.weights}
+
+
+def assert_equal_bits(one, other):
+    assert one.keys() == other.keys()
+    assert [k for k in one if not np.array_equal(one[k], other[k])] == []
+
+
+def test_each_phase_moves_its_layers_alone(monkeypatch, caplog):
+    caplog.set_level("INFO", "keras_ptft")
+    snapshots = []
+    cut = Phases.cut
+
+    def recorded(self, index):
+        values = {v.path: v.numpy() for v in self._model.weights}
+        snapshots.append(values)
+        return cut(self, index)
+
+    monkeypatch.setattr(Phases, "cut", recorded)
+    result = tuned()
+    snapshots.append(weights_of("second"))
+    moved = [
+        {path for path in one if not np.array_equal(one[path], other[path])}
+        for one, other in itertools.pairwise(snapshots)
+    ]
+    head = {"logits/kernel", "logits/bias"}
+    dense = {"features_dense/kernel", "features_dense/bias"}
+    # its statistics stay, as in any fine-tuning
+    conv2 = {"conv2_conv/kernel", "conv2_bn/gamma", "conv2_bn/beta"}
+    assert moved == [head, head | dense, head | dense | conv2]
+    for line in (
+        "done: 0. From here on the backbone is frozen, 45 parameters trained.",
+        "done: 1. From here on frozen up to conv2, 101 parameters trained.",
+        "done: 3. From here on frozen up to conv1, 329 parameters trained.",
+    ):
+        assert line in caplog.text
+    assert [row["epoch"] for row in result.history] == [1, 2, 3, 4]
+    # a cosine over all 20 steps; the rate is that after the epoch
+    rates = [row["learning_rate"] for row in result.history]
+    expected = [0.005 * (1 + np.cos(np.pi * n / 4)) for n in (1, 2, 3, 4)]
+    np.testing.assert_allclose(rates, expected, atol=1e-8)
+    assert result.trained_parameters == 329
+    assert result.audit["changed"] == []
+
+
+@pytest.mark.slow
+def test_one_phase_is_plain_freezing():
+    settings = {"epochs": 2, "ema": 0.9, "layer_decay": 0.8}
+    one = tuned(name="phase", unfreeze="0:conv1", **settings)
+    plain = tuned(name="plain", unfreeze="", freeze="conv1", **settings)
+    assert timeless(one.history) == timeless(plain.history)
+    assert_equal_bits(weights_of("phase"), weights_of("plain"))
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(folder):
+    """A folder with a whole run, which averages, decays and watches."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        keras_ptft.finetune(RESUMED)
+    shutil.copytree(folder / "runs/resumed", folder / "expected")
+    return folder / "expected"
+
+
+@pytest.mark.parametrize(
+    ("killed", "resumed"),
+    [
+        pytest.param(4, 3, marks=pytest.mark.slow),
+        pytest.param(5, 5, marks=pytest.mark.slow),
+        (8, 6),
+        pytest.param(15, 15, marks=pytest.mark.slow),
+        pytest.param(19, 18, marks=pytest.mark.slow),
+        pytest.param(20, 20, marks=pytest.mark.slow),
+    ],
+)
+def test_it_resumes_to_the_same_bits(uninterrupted, killed, resumed):
+    run = pathlib.Path("runs/resumed")
+    shutil.rmtree(run, ignore_errors=True)
+    shutil.copytree(uninterrupted, run)
+    for name in ("result.json", "report.html", "model.keras", "backbone.keras"):
+        (run / name).unlink()
+    for path in (run / "checkpoints").iterdir():
+        if int(path.name.split("-")[1]) > killed:
+            path.unlink()
+    again = keras_ptft.finetune(RESUMED)
+    assert again.resumed == [resumed]
+    assert differences(uninterrupted, run) == []
+
+
+@pytest.mark.slow
+def test_two_replicas_train_alike():
+    # without dropout, which drops other values in each replica
+    settings = {
+        "backbone": "cnn(filters=[4, 6], dense=8, batch_norm=True)",
+        "optimizer": "sgd(momentum=0.9)",
+        "ema": 0.9,
+    }
+    one = tuned(name="one", **settings)
+    two = tuned(name="two", strategy="mirrored", **settings)
+    assert (one.plan["replicas"], two.plan["replicas"]) == (1, 2)
+    weights, other = weights_of("one"), weights_of("two")
+    for path, value in weights.items():
+        np.testing.assert_allclose(value, other[path], atol=1e-5)
+
+
+def test_the_best_weights_of_an_earlier_phase_come_back():
+    # the head is at its best before all else is unfrozen, at a high rate
+    result = tuned(
+        name="early",
+        unfreeze="0:all,1:conv2,5:none",
+        early_stopping_patience=1,
+        ema=0.5,
+        optimizer="sgd",
+        schedule="constant",
+        learning_rate=3.0,
+        epochs=9,
+    )
+    losses = [row["val_loss"] for row in result.history]
+    assert np.argmin(losses) == 0 and len(losses) == 2
+    found = result.metrics["validation"]["loss"]
+    assert found == pytest.approx(min(losses), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"freeze": "conv1"}, "and --freeze=conv1 exclude each other: leave"),
+        ({"lora": "lora(rank=2)"}, r"and --lora=lora\(rank=2\) exclude each"),
+        ({"unfreeze": "0:all,4:none"}, "changes in epoch 4, and the last of"),
+        ({"unfreeze": "conv1"}, "must be cut points by the epoch"),
+    ],
+)
+def test_settings_that_contradict_it(settings, message):
+    # before anything is loaded: there is no such model
+    with pytest.raises(UserError, match=message):
+        tuned(name="wrong", init_from="missing", **settings)
+
+
+@pytest.mark.parametrize(
+    ("cuts", "message"),
+    [
+        ("0:all,1:conv9", 'Cannot freeze up to .conv9. .did you mean "conv2"'),
+        (
+            "0:conv1,1:conv2",
+            "'conv2' frees no more than 'conv1' before it:",
+        ),
+        ("0:all,1:features", "'features' frees no more than 'all' before it"),
+    ],
+)
+def test_cut_points_that_free_nothing(cuts, message):
+    with pytest.raises(UserError, match=message):
+        tuned(name="wrong", unfreeze=cuts)
+    assert not os.path.exists("runs/wrong")
+
+
+def test_pretraining_freezes_nothing():
+    with pytest.raises(UserError, match="belongs to fine-tuning: use finetune"):
+        keras_ptft.pretrain(FIRST.replace(name="x", unfreeze="0:all"))
