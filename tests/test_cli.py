@@ -146,6 +146,8 @@ def test_interrupted_in_a_terminal(tmp_path):
         stdout=theirs,
         stderr=subprocess.PIPE,
         env=environment() | {"TERM": "xterm"},
+        # a suite that was started in the background ignores Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     os.close(theirs)
     shown = b""

@@ -24,7 +24,14 @@ def test_tables_list_every_row_on_one_line():
     assert all(len(line.split()) > 1 for line in lines if line[:2] == "  ")
 
 
-@pytest.mark.parametrize("setting, name", ROWS)
+def marks(setting):
+    """Models are built to tell what they cost, which takes a while."""
+    return pytest.mark.slow if setting in ("backbone", "init_from") else ()
+
+
+@pytest.mark.parametrize(
+    "setting, name", [pytest.param(s, n, marks=marks(s)) for s, n in ROWS]
+)
 def test_row_shows_each_setting_with_its_default(setting, name):
     text = row(name)
     assert f"--{setting}={name}\n" in f"{text}\n"

@@ -139,7 +139,7 @@ def uninterrupted(folder):
     [
         pytest.param(4, 3, marks=pytest.mark.slow),
         pytest.param(5, 5, marks=pytest.mark.slow),
-        (8, 6),
+        pytest.param(8, 6, marks=pytest.mark.slow),
         pytest.param(15, 15, marks=pytest.mark.slow),
         pytest.param(19, 18, marks=pytest.mark.slow),
         pytest.param(20, 20, marks=pytest.mark.slow),
@@ -175,6 +175,7 @@ def test_two_replicas_train_alike():
         np.testing.assert_allclose(value, other[path], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_best_weights_of_an_earlier_phase_come_back():
     # the head is at its best before all else is unfrozen, at a high rate
     result = tuned(

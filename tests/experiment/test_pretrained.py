@@ -78,6 +78,7 @@ def test_texts_need_a_model_of_texts():
         finetune(config, dataset=texts())
 
 
+@pytest.mark.slow
 def test_images_are_no_texts():
     images = np.zeros((8, 8, 8, 3), np.uint8)
     images[:, 0, 0, 0] = range(8)
@@ -107,6 +108,7 @@ def test_grey_digits_are_shown_to_a_model_of_photos(here, capsys, caplog):
     assert main(["evaluate", "runs/x"]) == 0
 
 
+@pytest.mark.slow
 def test_images_take_the_size_of_the_weights():
     pretrained = load_pretrained(Config(init_from=LITE), None)
     assert (pretrained.weights.image_size, pretrained.weights.channels) == (

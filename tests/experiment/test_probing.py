@@ -120,6 +120,7 @@ def test_everything_that_a_run_leaves(caplog):
     assert again.metrics == result.metrics and again.resumed == []
 
 
+@pytest.mark.slow
 def test_two_replicas_find_the_same():
     one = solved(name="one", probe="lbfgs(C=1.0)")
     two = solved(

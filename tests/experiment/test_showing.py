@@ -72,6 +72,7 @@ def test_classes_are_evened_out_once(digits):
         build_showing(config, objective)
 
 
+@pytest.mark.slow
 def test_a_run_is_mixed_and_balanced_and_says_so(tmp_path, caplog):
     caplog.set_level("INFO", "keras_ptft")
     config = Config(

@@ -243,6 +243,7 @@ def test_positions_tell_rows_from_columns():
     np.testing.assert_allclose(encoded, expected, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet_small", "vit_small"])
 def test_compiled_saved_and_in_half_precision(name, tmp_path):
     backbone = build(name, (28, 28, 1))

@@ -32,7 +32,9 @@ def score(model, source):
     return losses.mean(), (logits.argmax(axis=1) == source.labels).mean()
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize(
+    "optimizer", ["sgd", pytest.param("adamw", marks=pytest.mark.slow)]
+)
 def test_the_average_by_hand(make_model, splits, optimizer):
     make = partial(make_model, optimizer=optimizer, learning_rate=0.1)
     first, *later = (weights_after(make(), splits, n) for n in (1, 2, 3, 4))

@@ -53,6 +53,7 @@ def test_files_of_splits(tmp_path, rows):
     assert dataset.notes == (note,)
 
 
+@pytest.mark.slow
 def test_where_paths_begin(tmp_path, rows):
     table = write_table(tmp_path / "tables.csv", rows)
     (tmp_path / "deep").mkdir()

@@ -52,7 +52,9 @@ def test_numbers_are_drawn_and_the_worst_are_listed(tmp_path):
 
 
 @pytest.mark.parametrize("target", ["price", "价格", "a $ b", ""])
-@pytest.mark.parametrize("count", [1, 20_000])
+@pytest.mark.parametrize(
+    "count", [1, pytest.param(20_000, marks=pytest.mark.slow)]
+)
 def test_numbers_are_drawn_whatever_they_are_called(target, count):
     true = np.linspace(-1, 1, count)
     png = estimates_png(true, true**2, target)

@@ -173,7 +173,7 @@ def test_n_grams_are_in_the_graph(
     signatures = text_signatures(
         model, tokenizer, KINDS, ids.numpy(), texts, tagging=False
     )
-    write_saved_model(model, tmp_path, signatures)
+    write_saved_model(tmp_path, signatures)
     outputs = in_session(tmp_path, "serving_default", text=texts)
     np.testing.assert_allclose(outputs["logits"], model(ids), atol=1e-5)
 
