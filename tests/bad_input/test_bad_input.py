@@ -102,7 +102,7 @@ CASES = [
         FINETUNE + "--init_from=parent --probe=lbfgs --augment=flip",
         "--augment_views",
     ),
-    (PRETRAIN + "--objective=regression", "regression"),
+    (PRETRAIN + "--objective=regression", "learns a number an example"),
     (PRETRAIN + "--label_columns=a,b", "label_columns"),
     (PRETRAIN + "--backbone=cnn", "8×8 pixels shrink below 1 pixel"),
     (PRETRAIN + "--batch_size=5000", "more than the training examples"),
