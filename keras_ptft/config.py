@@ -403,6 +403,16 @@ class Config:
         for field in dataclasses.fields(self):
             settings.check(field, getattr(self, field.name))
 
+    def is_set(self, name: str) -> bool:
+        """Returns whether a setting is not at its default.
+
+        Example:
+
+        >>> Config(epochs=7).is_set("epochs"), Config().is_set("epochs")
+        (True, False)
+        """
+        return bool(getattr(self, name) != FIELDS[name].default)
+
     def replace(self, **changes: Any) -> "Config":
         """The same settings but for `changes`."""
         return dataclasses.replace(self, **changes)

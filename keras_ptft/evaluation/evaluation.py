@@ -11,9 +11,7 @@ from keras_ptft.evaluation.estimates import Estimates
 from keras_ptft.evaluation.metrics.out_of_scope import confidence
 from keras_ptft.evaluation.word_neighbors import Neighbors
 
-SCORED = ("validation", "test")
-"""The splits that are scored, where a data set has them."""
-
+_SCORED = ("validation", "test")
 _MOST_MISTAKES = 15
 
 
@@ -73,6 +71,17 @@ class Evaluation:
     word_vectors: WordVectors | None = None
     estimates: Estimates | None = None
     thresholds: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+
+def scored_splits(splits: Mapping[str, Source]) -> dict[str, Source]:
+    """Returns the splits that a model is scored on, of those that there are.
+
+    Example:
+
+    >>> list(scored_splits(dict.fromkeys(("train", "test", "validation"))))
+    ['validation', 'test']
+    """
+    return {name: splits[name] for name in _SCORED if name in splits}
 
 
 def most_confident_errors(

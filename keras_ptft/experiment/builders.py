@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from keras_ptft import data, files
-from keras_ptft.config import FIELDS, Config
+from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Dataset, fingerprint
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.core.targets import CLASSES, SETS
@@ -33,7 +33,11 @@ from keras_ptft.models.normalization import NORMALIZATIONS, scaling_of
 from keras_ptft.models.pretrained import PRETRAINED
 from keras_ptft.objectives import OBJECTIVES, Objective
 from keras_ptft.objectives.probes import PROBES
-from keras_ptft.objectives.saved import make_objective, write_objective
+from keras_ptft.objectives.saved import (
+    make_objective,
+    objective_type,
+    write_objective,
+)
 from keras_ptft.registry import lookup, settings
 from keras_ptft.serving.export import check_export_dir
 from keras_ptft.training.checkpointing.store import parse_interval
@@ -100,11 +104,6 @@ def prepare(config: Config) -> None:
         precision=config.precision,
         deterministic=config.deterministic,
     )
-
-
-def objective_type(config: Config) -> type[Objective]:
-    """Returns what is known of the objective before any data are."""
-    return OBJECTIVES[lookup(OBJECTIVES, config.objective, "objective").name]
 
 
 def build_objective(config: Config, info: DataInfo) -> Objective:
@@ -228,7 +227,7 @@ def _fresh(known: keras.Model, dataset: Dataset) -> keras.Model:
 
 def _check_labels(config: Config) -> None:
     """Refuses settings of labels that the objective does not learn."""
-    kind = objective_type(config).label_kind
+    kind = objective_type(config.objective).label_kind
     if config.label_columns and kind != SETS:
         raise UserError(
             f"--label_columns={config.label_columns} are for sets of labels, "
@@ -236,24 +235,24 @@ def _check_labels(config: Config) -> None:
             "--objective=multi_label, or leave them out."
         )
     if config.label_columns and (
-        config.label_column not in ("", FIELDS["label_column"].default)
+        config.label_column and config.is_set("label_column")
     ):
         raise UserError(
             f"--label_columns={config.label_columns} and --label_column="
             f"{config.label_column} exclude each other: leave one out."
         )
-    for name in _OF_CLASSES if kind != CLASSES else ():
-        value = getattr(config, name)
-        if value != FIELDS[name].default:
-            raise UserError(
-                f"--{name}={value} is for classes, of which an example has "
-                f"one, and --objective={config.objective} learns {kind}: leave "
-                "it out."
-            )
+    if kind == CLASSES:
+        return
+    for name in filter(config.is_set, _OF_CLASSES):
+        raise UserError(
+            f"--{name}={getattr(config, name)} is for classes, of which an "
+            f"example has one, and --objective={config.objective} learns "
+            f"{kind}: leave it out."
+        )
 
 
 def _check_servable(config: Config) -> None:
-    if config.export_to and not objective_type(config).servable:
+    if config.export_to and not objective_type(config.objective).servable:
         raise UserError(
             "An export must answer with labels, but --objective="
             f"{config.objective} has none: leave out --export_to, fine-tune "

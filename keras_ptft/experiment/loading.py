@@ -26,8 +26,7 @@ from keras_ptft.data.text.tokenizers import Tokenizer, learn
 from keras_ptft.data.text.window_source import token_window_source
 from keras_ptft.errors import UserError
 from keras_ptft.experiment.weights import Weights
-from keras_ptft.objectives import OBJECTIVES
-from keras_ptft.registry import lookup
+from keras_ptft.objectives.saved import objective_type
 
 _LOG = logging.getLogger("keras_ptft")
 
@@ -230,7 +229,6 @@ def _load(config: Config, given: Dataset | None, loading: Loading) -> Dataset:
 def _loading(config: Config, weights: Weights | None) -> Loading:
     side = weights.image_size if weights is not None else 0
     resize = weights.resize if weights is not None else ""
-    kind = OBJECTIVES[lookup(OBJECTIVES, config.objective, "objective").name]
     return Loading(
         image_size=config.image_size or side,
         image_form=ImageForm(
@@ -241,7 +239,7 @@ def _loading(config: Config, weights: Weights | None) -> Loading:
         manual_dir=config.manual_dir,
         skip_bad_images=config.skip_bad_images,
         text_columns=named_columns(config.text_column),
-        label_kind=kind.label_kind,
+        label_kind=objective_type(config.objective).label_kind,
         label_column=config.label_column,
         label_columns=named_columns(config.label_columns),
         image_column=config.image_column,
@@ -263,8 +261,7 @@ def _encoded(
     spec = dataset.spec
     if not isinstance(spec, tf.TensorSpec) or spec.dtype != tf.string:
         return dataset
-    name = lookup(OBJECTIVES, config.objective, "objective").name
-    windows = OBJECTIVES[name].windows
+    windows = objective_type(config.objective).windows
     if weights is None:
         tokenizer = learn(
             config.tokenizer or TOKENIZER,

@@ -48,12 +48,8 @@ class Cut:
     tuning: Tuning
 
 
-def check_unfreeze(config: Config, stage: str) -> None:
+def check_unfreeze(config: Config) -> None:
     """Finds errors in `unfreeze` that show before data are loaded.
-
-    Args:
-        config: the settings.
-        stage: "pretrain" or "finetune".
 
     Raises:
         UserError: there is one.
@@ -61,16 +57,11 @@ def check_unfreeze(config: Config, stage: str) -> None:
     if not config.unfreeze:
         return
     unfreeze = f"--unfreeze={config.unfreeze}"
-    if stage == "pretrain":
+    for name in filter(config.is_set, ("freeze", "lora")):
         raise UserError(
-            f"{unfreeze} belongs to fine-tuning: use finetune, or leave it out."
+            f"{unfreeze} and --{name}={getattr(config, name)} exclude each "
+            "other: leave out one of the two."
         )
-    for name, none in (("freeze", ""), ("lora", "none")):
-        if getattr(config, name) != none:
-            raise UserError(
-                f"{unfreeze} and --{name}={getattr(config, name)} exclude each "
-                "other: leave out one of the two."
-            )
     parse_unfreeze(config.unfreeze, config.epochs)
 
 

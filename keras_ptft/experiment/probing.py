@@ -8,15 +8,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.config import FIELDS, Config
+from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.pipeline.augment import AUGMENTATIONS
 from keras_ptft.data.pipeline.epoch_views import Views
 from keras_ptft.errors import UserError
 from keras_ptft.experiment.results import TrainingResult
-from keras_ptft.objectives import OBJECTIVES, Objective
+from keras_ptft.objectives import Objective
 from keras_ptft.objectives.classification import balanced_weights
 from keras_ptft.objectives.probes import PROBES, Rows, Solution
+from keras_ptft.objectives.saved import objective_type
 from keras_ptft.registry import lookup
 from keras_ptft.training.distribution.strategies import get_strategy
 
@@ -52,12 +53,8 @@ def is_probe(config: Config) -> bool:
     return lookup(PROBES, config.probe, "probe").name != "none"
 
 
-def check_probe(config: Config, stage: str) -> None:
+def check_probe(config: Config) -> None:
     """Finds settings that a probe cannot follow, before data are loaded.
-
-    Args:
-        config: the settings.
-        stage: "pretrain" or "finetune".
 
     Raises:
         UserError: there is one.
@@ -65,12 +62,7 @@ def check_probe(config: Config, stage: str) -> None:
     if not is_probe(config):
         return
     probe = f"--probe={config.probe}"
-    if stage == "pretrain":
-        raise UserError(
-            f"{probe} belongs to fine-tuning: use finetune, or leave it out."
-        )
-    entry = lookup(OBJECTIVES, config.objective, "objective")
-    if not OBJECTIVES[entry.name].solvable:
+    if not objective_type(config.objective).solvable:
         raise UserError(
             f"{probe} needs a linear classifier, got --objective="
             f"{config.objective}: use --objective=classification."
@@ -80,7 +72,7 @@ def check_probe(config: Config, stage: str) -> None:
             f"{probe} solves the head on features of the whole backbone, got "
             f"--freeze={config.freeze}: use --freeze=all."
         )
-    for name in _changed(config, _REFUSED):
+    for name in filter(config.is_set, _REFUSED):
         raise UserError(
             f"{probe} solves the head, so --{name}={getattr(config, name)} "
             "has no meaning: leave out one of the two."
@@ -186,11 +178,7 @@ def _tell(probe: str, found: Solution) -> None:
 
 
 def _tell_unused(config: Config) -> None:
-    changed = [f"--{n}={getattr(config, n)}" for n in _changed(config, _UNUSED)]
-    if changed:
-        _LOG.info("Not used, since nothing is trained: %s.", ", ".join(changed))
-
-
-def _changed(config: Config, names: tuple[str, ...]) -> list[str]:
-    """Those of some settings that are not at their defaults."""
-    return [n for n in names if getattr(config, n) != FIELDS[n].default]
+    unused = filter(config.is_set, _UNUSED)
+    told = ", ".join(f"--{name}={getattr(config, name)}" for name in unused)
+    if told:
+        _LOG.info("Not used, since nothing is trained: %s.", told)

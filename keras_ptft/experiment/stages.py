@@ -34,7 +34,7 @@ from keras_ptft.experiment.results import (
     TrainingResult,
 )
 from keras_ptft.experiment.training import train
-from keras_ptft.experiment.tuning import check_tuning, tune
+from keras_ptft.experiment.tuning import OF_UNFROZEN, check_tuning, tune
 from keras_ptft.models.feature_model import feature_model
 from keras_ptft.training.distribution import strategies
 from keras_ptft.training.distribution.strategies import get_strategy
@@ -46,6 +46,9 @@ from keras_ptft.transfer.loading import TransferReport
 from keras_ptft.transfer.unfrozen import unfreeze
 
 _LOG = logging.getLogger("keras_ptft")
+
+# what pretraining has no use for
+_OF_FINETUNING = ("init_from", "probe", "unfreeze", *OF_UNFROZEN)
 
 _Stage = Callable[..., RunResult]
 
@@ -96,12 +99,7 @@ def pretrain(
     Raises:
         UserError: a setting, a file or the run folder is not as it must be.
     """
-    if config.init_from:
-        raise UserError(
-            f"--init_from={config.init_from} belongs to fine-tuning: use "
-            "finetune, or leave it out."
-        )
-    _check(config, "pretrain")
+    _check_pretraining(config)
     origin = {"parent": "", **_given("backbone", backbone)}
     folder = _folder("pretrain", config)
     if result := run_dir.open_run(folder, config, origin):
@@ -153,7 +151,7 @@ def finetune(
         UserError: see `pretrain`.
         RuntimeError: a frozen variable has changed.
     """
-    _check(config, "finetune")
+    _check_finetuning(config)
     pretrained = load_pretrained(config, backbone)
     origin = {"parent": pretrained.fingerprint, **_given("backbone", backbone)}
     folder = _folder("finetune", config)
@@ -193,12 +191,22 @@ def finetune(
     return conclude(folder, config, loaded, objective, result, timer)
 
 
-def _check(config: Config, stage: str) -> None:
+def _check_pretraining(config: Config) -> None:
+    """Finds errors that show before anything is loaded or written."""
+    for name in filter(config.is_set, _OF_FINETUNING):
+        raise UserError(
+            f"--{name}={getattr(config, name)} belongs to fine-tuning: use "
+            "finetune, or leave it out."
+        )
+    builders.check(config)
+
+
+def _check_finetuning(config: Config) -> None:
     """Finds errors that show before anything is loaded or written."""
     builders.check(config)
-    check_probe(config, stage)
-    check_unfreeze(config, stage)
-    check_tuning(config, stage)
+    check_probe(config)
+    check_unfreeze(config)
+    check_tuning(config)
 
 
 def _tune(

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 import keras
 
-from keras_ptft.config import FIELDS, Config
+from keras_ptft.config import Config
 from keras_ptft.errors import UserError
 from keras_ptft.experiment.builders import freeze_of
 from keras_ptft.registry import lookup
@@ -19,30 +19,20 @@ from keras_ptft.transfer.unfrozen import (
     with_parts,
 )
 
-# what pretraining has no use for, nor a fine-tuning of the head alone
-_OF_UNFROZEN = ("train_only", "lora", "layer_decay", "l2_sp")
+OF_UNFROZEN = ("train_only", "lora", "layer_decay", "l2_sp")
+"""Settings of which a fine-tuning of the head alone has no use."""
 
 
-def check_tuning(config: Config, stage: str) -> None:
-    """Raises a UserError where settings of a fine-tuning contradict it.
-
-    Args:
-        config: the settings.
-        stage: "pretrain" or "finetune".
-    """
-    for name in filter(lambda name: _is_set(config, name), _OF_UNFROZEN):
-        setting = f"--{name}={getattr(config, name)}"
-        if stage == "pretrain":
-            raise UserError(
-                f"{setting} belongs to fine-tuning: use finetune, or leave it "
-                "out."
-            )
-        if freeze_of(config) == "all" and not config.unfreeze:
-            raise UserError(
-                f"{setting} is for an unfrozen backbone, but --freeze=all "
-                "trains the head alone: set --freeze=none or a cut point."
-            )
-    if _is_set(config, "lora") and config.l2_sp:
+def check_tuning(config: Config) -> None:
+    """Raises a UserError where settings of a fine-tuning contradict it."""
+    head_alone = freeze_of(config) == "all" and not config.unfreeze
+    for name in filter(config.is_set, OF_UNFROZEN if head_alone else ()):
+        raise UserError(
+            f"--{name}={getattr(config, name)} is for an unfrozen backbone, "
+            "but --freeze=all trains the head alone: set --freeze=none or a "
+            "cut point."
+        )
+    if config.is_set("lora") and config.l2_sp:
         raise UserError(
             f"--l2_sp={config.l2_sp} draws weights to the pretrained ones, "
             "from which --lora does not move them: leave one of the two out."
@@ -104,7 +94,7 @@ def _trained(
     if not pretrained and not config.unfreeze:
         _check_head_alone(config)
     chosen = pretrained
-    if config.train_only != "all" or _is_set(config, "lora"):
+    if config.train_only != "all" or config.is_set("lora"):
         chosen = set()
     if config.train_only == "norm_and_bias":
         chosen |= {id(v) for v in norms_and_biases(parts)}
@@ -134,13 +124,9 @@ def _factors(
 
 def _check_head_alone(config: Config) -> None:
     """Refuses settings of a backbone of which nothing is left to train."""
-    for name in filter(lambda name: _is_set(config, name), _OF_UNFROZEN):
+    for name in filter(config.is_set, OF_UNFROZEN):
         raise UserError(
             f"--{name}={getattr(config, name)} is for an unfrozen backbone, "
             f"but --freeze={freeze_of(config)} leaves no pretrained weights "
             "to train: freeze up to an earlier cut point."
         )
-
-
-def _is_set(config: Config, name: str) -> bool:
-    return getattr(config, name) != FIELDS[name].default

@@ -14,9 +14,9 @@ from keras_ptft.data.core.targets import CLASSES, NUMBERS, SETS
 from keras_ptft.data.pipeline.batching import unweighted
 from keras_ptft.errors import UserError, check_range
 from keras_ptft.evaluation.evaluation import (
-    SCORED,
     Evaluation,
     most_confident_errors,
+    scored_splits,
 )
 from keras_ptft.evaluation.measure import measure
 from keras_ptft.evaluation.metrics import classifier_metrics
@@ -151,9 +151,8 @@ class Classification(Objective):
         """Scores each split, and what belongs to no class."""
         splits = dataset.splits
         scored = {
-            name: self._scored(model, splits[name])
-            for name in SCORED
-            if name in splits
+            name: self._scored(model, source)
+            for name, source in scored_splits(splits).items()
         }
         self._positive.choose_threshold(scored)
         logits = {name: part.logits for name, part in scored.items()}

@@ -11,8 +11,9 @@ from scipy.special import expit
 from keras_ptft.data.core.dataset import Dataset, Source
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.core.targets import SETS
+from keras_ptft.data.pipeline.batching import unweighted
 from keras_ptft.errors import UserError, check_range
-from keras_ptft.evaluation.evaluation import SCORED, Evaluation
+from keras_ptft.evaluation.evaluation import Evaluation, scored_splits
 from keras_ptft.evaluation.measure import measure
 from keras_ptft.evaluation.metrics.multi_label import (
     DEFAULT,
@@ -88,7 +89,7 @@ class MultiLabel(Objective):
         self, inputs: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor
     ) -> Batch:
         """Changes nothing: every example weighs 1."""
-        return inputs, labels, tf.ones_like(seeds[:, 0], tf.float32)
+        return unweighted(inputs, labels, seeds)
 
     def soft_targets(self, labels: tf.Tensor) -> tf.Tensor:
         """Returns the labels, which can be blended as they are."""
@@ -165,9 +166,8 @@ class MultiLabel(Objective):
     ) -> tuple[dict[str, dict[str, Any]], dict[str, float]]:
         """The metrics of each split, and the thresholds that were chosen."""
         measured = {
-            name: self._measured(model, dataset.splits[name])
-            for name in SCORED
-            if name in dataset.splits
+            name: self._measured(model, source)
+            for name, source in scored_splits(dataset.splits).items()
         }
         thresholds, chosen = self._thresholds, {}
         if "validation" in measured and not self._threshold:

@@ -12,7 +12,7 @@ from keras_ptft.data.core.dataset import Dataset, Source
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.core.targets import CLASSES
 from keras_ptft.errors import UserError
-from keras_ptft.evaluation.evaluation import SCORED, Evaluation
+from keras_ptft.evaluation.evaluation import Evaluation, scored_splits
 from keras_ptft.evaluation.measure import measure
 from keras_ptft.models.heads import attach_head
 from keras_ptft.objectives.probes import Probe, Rows, Solution
@@ -174,9 +174,8 @@ class Objective(abc.ABC):
     ) -> dict[str, dict[str, Any]]:
         """Computes the metrics of every scored split that there is."""
         return {
-            name: self.score(model, dataset.splits[name])
-            for name in SCORED
-            if name in dataset.splits
+            name: self.score(model, source)
+            for name, source in scored_splits(dataset.splits).items()
         }
 
     def signatures(self, model: keras.Model, source: Source) -> list[Signature]:

@@ -10,9 +10,10 @@ import tensorflow as tf
 from keras_ptft.data.core.dataset import Dataset, Source
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.core.targets import NUMBERS
+from keras_ptft.data.pipeline.batching import unweighted
 from keras_ptft.errors import UserError, check_range
 from keras_ptft.evaluation.estimates import estimates
-from keras_ptft.evaluation.evaluation import SCORED, Evaluation
+from keras_ptft.evaluation.evaluation import Evaluation, scored_splits
 from keras_ptft.evaluation.measure import measure
 from keras_ptft.evaluation.metrics.regression import regression_metrics
 from keras_ptft.models import heads
@@ -84,8 +85,7 @@ class Regression(Objective):
         self, inputs: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor
     ) -> Batch:
         """Makes the targets a column: every example weighs 1."""
-        weights = tf.ones_like(seeds[:, 0], tf.float32)
-        return inputs, tf.reshape(labels, [-1, 1]), weights
+        return unweighted(inputs, tf.reshape(labels, [-1, 1]), seeds)
 
     def soft_targets(self, labels: tf.Tensor) -> tf.Tensor:
         """Returns the labels, which can be blended as they are."""
@@ -122,9 +122,8 @@ class Regression(Objective):
         """Scores each split, and finds the worst of the test examples."""
         del reject_below
         scored = {
-            name: self._scored(model, dataset.splits[name])
-            for name in SCORED
-            if name in dataset.splits
+            name: self._scored(model, source)
+            for name, source in scored_splits(dataset.splits).items()
         }
         return Evaluation(
             {name: metrics for name, (metrics, _) in scored.items()},

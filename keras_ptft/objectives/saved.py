@@ -15,7 +15,7 @@ from keras_ptft.data.core.info import (
     ImageForm,
     InputSpec,
 )
-from keras_ptft.data.core.targets import CLASSES, NO_TARGET, Target
+from keras_ptft.data.core.targets import NO_TARGET, Target
 from keras_ptft.data.images.formats import GRAPH_FORMATS
 from keras_ptft.data.images.resize import cut_of
 from keras_ptft.data.text.tokenizers import Tokenizer
@@ -30,6 +30,23 @@ LABELS_FILE = "labels.json"
 THRESHOLDS_FILE = "thresholds.json"
 
 _VERSION = 1
+
+
+def objective_type(setting: str) -> type[Objective]:
+    """Returns what is known of an objective before any data are.
+
+    Args:
+        setting: an entry of OBJECTIVES with its settings.
+
+    Raises:
+        UserError: no such objective or setting.
+
+    Example:
+
+    >>> objective_type("next_token").causal
+    True
+    """
+    return OBJECTIVES[lookup(OBJECTIVES, setting, "objective").name]
 
 
 def make_objective(setting: str, info: DataInfo) -> Objective:
@@ -115,7 +132,6 @@ def read_objective(folder: str | os.PathLike) -> Objective:
     }
     red, green, blue = found.get("background", WHITE)
     names = _label_names(path.with_name(LABELS_FILE))
-    kind = lookup(OBJECTIVES, found["objective"], "objective").function
     info = DataInfo(
         _specs(found.get("inputs", {})),
         label_names=names,
@@ -123,7 +139,7 @@ def read_objective(folder: str | os.PathLike) -> Objective:
         tokenizer=Tokenizer.load(folder) if found["text"] else None,
         columns=tuple(found.get("columns", ())),
         image_form=ImageForm((red, green, blue), _resize_of(found)),
-        label_kind=getattr(kind, "label_kind", CLASSES),
+        label_kind=objective_type(found["objective"]).label_kind,
         target=Target(**found["target"]) if "target" in found else NO_TARGET,
         thresholds=_thresholds(path.with_name(THRESHOLDS_FILE), names),
     )

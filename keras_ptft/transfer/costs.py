@@ -8,6 +8,7 @@ import keras
 
 from keras_ptft.models.costs import multiply_adds
 from keras_ptft.models.structure import input_tensors
+from keras_ptft.transfer.blocks import block_of
 
 _MOST = 16
 # a backward pass computes gradients of the inputs and of the weights of each
@@ -99,15 +100,15 @@ def principal(backbone: keras.Model, points: list[str]) -> list[str]:
 
 
 def _block_ends(backbone: keras.Model, points: list[str]) -> list[str]:
-    names = [layer.name for layer in backbone.layers]
-    ends: list[str] = []
-    for point in points[::-1]:
-        before = names[: names.index(point)]
-        # a part of a block that ends later is no block of its own
-        part = any(point.startswith(f"{end}_") for end in ends)
-        if not part and any(name.startswith(f"{point}_") for name in before):
-            ends.insert(0, point)
-    return ends
+    """Cut points that layers before them are named after."""
+    blocks = block_of(backbone, points)
+    names = list(blocks)
+    return [
+        point
+        for point in points
+        if blocks[point] == point
+        and any(blocks[name] == point for name in names[: names.index(point)])
+    ]
 
 
 def _joins(backbone: keras.Model, points: list[str]) -> list[str]:

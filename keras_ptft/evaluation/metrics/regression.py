@@ -1,6 +1,7 @@
 """Metrics of numbers that were predicted."""
 
 import numpy as np
+from sklearn import metrics
 
 
 def regression_metrics(
@@ -23,12 +24,10 @@ def regression_metrics(
     {'mae': 0.6667, 'rmse': 1.1547, 'r2': -1.0}
     """
     true, predicted = (part.astype(np.float64) for part in (true, predicted))
-    errors = predicted - true
     found = {
-        "mae": float(np.abs(errors).mean()),
-        "rmse": float(np.sqrt(np.square(errors).mean())),
+        "mae": metrics.mean_absolute_error(true, predicted),
+        "rmse": metrics.root_mean_squared_error(true, predicted),
     }
-    variance = np.square(true - true.mean()).mean()
-    if variance:
-        found["r2"] = float(1 - np.square(errors).mean() / variance)
-    return found
+    if np.ptp(true):
+        found["r2"] = metrics.r2_score(true, predicted)
+    return {name: float(value) for name, value in found.items()}

@@ -83,23 +83,32 @@ def load(
         UserError: see `bert`.
     """
     described = read_folder(folder)
-    backbone = _built(
-        described, pool=pool, normalize=normalize, dropout=dropout
-    )
+    backbone = built(described, pool=pool, normalize=normalize, dropout=dropout)
     tensors = joined(renamed(read_weights(folder)), described, origin)
     fill(backbone, tensors, names_of(described), origin=origin, unused=UNUSED)
-    reading = Reading(
+    return backbone, reading_of(described)
+
+
+def reading_of(described: BertFolder) -> Reading:
+    """Returns how a BERT reads texts; the model adds two tokens itself."""
+    return Reading(
         tokenizer=f"wordpiece(lower={described.lower})",
         vocabulary=vocabulary_of(described),
         sequence_length=described.sequence_length - 2,
     )
-    return backbone, reading
 
 
-def _built(
+def built(
     described: BertFolder, *, pool: str, normalize: bool, dropout: float
 ) -> keras.Model:
-    """The architecture with random weights, in float32."""
+    """Returns the architecture with random weights, in float32.
+
+    Args:
+        described: its sizes and vocabulary.
+        pool: see `models.bert`.
+        normalize: see `models.bert`.
+        dropout: see `models.bert`.
+    """
     spec = tf.TensorSpec((None,), tf.int32, "tokens")
     given = BackboneInput(spec, vocabulary_size=len(vocabulary_of(described)))
     backbone = architecture(

@@ -8,12 +8,10 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
 from keras_ptft.errors import UserError
-from keras_ptft.models.backbone_input import BackboneInput
-from keras_ptft.models.bert import bert
+from keras_ptft.models.pretrained.bert import built, reading_of
 from keras_ptft.models.pretrained.bert_folder import CLS, SEP, BertFolder
 from keras_ptft.models.pretrained.bert_tensors import vocabulary_of
 from keras_ptft.models.pretrained.known import Reading
@@ -53,28 +51,13 @@ def converted(
         lower=tokenizer.lowercase,
         sequence_length=theirs.max_sequence_length,
     )
-    vocabulary = vocabulary_of(described)
-    spec = tf.TensorSpec((None,), tf.int32, "tokens")
-    ours = bert(
-        BackboneInput(spec, vocabulary_size=len(vocabulary)),
-        width=described.width,
-        depth=described.depth,
-        heads=described.heads,
-        ratio=described.ratio,
-        longest=described.longest,
-        dropout=theirs.dropout,
-        pool=pool,
-    )
+    ours = built(described, pool=pool, normalize=False, dropout=theirs.dropout)
     _fill(ours, theirs, described)
-    reading = Reading(
-        tokenizer=f"wordpiece(lower={described.lower})",
-        vocabulary=vocabulary,
-        sequence_length=described.sequence_length - 2,
-    )
     dense = theirs.transformer_layers[0]._feedforward_intermediate_dense
     is_exact = dense.activation is keras.activations.gelu
     call = None if is_exact else _approximate_gelu
-    return tidied(ours, with_weights=True, call=call), reading
+    tidy = tidied(ours, with_weights=True, call=call)
+    return tidy, reading_of(described)
 
 
 def _fill(ours: keras.Model, theirs: Any, described: BertFolder) -> None:
