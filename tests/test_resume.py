@@ -60,6 +60,7 @@ def test_without_checkpoints_it_starts_again(tmp_path):
     assert again.metrics == result.metrics
 
 
+@pytest.mark.slow
 def test_with_every_checkpoint_damaged_it_starts_again(tmp_path, caplog):
     result = interrupted()
     for path in (tmp_path / "runs/x/checkpoints").iterdir():

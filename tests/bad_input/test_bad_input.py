@@ -249,7 +249,11 @@ def test_skipped_images_are_counted(caplog):
 
 
 @pytest.mark.parametrize(
-    "action, told", [("drop", "dropped from training"), ("warn", "left in")]
+    "action, told",
+    [
+        ("drop", "dropped from training"),
+        pytest.param("warn", "left in", marks=pytest.mark.slow),
+    ],
 )
 @pytest.mark.usefixtures("place")
 def test_leaks_can_be_dropped_or_left(caplog, action, told):

@@ -79,6 +79,7 @@ def test_named_inputs_through_training_freezing_export_and_prediction():
         assert [row.label for row in found] == [str(5 + b) for b in best]
 
 
+@pytest.mark.slow
 def test_a_run_with_objects_is_complete_or_another():
     config = Config(name="mine", **{**SETTINGS, "epochs": 1})
     backbone = two_inputs()

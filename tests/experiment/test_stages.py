@@ -282,7 +282,9 @@ def test_half_precision_is_exported_whole():
     )
 
 
-@pytest.mark.parametrize("command", ["evaluate", "export"])
+@pytest.mark.parametrize(
+    "command", ["evaluate", pytest.param("export", marks=pytest.mark.slow)]
+)
 def test_a_damaged_model_is_told_in_one_line(command):
     first()
     with open("runs/first/model.keras", "r+b") as file:

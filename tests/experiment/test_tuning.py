@@ -235,6 +235,7 @@ ONE_STEP = {"optimizer": "sgd", "learning_rate": 0.1, "batch_size": 639}
 ONE_STEP |= {"freeze": "none"}
 
 
+@pytest.mark.slow
 def test_layer_decay_scales_a_step_by_hand(finetune, pretrained):
     start = weights_of(pretrained / "first")
     plain = weights_of(finetune("plain", **ONE_STEP)[1])

@@ -74,7 +74,9 @@ def test_one_step_is_the_gradient_of_the_mean_loss(make_model, splits):
         ("auto", {"steps_per_execution": 1}),
         ("auto", {"jit_compile": "true"}),
         ("one_device", {"steps_per_execution": 5}),
-        ("mirrored", {"steps_per_execution": 5}),
+        pytest.param(
+            "mirrored", {"steps_per_execution": 5}, marks=pytest.mark.slow
+        ),
         pytest.param(
             "mirrored", {"jit_compile": "true"}, marks=pytest.mark.slow
         ),

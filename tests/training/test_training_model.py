@@ -22,8 +22,11 @@ def make_halves(make_model):
     "settings",
     [
         {"replicas": "mirrored"},
-        {"jit_compile": "true"},
-        {"batch_size": 16, "gradient_accumulation": 4},
+        pytest.param({"jit_compile": "true"}, marks=pytest.mark.slow),
+        pytest.param(
+            {"batch_size": 16, "gradient_accumulation": 4},
+            marks=pytest.mark.slow,
+        ),
         {"batch_size": 16, "gradient_accumulation": 4, "replicas": "mirrored"},
     ],
     ids=str,

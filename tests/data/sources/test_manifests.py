@@ -112,6 +112,7 @@ def test_a_table_of_missing_files_alone(tmp_path):
         load(f"csv:{table}", skip)
 
 
+@pytest.mark.slow
 def test_files_that_no_row_names(tmp_path, rows):
     """All files count below a root, else those beside named ones."""
     images = tmp_path / "images"
@@ -155,6 +156,7 @@ def test_one_file_in_two_rows(tmp_path, rows):
     )
 
 
+@pytest.mark.slow
 def test_groups_by_a_column_or_by_names(tmp_path, rows):
     table = write_table(tmp_path / "labels.csv", rows)
     by_column = dataclasses.replace(LOADING, group_column="patient")

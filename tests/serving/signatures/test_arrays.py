@@ -50,10 +50,8 @@ def test_the_input_keeps_its_name(tmp_path, in_session, shape, name):
     np.testing.assert_allclose(outputs["logits"], model(inputs), atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "resize",
-    [pytest.param("stretch", marks=pytest.mark.slow), "crop(share=0.7)"],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("resize", ["stretch", "crop(share=0.7)"])
 def test_files_are_resized_as_the_model_s_form_says(
     tmp_path, in_session, resize
 ):

@@ -80,7 +80,7 @@ CASES = {
         {"class_weights": np.linspace(0.1, 3, 10, dtype=np.float32)},
     ),
 }
-QUICK = {"mlp", "cnn", "accumulation"}
+QUICK = {"mlp", "accumulation"}
 
 
 @pytest.mark.parametrize(

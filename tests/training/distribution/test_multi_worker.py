@@ -152,6 +152,7 @@ def test_workers_ran_the_requested_plan(trained):
     assert not [p for p in trained.rglob("*") if "partial" in p.name]
 
 
+@pytest.mark.slow
 def test_a_missing_cluster(tmp_path):
     environment = {k: v for k, v in os.environ.items() if k != "TF_CONFIG"}
     words = ["pretrain", "--name=x", "--strategy=multi_worker"]

@@ -83,7 +83,9 @@ def test_it_survives_its_configuration():
     assert (again.warmup_steps, float(again.learning_rate)) == (3, 0.25)
 
 
-@pytest.mark.parametrize("replicas", ["auto", "mirrored"])
+@pytest.mark.parametrize(
+    "replicas", ["auto", pytest.param("mirrored", marks=pytest.mark.slow)]
+)
 def test_what_is_scored_is_what_is_left_in_the_model(
     make_model, splits, replicas
 ):

@@ -67,9 +67,8 @@ def test_bytes_that_are_no_text_are_removed():
     ]
 
 
-@pytest.mark.parametrize(
-    "lowered", [True, pytest.param(False, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("lowered", [True, False])
 def test_every_character_is_what_the_package_has(lowered):
     parts = [f"a{character}b {character} " for character in characters()]
     texts = ["".join(parts[i : i + 500]) for i in range(0, len(parts), 500)]
