@@ -77,7 +77,6 @@ def test_a_model_without_labels_tells_its_perplexity(here, capsys, caplog):
     assert 0.1 < metrics["accuracy"] <= 1
     report = (here / "runs/lm/report.html").read_text("utf-8")
     assert "perplexity" in report and "confusion" not in report.lower()
-    caplog.set_level("INFO", "keras_ptft")
     run("evaluate runs/lm")
     assert "perplexity" in capsys.readouterr().out
     # a text is a number, four words and "please"; no number comes twice, so

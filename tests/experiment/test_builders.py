@@ -38,7 +38,6 @@ def largest_difference(one, other):
 
 @pytest.mark.slow
 def test_views_train_the_same_weights_as_streamed_images(pretrained, caplog):
-    caplog.set_level("INFO", "keras_ptft")
     streamed = weights(pretrained, "streamed")
     assert entries(pretrained) == set()
     assert "--augment_views=K would compute K passes once" in caplog.text

@@ -79,7 +79,6 @@ def assert_equal_bits(one, other):
 
 
 def test_each_phase_moves_its_layers_alone(monkeypatch, caplog):
-    caplog.set_level("INFO", "keras_ptft")
     snapshots = []
     cut = Phases.cut
 

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import logging
 import pathlib
 import shutil
 import subprocess
@@ -28,7 +27,6 @@ KINDS = ("circle", "cross")
 
 @pytest.fixture(autouse=True)
 def told(caplog):
-    caplog.set_level(logging.INFO, "keras_ptft")
     return caplog
 
 

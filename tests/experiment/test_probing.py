@@ -96,7 +96,6 @@ def test_the_saved_model_answers_as_scikit_learn(settings, of_scikit_learn):
 
 
 def test_everything_that_a_run_leaves(caplog):
-    caplog.set_level("INFO", "keras_ptft")
     result = solved(learning_rate=0.1, train_examples=100)
     assert "Not used, since nothing is trained: --learning_rate=0.1" in (
         caplog.text
@@ -154,7 +153,6 @@ def test_all_augmented_views_are_rows():
 
 @pytest.mark.slow
 def test_it_is_compared_with_a_training_from_scratch(caplog):
-    caplog.set_level("INFO", "keras_ptft")
     result = solved(name="both", compare_scratch=True, epochs=3)
     assert "Not used" not in caplog.text
     assert [row["epoch"] for row in result.scratch.history] == [1, 2, 3]

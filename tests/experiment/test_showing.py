@@ -74,7 +74,6 @@ def test_classes_are_evened_out_once(digits):
 
 @pytest.mark.slow
 def test_a_run_is_mixed_and_balanced_and_says_so(tmp_path, caplog):
-    caplog.set_level("INFO", "keras_ptft")
     config = Config(
         runs_dir=str(tmp_path), name="first", epochs=1, classes="0-4", **SMALL
     )

@@ -123,7 +123,6 @@ def test_the_same_settings_give_the_same_bits():
 
 
 def test_a_complete_run_is_not_run_again(caplog):
-    caplog.set_level("INFO", "keras_ptft")
     result = first()
     before = weights_of("first")
     assert first() == result
@@ -136,7 +135,6 @@ def test_a_complete_run_is_not_run_again(caplog):
 
 
 def test_an_interrupted_run_goes_on(caplog):
-    caplog.set_level("INFO", "keras_ptft")
     result = first()
     os.remove("runs/first/result.json")
     os.remove("runs/first/model.keras")

@@ -90,7 +90,6 @@ def test_features_replace_the_images(
 
 
 def test_what_is_known_is_not_computed(digits, prefix, cache, computed, caplog):
-    caplog.set_level("INFO", "keras_ptft")
     train = digits.splits["train"]
     one = {"train": take(train, np.arange(20))}
     two = one | {"validation": take(train, np.arange(20, 25))}

@@ -234,7 +234,6 @@ def test_what_was_seen_goes_on_to_the_next_run(tmp_path):
 
 
 def test_weights_of_which_nothing_is_known(tmp_path, caplog):
-    caplog.set_level("INFO", "keras_ptft")
     assert seen_by(tmp_path / "mine.keras") is None
     assert "mine.keras was trained on: there is no seen.npz" in caplog.text
 

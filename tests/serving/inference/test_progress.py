@@ -1,10 +1,7 @@
-import logging
-
 from keras_ptft.serving.inference.progress import told
 
 
 def test_a_long_prediction_tells_its_pace_every_ten_seconds(caplog):
-    caplog.set_level(logging.INFO, "keras_ptft")
     # the start, and the time after each part
     times = iter([100.0, 104.0, 111.0, 120.9, 121.0])
     parts = [[0] * 20_000] * 4
@@ -16,7 +13,6 @@ def test_a_long_prediction_tells_its_pace_every_ten_seconds(caplog):
 
 
 def test_a_short_one_tells_nothing(caplog):
-    caplog.set_level(logging.INFO, "keras_ptft")
     times = iter([0.0, 9.9])
     assert list(told([[1]], lambda: next(times))) == [[1]]
     assert caplog.messages == []

@@ -1,4 +1,3 @@
-import logging
 import os
 
 import numpy as np
@@ -18,7 +17,6 @@ PNG = tf.io.encode_png(tf.fill((4, 4, 3), tf.constant(7, tf.uint8))).numpy()
 
 @pytest.fixture(autouse=True)
 def told(caplog):
-    caplog.set_level(logging.INFO, "keras_ptft")
     return caplog
 
 

@@ -1,5 +1,4 @@
 import json
-import logging
 
 import numpy as np
 import pytest
@@ -16,7 +15,6 @@ ROWS = [[1, 2, 3], [4, 5, 6]]
 
 @pytest.fixture(autouse=True)
 def told(caplog):
-    caplog.set_level(logging.INFO, "keras_ptft")
     return caplog
 
 

@@ -1,5 +1,4 @@
 import io
-import logging
 import sys
 
 import pytest
@@ -66,7 +65,6 @@ def test_a_column_of_a_table_is_read(tmp_path, ending, content):
 
 
 def test_columns_of_training_make_one_text(tmp_path, caplog):
-    caplog.set_level(logging.INFO, "keras_ptft")
     file = tmp_path / "a.csv"
     file.write_text("body,id,title,label\nb,1,t,x\n", encoding="utf-8")
     trained = ("title", "body")

@@ -183,7 +183,6 @@ def test_what_cannot_be_in_a_graph_takes_tokens(
     text_source, token_model, publish, caplog, in_session
 ):
     pytest.importorskip("jieba")
-    caplog.set_level("INFO", "keras_ptft")
     tokenizer = learn("jieba", lambda: texts_of(text_source), 0)
     model = token_model(tokenizer, 2, per_token=False)
     ids = token_source(text_source, tokenizer).gather(ALL).numpy()
