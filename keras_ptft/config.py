@@ -301,8 +301,14 @@ class Config:
         "how weights are updated",
         table="training/optimizers/optimizers.py:OPTIMIZERS",
     )
-    learning_rate: float = setting(
-        1e-3, "training", "highest learning rate", low=0.0, high=1e3
+    learning_rate: float | str = setting(
+        1e-3,
+        "training",
+        "highest learning rate; find: try many first, from 1e-6 to 10, and "
+        "take one at which the loss falls fast",
+        low=0.0,
+        high=1e3,
+        choices=("find",),
     )
     schedule: str = setting(
         "constant",

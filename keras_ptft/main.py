@@ -288,15 +288,34 @@ def _check_comment(line: str, file: str) -> None:
         )
 
 
+class _NumberOrWord(flags.FloatParser):
+    """Reads a number, or one of a few words.
+
+    Args:
+        words: those that it leaves as they are.
+    """
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        super().__init__()
+        self._words = words
+
+    def parse(self, argument: Any) -> Any:
+        return argument if argument in self._words else super().parse(argument)
+
+
 def _define(field: Any, values: flags.FlagValues) -> None:
+    about = (field.name, field.default, field.metadata["help"])
+    if words := settings.words_of(field):
+        parser = _NumberOrWord(words)
+        flags.DEFINE(parser, *about, flag_values=values)
+        return
     define = {
         bool: flags.DEFINE_boolean,
         int: flags.DEFINE_integer,
         float: flags.DEFINE_float,
         str: flags.DEFINE_string,
     }[field.type]
-    description = field.metadata["help"]
-    define(field.name, field.default, description, flag_values=values)
+    define(*about, flag_values=values)
 
 
 def _expect(form: str, words: list[str], count: int) -> list[str]:

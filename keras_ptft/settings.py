@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from keras_ptft.errors import UserError
 from keras_ptft.registry import nearest, shown
@@ -31,7 +31,8 @@ def setting(
         default: of the type that the field is annotated with.
         group: the concern it belongs to, a heading of the help.
         description: the help, with the unit where there is one.
-        choices: all it may be; none: anything.
+        choices: all that a text may be, none: anything; or words that may
+            stand in place of a number, whose field is annotated as it or str.
         low: least value of a number.
         high: largest value of a number.
         table: of names that it may be, as "data/__init__.py:DATASETS"; the
@@ -47,27 +48,39 @@ def setting(
 
 
 def kind_of(field: dataclasses.Field[Any]) -> type:
-    """Returns the type of a setting: str, int, float or bool."""
-    if not isinstance(field.type, type):
+    """Returns the type of a setting: str, int, float or bool.
+
+    It is that of the number where words may stand in place of one.
+    """
+    kind = next(iter(get_args(field.type)), field.type)
+    if not isinstance(kind, type):
         raise TypeError(f"{field.name} must be annotated with a type")
-    return field.type
+    return kind
+
+
+def words_of(field: dataclasses.Field[Any]) -> tuple[str, ...]:
+    """Returns the words that may stand in place of a number."""
+    words: tuple[str, ...] = field.metadata["choices"]
+    return words if get_args(field.type) else ()
 
 
 def check(field: dataclasses.Field[Any], value: Any) -> None:
     """Raises a UserError unless `value` is what the field may be."""
-    kind = kind_of(field)
+    limits, kind = field.metadata, kind_of(field)
+    if value in words_of(field):
+        return
     kinds = (int, float) if kind is float else (kind,)
     if type(value) not in kinds:
         raise UserError(
-            f"--{field.name} must be {kind.__name__}, got {value!r}."
+            f"--{field.name} must be {_kind_name(field)}, got {value!r}."
         )
-    limits = field.metadata
-    if limits["choices"] and value not in limits["choices"]:
+    texts = limits["choices"] if kind is str else ()
+    if texts and value not in texts:
         raise UserError(
-            f"--{field.name} must be one of {', '.join(limits['choices'])}, "
-            f"got {value!r}{nearest(value, limits['choices'])}."
+            f"--{field.name} must be one of {', '.join(texts)}, got "
+            f"{value!r}{nearest(value, texts)}."
         )
-    if field.type is str:
+    if kind is str:
         # a flagfile has one line a setting, read without surrounding space
         lines = value.splitlines()
         if len(lines) > 1 or value != value.strip() or "\0" in value:
@@ -81,6 +94,10 @@ def check(field: dataclasses.Field[Any], value: Any) -> None:
         )
 
 
+def _kind_name(field: dataclasses.Field[Any]) -> str:
+    return " or ".join((kind_of(field).__name__, *words_of(field)))
+
+
 def _range(limits: Any) -> str:
     if math.isinf(limits["high"]):
         return f"at least {limits['low']:g} and finite"
@@ -89,6 +106,8 @@ def _range(limits: Any) -> str:
 
 def to_text(field: dataclasses.Field[Any], value: Any) -> str:
     """Returns a value as a flagfile has it."""
+    if value in words_of(field):
+        return str(value)
     # 1 is the same setting as 1.0, and is written the same
     text = str(kind_of(field)(value))
     return text.lower() if field.type is bool else text
@@ -96,13 +115,15 @@ def to_text(field: dataclasses.Field[Any], value: Any) -> str:
 
 def from_text(field: dataclasses.Field[Any], text: str) -> Any:
     """Reads a value from a flagfile, as the field's type."""
+    if text in words_of(field):
+        return text
     try:
         if field.type is bool:
             return {"true": True, "false": False}[text.lower()]
         return kind_of(field)(text)
     except (KeyError, ValueError):
         raise UserError(
-            f"--{field.name} must be {kind_of(field).__name__}, got {text!r}."
+            f"--{field.name} must be {_kind_name(field)}, got {text!r}."
         ) from None
 
 

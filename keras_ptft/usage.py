@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from keras_ptft.config import FIELDS, PREDICT_FIELDS
 from keras_ptft.launch import JOB_FIELDS
 from keras_ptft.registry import nearest, table_names
-from keras_ptft.settings import kind_of
+from keras_ptft.settings import kind_of, words_of
 
 Fields = Mapping[str, dataclasses.Field[Any]]
 
@@ -151,8 +151,10 @@ def wrong_value(text: str, fields: Fields = FIELDS) -> str:
     """Returns one line about a value that absl could not read."""
     found = re.fullmatch(r"flag --(\w+)=(.*?): .*", text, re.DOTALL)
     if found and found[1] in fields:
-        kind = _KINDS.get(kind_of(fields[found[1]]), "text")
-        return f"--{found[1]} must be {kind}, got {found[2]!r}."
+        field = fields[found[1]]
+        kind = _KINDS.get(kind_of(field), "text")
+        kinds = " or ".join((kind, *words_of(field)))
+        return f"--{found[1]} must be {kinds}, got {found[2]!r}."
     if found := re.fullmatch(r"Missing value for flag --(\w+)", text):
         return f"--{found[1]} needs a value: write --{found[1]}=VALUE."
     return f"{' '.join(text.split()).rstrip('.')}: see keras-ptft --help."

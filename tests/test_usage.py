@@ -84,6 +84,10 @@ def test_describe_has_no_settings():
     [
         ("flag --epochs=two: invalid", "--epochs must be a whole number"),
         ("flag --clip_norm=a: invalid", "--clip_norm must be a number"),
+        (
+            "flag --learning_rate=a: x",
+            "--learning_rate must be a number or find",
+        ),
         ("flag --overwrite=a: invalid", "--overwrite must be true or false"),
         ("Missing value for flag --name", "--name needs a value"),
         ("--flagfile with no argument", "--flagfile with no argument: see"),

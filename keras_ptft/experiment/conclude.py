@@ -10,7 +10,11 @@ import keras
 from keras_ptft.config import FIELDS, Config
 from keras_ptft.data.core.dataset import Dataset
 from keras_ptft.evaluation.metrics.out_of_scope import summary_line
-from keras_ptft.evaluation.report.report import DataFindings, write_report
+from keras_ptft.evaluation.report.report import (
+    Course,
+    DataFindings,
+    write_report,
+)
 from keras_ptft.experiment import run_dir
 from keras_ptft.experiment.loading import Loaded, reload_dataset
 from keras_ptft.experiment.results import ExportResult, RunResult
@@ -82,7 +86,7 @@ def conclude(
         folder / "report.html",
         title=folder.name,
         settings={name: str(getattr(config, name)) for name in FIELDS},
-        history=result.history,
+        course=Course(result.history, result.range_test),
         evaluation=found,
         comparison=result.comparison,
         data=_findings(config, loaded, objective),

@@ -48,6 +48,13 @@ class TrainingResult:
         ),
         default_factory=dict,
     )
+    range_test: Mapping[str, Any] | None = dataclasses.field(
+        metadata=_help(
+            "with --learning_rate=find: the rates that were tried, the loss "
+            "of a step with each, and the rate that was found"
+        ),
+        default=None,
+    )
     resumed: Sequence[int] = dataclasses.field(
         metadata=_help("steps at which the training was resumed"),
         default_factory=list,

@@ -37,6 +37,7 @@ FLAGS_FILE = "flags.flags"
 MODEL_FILE = "model.keras"
 BACKBONE_FILE = "backbone.keras"
 ADAPTER_FILE = "adapter.safetensors"
+LEARNING_RATE_FILE = "learning_rate.json"
 CHECKPOINTS = "checkpoints"
 SCRATCH = "scratch"
 _ENVIRONMENT = "environment.json"
@@ -61,6 +62,7 @@ ARTIFACTS = (
     BACKBONE_FILE,
     MODEL_FILE,
     ADAPTER_FILE,
+    LEARNING_RATE_FILE,
     "history.csv",
     "tensorboard",
     LABELS_FILE,

@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import logging
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import keras
@@ -15,6 +15,7 @@ from keras_ptft.data.pipeline.batching import steps_per_epoch
 from keras_ptft.data.pipeline.epoch_views import Augmented, Views
 from keras_ptft.data.pipeline.showing import Showing
 from keras_ptft.experiment import run_dir
+from keras_ptft.experiment.learning_rate import find_learning_rate
 from keras_ptft.experiment.probing import is_probe
 from keras_ptft.experiment.results import TrainingResult
 from keras_ptft.experiment.showing import build_showing, log_balance
@@ -26,7 +27,10 @@ from keras_ptft.training.checkpointing.store import (
     Interval,
     parse_interval,
 )
-from keras_ptft.training.distribution.strategies import get_strategy
+from keras_ptft.training.distribution.strategies import (
+    MakeBatches,
+    get_strategy,
+)
 from keras_ptft.training.execution.plan import make_plan
 from keras_ptft.training.execution.xla_autotune import autotune_xla
 from keras_ptft.training.fit import FitConfig, Session, training_batches
@@ -35,6 +39,7 @@ from keras_ptft.training.optimizers import (
     scale_learning_rates,
 )
 from keras_ptft.training.optimizers.averages import start_averages
+from keras_ptft.training.range_test import RATES, RangeTest, range_test
 from keras_ptft.training.training_model import TrainingModel
 from keras_ptft.training.tuning import Tuning, whole
 from keras_ptft.transfer.cache import FeatureCache
@@ -88,6 +93,8 @@ class Training:
         folder: pathlib.Path | None,
     ) -> None:
         self._config, self._objective = config, objective
+        self._folder = folder
+        self._range_test: RangeTest | None = None
         self._fit_config = _fit_config(config, objective, source)
         self._steps = steps_per_epoch(source, self._fit_config.step_size)
         checkpoints = _checkpoints(config, folder) if folder else None
@@ -153,6 +160,7 @@ class Training:
             trained_parameters=tuning.size,
             steps=dict(self._seconds),
             resumed=self._start.resumed if self._start else [],
+            range_test=self._range_test and self._range_test._asdict(),
         )
 
     def _training_model(
@@ -176,13 +184,10 @@ class Training:
         )
         if start is not None:
             plan = plan.as_before(start.facts["plan"])
-        if self._optimizer is None:
-            self._optimizer = _optimizer(config, tuning, steps * config.epochs)
         make = partial(
             TrainingModel,
             model,
             self._objective,
-            optimizer=self._optimizer,
             steps_per_epoch=steps,
             tuning=tuning,
             gradient_accumulation=config.gradient_accumulation,
@@ -190,9 +195,38 @@ class Training:
         batches = partial(
             training_batches, source, self._objective, self._fit_config
         )
+        if self._optimizer is None:
+            trial = partial(make, plan=plan.single_steps())
+            self._find_learning_rate(trial, batches, tuning)
+            self._optimizer = self._make_optimizer(self._config, tuning)
+        make = partial(make, optimizer=self._optimizer)
         return make(
             plan=autotune_xla(plan, make, batches, total_steps=steps * epochs)
         )
+
+    def _find_learning_rate(
+        self,
+        make: Callable[..., TrainingModel],
+        batches: MakeBatches,
+        tuning: Tuning,
+    ) -> None:
+        """Sets a learning rate where the settings leave it open."""
+
+        def test() -> RangeTest:
+            config = self._config.replace(
+                learning_rate=float(RATES[0]), schedule="constant"
+            )
+            optimizer = self._make_optimizer(config, tuning)
+            return range_test(make(optimizer=optimizer), batches)
+
+        self._config, self._range_test = find_learning_rate(
+            self._config, self._folder, test
+        )
+
+    def _make_optimizer(
+        self, config: Config, tuning: Tuning
+    ) -> keras.optimizers.Optimizer:
+        return _optimizer(config, tuning, self._steps * config.epochs)
 
 
 def frozen_inputs(
@@ -267,7 +301,7 @@ def _optimizer(
     optimizer = make_optimizer(
         config.optimizer,
         config.schedule,
-        learning_rate=config.learning_rate,
+        learning_rate=float(config.learning_rate),
         total_steps=total_steps,
         clip_norm=config.clip_norm,
         ema=config.ema,

@@ -9,6 +9,7 @@ from PIL import Image
 from keras_ptft.config import FIELDS
 from keras_ptft.files import read_json
 from keras_ptft.main import main
+from keras_ptft.settings import from_text, to_text
 
 BASE = {
     "name": "tiny",
@@ -95,7 +96,7 @@ CASES = {
     ),
     "compare_scratch": ({"compare_scratch": "true"}, FINETUNE),
     "optimizer": ({"optimizer": "sgd(momentum=0.9)"}, {}),
-    "learning_rate": ({"learning_rate": "0.01"}, {}),
+    "learning_rate": ({"learning_rate": "find"}, {}),
     "schedule": ({"schedule": "cosine(warmup_steps=1)"}, {}),
     "clip_norm": ({"clip_norm": "1"}, {}),
     "ema": ({"ema": "0.9"}, {}),
@@ -171,6 +172,6 @@ def test_a_setting_trains(name, folder, monkeypatch, capsys):
     assert read_json(run / "result.json")["status"] == "complete"
     text = (run / "flags.flags").read_text(encoding="utf-8")
     ((key, value),) = changed.items()
-    kind = FIELDS[key].type
-    written = str(kind(value)) if kind is not bool else value
+    field = FIELDS[key]
+    written = to_text(field, from_text(field, value))
     assert f"--{key}={written}\n" in text

@@ -4,6 +4,7 @@ import base64
 import io
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -70,6 +71,39 @@ def measure_title(name: str) -> str:
     """
     title = metric_of(name).title
     return title[:1].upper() + title[1:]
+
+
+def range_test_png(range_test: Mapping[str, Any]) -> str:
+    """Draws the loss of a step by its learning rate, and the one found.
+
+    Args:
+        range_test: "rates", "losses" and "smoothed", one a step, and
+            "found".
+
+    Returns:
+        A PNG in base64.
+    """
+    rates, means = range_test["rates"], range_test["smoothed"]
+    found = range_test["found"]
+    figure = Figure(figsize=(4.6, 3.2), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(
+        rates,
+        range_test["losses"],
+        color=_TRAINING,
+        alpha=0.35,
+        label="of a step",
+    )
+    axes.plot(rates, means, color=_TRAINING, label="smoothed")
+    axes.axvline(found, color=_VALIDATION, label=f"found: {found:.2g}")
+    axes.set(title="Loss", xlabel="learning rate", xscale="log")
+    # the last steps diverge, and would flatten all else
+    descent = means[: means.index(min(means)) + 1]
+    axes.set_ylim(0, 1.3 * max(descent))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False)
+    return _png(figure)
 
 
 def estimates_png(true: np.ndarray, predicted: np.ndarray, target: str) -> str:

@@ -22,6 +22,7 @@ from keras_ptft.evaluation.report.figures import (
     image_png,
     learning_curves,
     plotted_metrics,
+    range_test_png,
 )
 from keras_ptft.evaluation.report.runs_table import table_cells
 from keras_ptft.evaluation.report.views import ShownExample, view_rows
@@ -59,12 +60,25 @@ class DataFindings(NamedTuple):
     shown: Sequence[ShownExample] = ()
 
 
+class Course(NamedTuple):
+    """How a training went.
+
+    Attributes:
+        history: an epoch a row: `epoch`, `loss`, maybe metrics and, where
+            there was validation, the same with `val_` before; may be empty.
+        range_test: "range_test" of `result.json`, where there was one.
+    """
+
+    history: Sequence[Mapping[str, float]]
+    range_test: Mapping[str, Any] | None = None
+
+
 def write_report(
     path: str | os.PathLike,
     *,
     title: str,
     settings: Mapping[str, str],
-    history: Sequence[Mapping[str, float]],
+    course: Course,
     evaluation: "Evaluation",
     comparison: Sequence[Mapping[str, Any]] = (),
     data: DataFindings | None = None,
@@ -75,8 +89,7 @@ def write_report(
         path: the HTML file, written beside and renamed.
         title: the page's heading.
         settings: name to value, listed as given.
-        history: an epoch a row: `epoch`, `loss`, maybe metrics and, where
-            there was validation, the same with `val_` before; may be empty.
+        course: how the training went.
         evaluation: what the model is worth; its test split is shown.
         comparison: runs side by side, as `table_cells` takes them.
         data: what was found of the data.
@@ -98,8 +111,10 @@ def write_report(
         settings=settings,
         cards=score_cards(evaluation.metrics["test"], evaluation.titles),
         comparison=table_cells(comparison) if comparison else [],
-        curves=learning_curves(history) if history else "",
-        measures=plotted_metrics(history),
+        curves=learning_curves(course.history) if course.history else "",
+        measures=plotted_metrics(course.history),
+        range_test=course.range_test,
+        range_test_png=_tried(course.range_test),
         positive=evaluation.metrics["test"].get("positive"),
         positive_rows=_positive_rows(evaluation.metrics["test"]),
         outside=evaluation.out_of_scope,
@@ -230,6 +245,10 @@ def _heading(metrics: Mapping[str, Any]) -> str:
     if "entity_f1" in metrics:
         return "Entities"
     return "Labels" if "exact_match" in metrics else "Classes"
+
+
+def _tried(range_test: Mapping[str, Any] | None) -> str:
+    return "" if range_test is None else range_test_png(range_test)
 
 
 def _drawn(found: "Estimates | None") -> str:

@@ -11,6 +11,13 @@ from keras_ptft.errors import UserError
 
 # enough steps to hide the cost of one call, few enough to see progress
 _STEPS_PER_CALL = 32
+# XLA has only plain loops for their gradients on a CPU
+_DEPTHWISE = (
+    keras.layers.DepthwiseConv1D,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.SeparableConv1D,
+    keras.layers.SeparableConv2D,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +54,12 @@ class Plan:
         """
         names = ("jit_compile", "reason", "step_seconds")
         return dataclasses.replace(self, **{n: earlier[n] for n in names})
+
+    def single_steps(self) -> "Plan":
+        """Returns this plan for a few steps that are looked at one by one."""
+        return dataclasses.replace(
+            self, jit_compile=False, steps_per_execution=1
+        )
 
     def __str__(self) -> str:
         xla = {True: "on", False: "off", None: "open"}[self.jit_compile]
@@ -97,7 +110,7 @@ def make_plan(
             "make it smaller or take more examples."
         )
     obstacle = _obstacle(model, replicas, deterministic)
-    jit, reason = _compile(jit_compile, obstacle)
+    jit, reason = _compile(jit_compile, obstacle, _drawback(model))
     return Plan(
         strategy=type(strategy).__name__.lstrip("_"),
         replicas=replicas,
@@ -109,7 +122,9 @@ def make_plan(
     )
 
 
-def _compile(jit_compile: str, obstacle: str) -> tuple[bool | None, str]:
+def _compile(
+    jit_compile: str, obstacle: str, drawback: str
+) -> tuple[bool | None, str]:
     if jit_compile == "false":
         return False, "requested"
     if jit_compile == "true" and not obstacle:
@@ -119,7 +134,9 @@ def _compile(jit_compile: str, obstacle: str) -> tuple[bool | None, str]:
             f"--jit_compile=true is impossible: {obstacle}; "
             "use --jit_compile=auto."
         )
-    return (False, obstacle) if obstacle else (None, "to be measured")
+    if reason := obstacle or drawback:
+        return False, reason
+    return None, "to be measured"
 
 
 def _obstacle(model: keras.Model, replicas: int, deterministic: bool) -> str:
@@ -134,4 +151,18 @@ def _obstacle(model: keras.Model, replicas: int, deterministic: bool) -> str:
         normalizes = normalizes and layer.trainable
         if replicas > 1 and normalizes and layer.synchronized:
             return f"layer {layer.name!r} communicates with other replicas"
+    return ""
+
+
+def _drawback(model: keras.Model) -> str:
+    """Returns why XLA is known to be slow, or an empty string.
+
+    To measure what is known would take minutes: one step of EfficientNet-Lite0
+    took 33 s with XLA, and 0.6 s without.
+    """
+    if any(map(tf.config.list_logical_devices, ("GPU", "TPU"))):
+        return ""
+    for layer in model.layers:
+        if isinstance(layer, _DEPTHWISE):
+            return f"layer {layer.name!r} is slow with XLA on a CPU"
     return ""

@@ -11,7 +11,7 @@ from matplotlib.image import imread
 
 from keras_ptft.evaluation.evaluation import Evaluation
 from keras_ptft.evaluation.metrics.classification import class_metrics
-from keras_ptft.evaluation.report.report import write_report
+from keras_ptft.evaluation.report.report import Course, write_report
 
 HISTORY = [
     {
@@ -54,7 +54,7 @@ def report(path, label_names, metrics=None, **changes):
     given = {
         "title": "A run",
         "settings": {"epochs": "5", "backbone": "cnn(dropout=0.2)"},
-        "history": HISTORY,
+        "course": Course(changes.pop("history", HISTORY)),
         "evaluation": Evaluation({"test": metrics}, **found),
     }
     write_report(path, **{**given, **changes})

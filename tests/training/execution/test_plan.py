@@ -2,6 +2,7 @@
 
 import keras
 import pytest
+import tensorflow as tf
 
 from keras_ptft.errors import UserError
 from keras_ptft.training.distribution.strategies import get_strategy
@@ -43,6 +44,17 @@ def test_a_layer_that_cannot_be_compiled():
     assert plan(layer).reason == "layer 'turn' does not support XLA"
     with pytest.raises(UserError, match="'turn' does not support XLA; use"):
         plan(layer, jit_compile="true")
+
+
+@pytest.mark.skipif(
+    bool(tf.config.list_physical_devices("GPU")), reason="GPUs compile them"
+)
+def test_what_is_known_to_be_slow_on_a_cpu_is_not_measured():
+    layer = keras.layers.SeparableConv2D(2, 3, name="apart")
+    found = plan(layer)
+    assert found.jit_compile is False
+    assert found.reason == "layer 'apart' is slow with XLA on a CPU"
+    assert plan(layer, jit_compile="true").jit_compile
 
 
 def test_synchronised_batch_statistics_are_not_compiled_on_replicas():
