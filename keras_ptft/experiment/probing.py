@@ -14,10 +14,10 @@ from keras_ptft.data.pipeline.augment import AUGMENTATIONS
 from keras_ptft.data.pipeline.epoch_views import Views
 from keras_ptft.errors import UserError
 from keras_ptft.experiment.results import TrainingResult
-from keras_ptft.objectives import Objective
+from keras_ptft.objectives import OBJECTIVES, Objective
 from keras_ptft.objectives.classification import balanced_weights
-from keras_ptft.objectives.probes import PROBES, Rows, Solution
-from keras_ptft.objectives.saved import objective_type
+from keras_ptft.objectives.linear_head import Rows, Solution
+from keras_ptft.objectives.probes import PROBES
 from keras_ptft.registry import lookup
 from keras_ptft.training.distribution.strategies import get_strategy
 
@@ -62,11 +62,7 @@ def check_probe(config: Config) -> None:
     if not is_probe(config):
         return
     probe = f"--probe={config.probe}"
-    if not objective_type(config.objective).solvable:
-        raise UserError(
-            f"{probe} needs a linear classifier, got --objective="
-            f"{config.objective}: use --objective=classification."
-        )
+    _check_objective(config)
     if config.freeze not in ("", "all"):
         raise UserError(
             f"{probe} solves the head on features of the whole backbone, got "
@@ -84,6 +80,30 @@ def check_probe(config: Config) -> None:
             f"{config.augment}: set --augment_views=4 to solve the head on "
             "so many augmented passes."
         )
+
+
+def _check_objective(config: Config) -> None:
+    """Refuses an objective whose head the probe does not solve."""
+    probe, got = f"--probe={config.probe}", f"--objective={config.objective}"
+    row = lookup(PROBES, config.probe, "probe").name
+    objective = lookup(OBJECTIVES, config.objective, "objective")
+    kind = OBJECTIVES[objective.name]
+    if kind.probe not in ("", row):
+        raise UserError(
+            f"{probe} solves another head, got {got}: use --probe={kind.probe}."
+        )
+    if not kind.probe:
+        solved = [name for name, kind in OBJECTIVES.items() if kind.probe]
+        raise UserError(
+            f"{probe} needs a linear head, got {got}, which has none that is "
+            f"solved: leave out the probe; there are: {', '.join(solved)}."
+        )
+    for name, value in kind.solved_for.items():
+        if objective.kwargs.get(name, value) != value:
+            raise UserError(
+                f"{probe} minimises the loss with {name}={value} alone, got "
+                f"{got}: leave out {name}, or the probe."
+            )
 
 
 def solve(
@@ -134,14 +154,15 @@ def solve(
 def _rows(source: Source, weights: np.ndarray | None) -> Rows:
     """All examples of a source, of `Views` those of each view."""
     views = source.sources if isinstance(source, Views) else (source,)
+    given = source.labels if source.values is None else source.values
     features = [
         view.gather(tf.range(len(view), dtype=tf.int64)) for view in views
     ]
-    labels = np.tile(source.labels, len(views))
+    targets = np.concatenate([given] * len(views))
     return Rows(
         features=np.concatenate([np.asarray(x, np.float32) for x in features]),
-        labels=labels,
-        weights=np.ones(len(labels)) if weights is None else weights[labels],
+        targets=targets,
+        weights=np.ones(len(targets)) if weights is None else weights[targets],
     )
 
 
@@ -150,31 +171,33 @@ def _plan(config: Config, probe: str, found: Solution) -> dict[str, Any]:
     return {
         "strategy": type(strategy).__name__.lstrip("_"),
         "replicas": strategy.num_replicas_in_sync,
-        "reason": f"solved by {probe} (C={found.C:g})",
+        "reason": f"solved by {_named(probe, found)}",
         "iterations": found.iterations,
         "converged": found.converged,
         "validation_losses": {
-            f"{C:g}": loss for C, loss in found.validation_losses.items()
+            f"{value:g}": loss
+            for value, loss in found.validation_losses.items()
         },
     }
 
 
 def _tell(probe: str, found: Solution) -> None:
     if found.validation_losses:
-        losses = [f"{C:g}: {x:.4f}" for C, x in found.validation_losses.items()]
-        _LOG.info("Validation loss by C: %s.", ", ".join(losses))
-    _LOG.info(
-        "Plan: solved by %s (C=%g), in %d iterations.",
-        probe,
-        found.C,
-        found.iterations,
-    )
+        pairs = found.validation_losses.items()
+        losses = ", ".join(f"{value:g}: {loss:.4f}" for value, loss in pairs)
+        _LOG.info("Validation loss by %s: %s.", found.setting, losses)
+    how = f", in {found.iterations} iterations" if found.iterations else ""
+    _LOG.info("Plan: solved by %s%s.", _named(probe, found), how)
     if not found.converged:
         _LOG.warning(
             "The solver stopped before the minimum, after %d iterations: "
             "raise max_iter.",
             found.iterations,
         )
+
+
+def _named(probe: str, found: Solution) -> str:
+    return f"{probe} ({found.setting}={found.value:g})"
 
 
 def _tell_unused(config: Config) -> None:

@@ -1,7 +1,7 @@
 """Supervised classification."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -27,9 +27,14 @@ from keras_ptft.evaluation.metrics.out_of_scope import (
 )
 from keras_ptft.models import heads
 from keras_ptft.objectives import serving
+from keras_ptft.objectives.linear_head import (
+    Probe,
+    Rows,
+    Solution,
+    solve_layer,
+)
 from keras_ptft.objectives.objective import Answers, Batch, Objective
 from keras_ptft.objectives.positive import Positive, Scored
-from keras_ptft.objectives.probes import Probe, Rows, Solution
 from keras_ptft.serving.inference.predictor import Predictor
 from keras_ptft.serving.inference.results import Prediction
 from keras_ptft.serving.signatures.signature import Signature
@@ -68,7 +73,11 @@ class Classification(Objective):
     """
 
     servable = True
-    solvable = True
+    probe = "lbfgs"
+    solved_for: ClassVar[Mapping[str, Any]] = {
+        "label_smoothing": 0.0,
+        "focal": 0.0,
+    }
 
     def __init__(
         self,
@@ -125,17 +134,15 @@ class Classification(Objective):
         self, head: keras.Model, probe: Probe, rows: Mapping[str, Rows]
     ) -> Solution:
         """Sets the weights of the logits to what a probe finds."""
-        if self.label_smoothing or self.focal:
+        names = self.info.label_names
+        counts = np.bincount(rows["train"].targets, minlength=len(names))
+        if not counts.all():
             raise UserError(
-                "A probe minimises the plain cross-entropy, got "
-                f"label_smoothing={self.label_smoothing} and focal="
-                f"{self.focal}: use --objective=classification."
+                "A probe needs a training example of every class, and "
+                f"{names[counts.argmin()]!r} has none: add some, or leave "
+                "that class out by --classes."
             )
-        self._check_rows(rows["train"])
-        found = probe(rows["train"], rows.get("validation"))
-        with head.distribute_strategy.scope():
-            head.get_layer("logits").set_weights([found.kernel, found.bias])
-        return found
+        return solve_layer(head, "logits", probe, rows)
 
     def score(self, model: keras.Model, source: Source) -> dict[str, Any]:
         """Computes its loss and metrics, those of METRICS, and by class."""
@@ -202,21 +209,6 @@ class Classification(Objective):
     def _hits(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         predicted = tf.argmax(outputs, axis=1)
         return tf.gather(self.soft_targets(targets), predicted, batch_dims=1)
-
-    def _check_rows(self, train: Rows) -> None:
-        names = self.info.label_names
-        counts = np.bincount(train.labels, minlength=len(names))
-        if not counts.all():
-            raise UserError(
-                "A probe needs a training example of every class, and "
-                f"{names[counts.argmin()]!r} has none: add some, or leave "
-                "that class out by --classes."
-            )
-        if not np.isfinite(train.features).all():
-            raise UserError(
-                "A probe needs finite features, and the backbone gives others "
-                "too: look for extreme values in the data."
-            )
 
     def _focal_loss(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         classes = len(self.info.label_names)

@@ -1,6 +1,7 @@
 """Sets of labels."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -22,6 +23,12 @@ from keras_ptft.evaluation.metrics.multi_label import (
 )
 from keras_ptft.models import heads
 from keras_ptft.objectives import serving
+from keras_ptft.objectives.linear_head import (
+    Probe,
+    Rows,
+    Solution,
+    solve_layer,
+)
 from keras_ptft.objectives.micro_f1 import MicroF1
 from keras_ptft.objectives.objective import Answers, Batch, Objective
 from keras_ptft.serving.inference.predictor import Predictor
@@ -32,6 +39,8 @@ from keras_ptft.serving.signatures.signature import (
     Signature,
     Tensors,
 )
+
+_LOG = logging.getLogger("keras_ptft")
 
 _BATCH = 256
 # probabilities closer than this to their threshold may cross it by rounding
@@ -70,6 +79,7 @@ class MultiLabel(Objective):
 
     label_kind = SETS
     servable = True
+    probe = "lbfgs"
 
     def __init__(self, info: DataInfo, /, *, threshold: float = 0.0) -> None:
         super().__init__(info)
@@ -109,6 +119,21 @@ class MultiLabel(Objective):
     def metrics(self) -> Sequence[keras.metrics.Metric]:
         """Makes the micro F1 of labels that are likelier than not."""
         return [MicroF1()]
+
+    def solve(
+        self, head: keras.Model, probe: Probe, rows: Mapping[str, Rows]
+    ) -> Solution:
+        """Sets the weights of the logits to what a probe finds."""
+        found = solve_layer(head, "logits", probe, rows)
+        given = rows["train"].targets
+        for index in np.flatnonzero((given == given[0]).all(axis=0)):
+            _LOG.warning(
+                "Label %r: %s of the training examples has it, so the answer "
+                "is the same for all inputs.",
+                self.info.label_names[index],
+                "each" if given[0, index] else "none",
+            )
+        return found
 
     def score(self, model: keras.Model, source: Source) -> dict[str, Any]:
         """Computes the loss, and how well sets and each label are found."""

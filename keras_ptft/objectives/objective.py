@@ -15,7 +15,7 @@ from keras_ptft.errors import UserError
 from keras_ptft.evaluation.evaluation import Evaluation, scored_splits
 from keras_ptft.evaluation.measure import measure
 from keras_ptft.models.heads import attach_head
-from keras_ptft.objectives.probes import Probe, Rows, Solution
+from keras_ptft.objectives.linear_head import Probe, Rows, Solution
 from keras_ptft.serving.generation.sampling import Sampling
 from keras_ptft.serving.inference.predictor import Predictor
 from keras_ptft.serving.inference.results import Answer, Generated
@@ -47,7 +47,10 @@ class Objective(abc.ABC):
             features of a frozen part cannot be computed once for all.
         extra_inputs: names of the model's inputs beside its backbone's.
         servable: whether models of it answer requests.
-        solvable: whether a probe can find its head.
+        probe: the row of `probes.PROBES` that solves its head; empty: none
+            does, as for a subclass that has another loss.
+        solved_for: settings of the objective, and the values of them for
+            which the probe minimises its loss.
         titles: titles of its metrics where METRICS has others.
 
     Args:
@@ -61,7 +64,8 @@ class Objective(abc.ABC):
     changes_inputs: ClassVar[bool] = False
     extra_inputs: ClassVar[tuple[str, ...]] = ()
     servable: ClassVar[bool] = False
-    solvable: ClassVar[bool] = False
+    probe: ClassVar[str] = ""
+    solved_for: ClassVar[Mapping[str, Any]] = {}
     titles: Mapping[str, str] = {}
 
     def __init__(self, info: DataInfo, /) -> None:
@@ -132,7 +136,7 @@ class Objective(abc.ABC):
 
         Args:
             head: the model from features to outputs.
-            probe: finds a linear head.
+            probe: finds a linear head; the row that `probe` names.
             rows: of "train", and of "validation" where there is such a
                 split.
 
@@ -142,9 +146,8 @@ class Objective(abc.ABC):
         """
         del head, probe, rows
         raise UserError(
-            f"A probe needs a linear classifier, and {type(self).__name__} "
-            "is trained otherwise: leave out --probe, or use "
-            "--objective=classification."
+            f"A probe needs a linear head, and {type(self).__name__} has none "
+            "that is solved: leave out --probe."
         )
 
     def score(self, model: keras.Model, source: Source) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Numbers that are predicted."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -18,6 +19,12 @@ from keras_ptft.evaluation.measure import measure
 from keras_ptft.evaluation.metrics.regression import regression_metrics
 from keras_ptft.models import heads
 from keras_ptft.objectives import serving
+from keras_ptft.objectives.linear_head import (
+    Probe,
+    Rows,
+    Solution,
+    solve_layer,
+)
 from keras_ptft.objectives.objective import Answers, Batch, Objective
 from keras_ptft.serving.inference.predictor import Predictor
 from keras_ptft.serving.inference.results import Estimate
@@ -57,6 +64,8 @@ class Regression(Objective):
 
     label_kind = NUMBERS
     servable = True
+    probe = "ridge"
+    solved_for: ClassVar[Mapping[str, Any]] = {"loss": "mse"}
 
     def __init__(
         self, info: DataInfo, /, *, loss: str = "mse", delta: float = 1.0
@@ -107,6 +116,19 @@ class Regression(Objective):
             keras.metrics.MeanAbsoluteError("mae"),
             keras.metrics.RootMeanSquaredError("rmse"),
         ]
+
+    def solve(
+        self, head: keras.Model, probe: Probe, rows: Mapping[str, Rows]
+    ) -> Solution:
+        """Sets the weights of the standardised number to what a probe finds."""
+        mean, std = self.info.target.mean, self.info.target.std
+        standardised = {
+            name: dataclasses.replace(
+                part, targets=(part.targets.astype(np.float64) - mean) / std
+            )
+            for name, part in rows.items()
+        }
+        return solve_layer(head, "standardised", probe, standardised)
 
     def score(self, model: keras.Model, source: Source) -> dict[str, Any]:
         """Computes the loss, and how far the numbers are from the true."""

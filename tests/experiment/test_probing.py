@@ -172,9 +172,24 @@ def test_it_is_compared_with_a_training_from_scratch(caplog):
         ({"augment": "flip"}, "got --augment=flip: set --augment_views=4"),
         (
             {"objective": "tagging"},
-            "linear classifier, got --objective=tagging: use --objective=clas",
+            "linear head, got --objective=tagging, which has none that is sol",
         ),
-        ({"probe": "svm"}, "Unknown probe 'svm'; there are: lbfgs, none"),
+        (
+            {"probe": "ridge"},
+            "another head, got --objective=classification: use --probe=lbfgs",
+        ),
+        (
+            {"objective": "classification(label_smoothing=0.1)"},
+            "with label_smoothing=0.0 alone, got --objective=classification",
+        ),
+        (
+            {"objective": "classification(focal=2.0)"},
+            "with focal=0.0 alone, got .*: leave out focal, or the probe",
+        ),
+        (
+            {"probe": "svm"},
+            "Unknown probe 'svm'; there are: lbfgs, none, ridge",
+        ),
     ],
 )
 def test_settings_that_a_probe_cannot_follow(settings, message):

@@ -17,8 +17,9 @@ from keras_ptft.objectives.classification import (
     Classification,
     balanced_weights,
 )
+from keras_ptft.objectives.linear_head import Rows
 from keras_ptft.objectives.masked_tokens import MaskedTokens
-from keras_ptft.objectives.probes import PROBES, Rows
+from keras_ptft.objectives.probes import PROBES
 from keras_ptft.registry import lookup
 from keras_ptft.training.forward import outputs_of
 from tests.infos import text_info
@@ -70,11 +71,11 @@ def test_the_head_is_that_of_scikit_learn(digits, spec, scaler, weighted):
     )
     expected.fit(
         train.features.astype(np.float64),
-        train.labels,
+        train.targets,
         logisticregression__sample_weight=weights,
     )
     found = probe(spec)(train, None)
-    assert found.converged and found.C == C
+    assert found.converged and (found.setting, found.value) == ("C", C)
     assert (found.kernel.dtype, found.bias.dtype) == (np.float32, np.float32)
     np.testing.assert_allclose(
         probabilities(found, digits[0]),
@@ -88,7 +89,7 @@ def test_of_two_classes_there_are_two_logits(digits):
     train = Rows(digits[0][two], digits[1][two], np.ones(two.sum()))
     expected = make_pipeline(
         StandardScaler(), LogisticRegression(C=0.1, tol=1e-10, max_iter=20000)
-    ).fit(train.features.astype(np.float64), train.labels)
+    ).fit(train.features.astype(np.float64), train.targets)
     found = probe("lbfgs(C=0.1, standardise=True)")(train, None)
     assert found.kernel.shape == (64, 2)
     np.testing.assert_allclose(
@@ -103,10 +104,12 @@ def test_C_is_the_one_with_the_lowest_validation_loss(digits):
     found = probe("lbfgs(standardise=True)")(train, validation)
     losses = found.validation_losses
     assert list(losses) == sorted(losses) and min(losses) == 1e-5
-    assert min(losses, key=losses.get) == found.C
+    assert min(losses, key=losses.get) == found.value
     # two worse ones end the search
-    assert [*losses].index(found.C) == len(losses) - 3
-    given = probe(f"lbfgs(C={found.C}, standardise=True)")(train, validation)
+    assert [*losses].index(found.value) == len(losses) - 3
+    given = probe(f"lbfgs(C={found.value}, standardise=True)")(
+        train, validation
+    )
     assert given.validation_losses == {}
     np.testing.assert_allclose(
         probabilities(found, validation.features),
@@ -114,8 +117,8 @@ def test_C_is_the_one_with_the_lowest_validation_loss(digits):
         atol=1e-5,
     )
     chosen = probabilities(found, validation.features)
-    by_hand = -np.log(chosen[np.arange(200), validation.labels]).mean()
-    assert losses[found.C] == pytest.approx(by_hand, rel=1e-3)
+    by_hand = -np.log(chosen[np.arange(200), validation.targets]).mean()
+    assert losses[found.value] == pytest.approx(by_hand, rel=1e-3)
 
 
 def test_the_validation_loss_is_weighted_too(digits):
@@ -125,7 +128,7 @@ def test_the_validation_loss_is_weighted_too(digits):
     weights[0] = 1.0
     found = probe("lbfgs")(train, rows(digits, 500, 700, weights))
     chosen = probabilities(found, digits[0][500:501])[0, digits[1][500]]
-    assert found.validation_losses[found.C] == pytest.approx(
+    assert found.validation_losses[found.value] == pytest.approx(
         -np.log(chosen), rel=1e-3
     )
 
@@ -141,6 +144,8 @@ def test_a_solver_that_was_stopped_says_so(digits):
         ("lbfgs", r"C on the validation split, and there is none: set --val"),
         ("lbfgs(C=-1)", "Setting 'C' must be at least 0, got -1.0"),
         ("lbfgs(max_iter=0)", "Setting 'max_iter' must be at least 1, got 0"),
+        ("ridge", r"alpha on the validation split.*or --probe=ridge\(alpha=1"),
+        ("ridge(alpha=-1)", "Setting 'alpha' must be at least 0, got -1.0"),
         ("none", "--probe=none solves no head: use --probe=lbfgs"),
     ],
 )
@@ -153,13 +158,13 @@ def test_classification_takes_the_head(digits):
     head, train = head_of(), rows(digits, 0, 1000)
     objective = Classification(DataInfo(label_names=NAMES))
     found = objective.solve(head, probe("lbfgs(C=0.01)"), {"train": train})
-    logits = outputs_of(head, ArraySource(train.features, train.labels))
+    logits = outputs_of(head, ArraySource(train.features, train.targets))
     np.testing.assert_allclose(
         scipy.special.softmax(logits, axis=1),
         probabilities(found, train.features),
         atol=1e-6,
     )
-    assert (logits.argmax(axis=1) == train.labels).mean() > 0.95
+    assert (logits.argmax(axis=1) == train.targets).mean() > 0.95
 
 
 def test_balanced_classes_are_scikit_learns(digits):
@@ -190,20 +195,26 @@ def test_what_classification_cannot_solve(digits):
         objective.solve(head, lbfgs, {"train": train})
     objective = Classification(DataInfo(label_names=NAMES))
     broken = np.where(train.features == 0, np.nan, train.features)
-    broken = Rows(broken, train.labels, train.weights)
+    broken = Rows(broken, train.targets, train.weights)
     with pytest.raises(UserError, match="needs finite features"):
         objective.solve(head_of(), lbfgs, {"train": broken})
-    smooth = Classification(DataInfo(label_names=NAMES), label_smoothing=0.1)
-    with pytest.raises(UserError, match=r"cross-entropy, got label_smoothing="):
-        smooth.solve(head_of(), lbfgs, {"train": train})
+    # what C is chosen on must be finite too
+    both = {"train": train, "validation": broken}
+    with pytest.raises(UserError, match="needs finite features"):
+        objective.solve(head_of(), lbfgs, both)
 
 
-def test_an_objective_says_whether_its_head_can_be_solved(digits):
-    solvable = {name for name, kind in OBJECTIVES.items() if kind.solvable}
-    assert solvable == {"classification"}
+def test_an_objective_says_what_solves_its_head(digits):
+    solved = {k: kind.probe for k, kind in OBJECTIVES.items() if kind.probe}
+    assert solved == {
+        "classification": "lbfgs",
+        "multi_label": "lbfgs",
+        "regression": "ridge",
+    }
+    assert set(solved.values()) <= set(PROBES)
     objective = MaskedTokens(
         text_info(("[PAD]", "[UNK]", "[MASK]", "[END]", "a"), sequence_length=4)
     )
     train = {"train": rows(digits, 0, 100)}
-    with pytest.raises(UserError, match="MaskedTokens is trained otherwise"):
+    with pytest.raises(UserError, match="MaskedTokens has none that is solved"):
         objective.solve(head_of(), probe("lbfgs"), train)
