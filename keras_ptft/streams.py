@@ -1,6 +1,7 @@
-"""Standard error as the operating system sees it."""
+"""What a process writes to its terminal, silenced."""
 
 import contextlib
+import logging
 import os
 import sys
 import tempfile
@@ -32,3 +33,19 @@ def silenced_stderr(*, show_on_error: bool = False) -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(original, 2)
             os.close(original)
+
+
+@contextlib.contextmanager
+def only_warnings() -> Iterator[None]:
+    """Discards standard output, and what is logged below a warning."""
+    logger = logging.getLogger("keras_ptft")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with (
+            open(os.devnull, "w", encoding="utf-8") as devnull,
+            contextlib.redirect_stdout(devnull),
+        ):
+            yield
+    finally:
+        logger.setLevel(level)

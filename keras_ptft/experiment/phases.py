@@ -94,8 +94,12 @@ class Phases:
         if config.unfreeze:
             self.steps = parse_unfreeze(config.unfreeze, config.epochs)
             self._check_order()
+        begins = self._begins()
         prefix, suffix = split(model, backbone, self.steps[-1].freeze)
         self.last = Cut(prefix, suffix, tune(prefix, suffix))
+        self._last_begins = [
+            begins.get(id(v), 0) for v in self.last.tuning.variables
+        ]
 
     def cut(self, index: int) -> Cut:
         """Cuts the model for a phase, which then is the current one."""
@@ -107,6 +111,7 @@ class Phases:
         phase = Phase(
             variables=last.variables,
             factors=last.factors,
+            begins=self._last_begins,
             model=self.last.suffix,
             is_last=index == len(self.steps) - 1,
         )
@@ -123,6 +128,15 @@ class Phases:
                     "before it: the cut points are, from the input on, none, "
                     f"{', '.join(points)}, all."
                 )
+
+    def _begins(self) -> dict[int, int]:
+        """The epoch that frees a variable, by its id; 0 are left out."""
+        begins: dict[int, int] = {}
+        for before, after in itertools.pairwise(self.steps):
+            prefix, _ = split(self._model, self._backbone, before.freeze)
+            if prefix is not None:
+                begins |= {id(v): after.epoch for v in prefix.variables}
+        return begins
 
     def _frozen(self, step: Step) -> int:
         """How many layers are frozen."""

@@ -39,6 +39,7 @@ from keras_ptft.training.optimizers import (
     scale_learning_rates,
 )
 from keras_ptft.training.optimizers.averages import start_averages
+from keras_ptft.training.optimizers.late import start_late
 from keras_ptft.training.range_test import RATES, RangeTest, range_test
 from keras_ptft.training.training_model import TrainingModel
 from keras_ptft.training.tuning import Tuning, whole
@@ -226,7 +227,7 @@ class Training:
     def _make_optimizer(
         self, config: Config, tuning: Tuning
     ) -> keras.optimizers.Optimizer:
-        return _optimizer(config, tuning, self._steps * config.epochs)
+        return _optimizer(config, tuning, self._steps)
 
 
 def frozen_inputs(
@@ -296,13 +297,13 @@ def _cache_obstacle(
 
 
 def _optimizer(
-    config: Config, tuning: Tuning, total_steps: int
+    config: Config, tuning: Tuning, steps_per_epoch: int
 ) -> keras.optimizers.Optimizer:
     optimizer = make_optimizer(
         config.optimizer,
         config.schedule,
         learning_rate=float(config.learning_rate),
-        total_steps=total_steps,
+        total_steps=steps_per_epoch * config.epochs,
         clip_norm=config.clip_norm,
         ema=config.ema,
     )
@@ -312,6 +313,8 @@ def _optimizer(
     if tuning.phase:
         optimizer.build(moved.variables)
         start_averages(optimizer, moved.variables)
+        begins = [epoch * steps_per_epoch for epoch in tuning.phase.begins]
+        start_late(optimizer, moved.variables, begins)
     return optimizer
 
 

@@ -18,6 +18,7 @@ class Phase:
         variables: those of the last phase. The optimizer has a state for
             each from the beginning.
         factors: as in `Tuning`, of these.
+        begins: the epoch from which each of them is moved.
         model: the trained model of the last phase, whose variables are the
             state of the training in every phase.
         is_last: whether it is the last phase.
@@ -25,6 +26,7 @@ class Phase:
 
     variables: Sequence[keras.Variable]
     factors: Sequence[float]
+    begins: Sequence[int]
     model: keras.Model
     is_last: bool
 

@@ -12,7 +12,9 @@ import pytest
 import keras_ptft
 from keras_ptft import Config, UserError
 from keras_ptft.experiment.phases import Phases
+from keras_ptft.files import read_json
 from tests.alike import differences
+from tests.kill import Recipe, after, killed, undisturbed
 from tests.training.small import timeless
 
 FIRST = Config(
@@ -47,6 +49,12 @@ RESUMED = SECOND.replace(
     l2_sp=0.01,
 )
 # an epoch has 5 steps, so phases begin at steps 0, 5 and 15
+SCHEDULE_FREE = RESUMED.replace(
+    name="free",
+    optimizer="schedule_free_adamw(warmup_steps=3)",
+    schedule="constant",
+    ema=0.0,
+)
 
 
 @pytest.fixture(scope="module")
@@ -125,37 +133,96 @@ def test_one_phase_is_plain_freezing():
 
 @pytest.fixture(scope="module")
 def uninterrupted(folder):
-    """A folder with a whole run, which averages, decays and watches."""
+    """A folder with whole runs, which average, decay and watch."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        keras_ptft.finetune(RESUMED)
-    shutil.copytree(folder / "runs/resumed", folder / "expected")
+        for config in (RESUMED, SCHEDULE_FREE):
+            keras_ptft.finetune(config)
+            name = config.name
+            shutil.copytree(folder / "runs" / name, folder / "expected" / name)
     return folder / "expected"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("killed", "resumed"),
+    ("config", "last", "resumed"),
     [
-        pytest.param(4, 3, marks=pytest.mark.slow),
-        pytest.param(5, 5, marks=pytest.mark.slow),
-        pytest.param(8, 6, marks=pytest.mark.slow),
-        pytest.param(15, 15, marks=pytest.mark.slow),
-        pytest.param(19, 18, marks=pytest.mark.slow),
-        pytest.param(20, 20, marks=pytest.mark.slow),
+        (RESUMED, 4, 3),
+        (RESUMED, 5, 5),
+        (RESUMED, 8, 6),
+        (RESUMED, 15, 15),
+        (RESUMED, 19, 18),
+        (RESUMED, 20, 20),
+        (SCHEDULE_FREE, 8, 6),
+        (SCHEDULE_FREE, 15, 15),
+        (SCHEDULE_FREE, 20, 20),
     ],
+    ids=lambda value: getattr(value, "name", None),
 )
-def test_it_resumes_to_the_same_bits(uninterrupted, killed, resumed):
-    run = pathlib.Path("runs/resumed")
+def test_it_resumes_to_the_same_bits(uninterrupted, config, last, resumed):
+    whole, run = uninterrupted / config.name, pathlib.Path("runs", config.name)
     shutil.rmtree(run, ignore_errors=True)
-    shutil.copytree(uninterrupted, run)
+    shutil.copytree(whole, run)
     for name in ("result.json", "report.html", "model.keras", "backbone.keras"):
         (run / name).unlink()
     for path in (run / "checkpoints").iterdir():
-        if int(path.name.split("-")[1]) > killed:
+        if int(path.name.split("-")[1]) > last:
             path.unlink()
-    again = keras_ptft.finetune(RESUMED)
+    again = keras_ptft.finetune(config)
     assert again.resumed == [resumed]
-    assert differences(uninterrupted, run) == []
+    assert differences(whole, run) == []
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_goes_on_without_a_schedule(folder, tmp_path):
+    words = (
+        f"finetune --name=x --init_from={folder}/runs/first --classes=5-9 "
+        "--unfreeze=0:all,1:conv2,3:conv1 --epochs=4 --train_examples=200 "
+        "--batch_size=40 --optimizer=schedule_free_adamw(warmup_steps=3) "
+        "--ema=0 --checkpoint_every=4 --steps_per_execution=1"
+    )
+    # steps 4, 5 and 8: the last is in the second phase
+    aims = (after("checkpoints/step-*", 3),)
+    recipe = Recipe(words, aims)
+    undisturbed(recipe, tmp_path / "whole")
+    assert killed(recipe, tmp_path / "killed", aims) == list(aims)
+    result = read_json(tmp_path / "killed/runs/x/result.json")
+    assert result["resumed"] == [8]
+    assert differences(tmp_path / "whole", tmp_path / "killed") == []
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    ["adam", pytest.param("schedule_free_adamw", marks=pytest.mark.slow)],
+)
+def test_a_layer_that_is_freed_later_begins_at_the_learning_rate(optimizer):
+    # one step an epoch, and the last one frees the layer
+    name = f"late-{optimizer}"
+    tuned(
+        name=name,
+        optimizer=optimizer,
+        schedule="constant",
+        batch_size=200,
+        epochs=9,
+        unfreeze="0:all,8:conv2",
+    )
+    path = "features_dense/kernel"
+    moved = weights_of(name)[path] - weights_of("first")[path]
+    # weights decay too, a hundred times less
+    assert np.abs(moved).max() == pytest.approx(0.01, rel=1e-2)
+
+
+@pytest.mark.slow
+def test_the_average_that_is_scored_is_saved():
+    result = tuned(
+        name="average",
+        optimizer="schedule_free_adamw",
+        schedule="constant",
+        ema=0.0,
+    )
+    loss = result.metrics["validation"]["loss"]
+    assert result.history[-1]["val_loss"] == pytest.approx(loss, rel=1e-5)
+    assert result.audit["changed"] == []
 
 
 @pytest.mark.slow

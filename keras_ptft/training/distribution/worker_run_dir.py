@@ -1,7 +1,6 @@
 """Where each worker writes: the chief to the run, others to a copy."""
 
 import contextlib
-import logging
 import os
 import pathlib
 import shutil
@@ -10,12 +9,11 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
+from keras_ptft.streams import only_warnings
 from keras_ptft.training.distribution.strategies import (
     all_reduce_mean,
     is_chief,
 )
-
-_LOG = logging.getLogger("keras_ptft")
 
 
 @contextlib.contextmanager
@@ -44,7 +42,7 @@ def worker_run_dir(
             runs_dir = pathlib.Path(name)
             _mirror(folder, runs_dir)
             all_reduce_mean(strategy, 0.0)
-            with _only_warnings():
+            with only_warnings():
                 yield runs_dir
     all_reduce_mean(strategy, 0.0)
 
@@ -67,18 +65,3 @@ def _mirror(folder: pathlib.Path, runs_dir: pathlib.Path) -> None:
             shutil.copytree(path, target, copy_function=os.symlink)
         else:
             target.symlink_to(path)
-
-
-@contextlib.contextmanager
-def _only_warnings() -> Iterator[None]:
-    """Leaves reports of progress to the chief."""
-    level = _LOG.level
-    _LOG.setLevel(logging.WARNING)
-    try:
-        with (
-            open(os.devnull, "w", encoding="utf-8") as devnull,
-            contextlib.redirect_stdout(devnull),
-        ):
-            yield
-    finally:
-        _LOG.setLevel(level)

@@ -4,12 +4,10 @@ import os
 import subprocess
 import sys
 
-import keras
-import numpy as np
 import pytest
 
-import keras_ptft
 from keras_ptft import Config, files
+from tests.workers import largest_difference, launched, trained_here
 
 COMMON = {
     "image_size": 8,
@@ -54,51 +52,11 @@ SLOW = {
 }
 
 
-def launched(folder, runs):
-    """Trains runs in one job of two workers; returns their output."""
-    recipes = []
-    for name, settings in runs.items():
-        recipe = folder / f"{name}.flags"
-        config = Config(**COMMON | settings, name=name)
-        recipe.write_text(config.to_flags(), encoding="utf-8")
-        recipes.append(str(recipe))
-    words = ["launch", "--workers=2", "--max_restarts=0", "--", "run"]
-    words += [*recipes, f"--runs_dir={folder / 'runs'}"]
-    done = subprocess.run(
-        [sys.executable, "-m", "keras_ptft", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def trained_here(folder, runs, strategy):
-    for name, settings in runs.items():
-        config = Config(**COMMON | settings, name=name, strategy=strategy)
-        stage = keras_ptft.pretrain
-        if config.init_from:
-            stage = keras_ptft.finetune
-        stage(config.replace(runs_dir=str(folder / strategy)))
-
-
-def largest_difference(first, second):
-    """Relative to the largest number of each tensor and of each score."""
-    found = []
-    weights = [
-        keras.saving.load_model(run / "model.keras").get_weights()
-        for run in (first, second)
+def configs(runs):
+    return [
+        Config(**COMMON | settings, name=name)
+        for name, settings in runs.items()
     ]
-    for a, b in zip(*weights, strict=True):
-        found.append(np.abs(a - b).max() / np.abs(a).max())
-    rows = [
-        files.read_json(r / "result.json")["history"] for r in (first, second)
-    ]
-    for one, other in zip(*rows, strict=True):
-        for name in set(one) - {"seconds"}:
-            found.append(abs(one[name] - other[name]) / abs(one[name]))
-    return float(max(found))
 
 
 def compared(folder, name):
@@ -113,9 +71,9 @@ def compared(folder, name):
 
 @pytest.mark.slow
 def test_two_workers_are_one_process(tmp_path):
-    output = launched(tmp_path, QUICK)
+    output = launched(tmp_path, configs(QUICK))
     for strategy in ("one_device", "mirrored"):
-        trained_here(tmp_path, QUICK, strategy)
+        trained_here(tmp_path, configs(QUICK), strategy)
     differences = compared(tmp_path, "mlp")
     assert max(differences.values()) < 1e-5, differences
 
@@ -130,9 +88,9 @@ def test_two_workers_are_one_process(tmp_path):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("workers")
-    launched(folder, SLOW)
+    launched(folder, configs(SLOW))
     for strategy in ("one_device", "mirrored"):
-        trained_here(folder, SLOW, strategy)
+        trained_here(folder, configs(SLOW), strategy)
     return folder
 
 
