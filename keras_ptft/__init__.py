@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Config": "keras_ptft.config",
     "PredictConfig": "keras_ptft.config",
+    "CompareConfig": "keras_ptft.comparison.settings",
     "Dataset": "keras_ptft.data",
     "ArraySource": "keras_ptft.data.core.array_source",
     "RunResult": "keras_ptft.experiment.results",
@@ -26,6 +27,7 @@ _PUBLIC = {
     "load_adapter": "keras_ptft.transfer.adapter",
     "pretrain": "keras_ptft.experiment.stages",
     "finetune": "keras_ptft.experiment.stages",
+    "compare": "keras_ptft.comparison.compare",
     "evaluate": "keras_ptft.experiment.commands",
     "export": "keras_ptft.experiment.commands",
     "predict": "keras_ptft.experiment.commands",

@@ -86,6 +86,19 @@ class Config:
     train_examples: int = setting(
         0, "data", "class-balanced training subset; 0: all", low=0
     )
+    train_per_class: int = setting(
+        0,
+        "data",
+        "training subset of this many examples a class; 0: all",
+        low=0,
+    )
+    train_fraction: float = setting(
+        1.0,
+        "data",
+        "training subset of this share of every class",
+        low=1e-6,
+        high=1.0,
+    )
     validation_fraction: float = setting(
         0.1, "data", "share of train held out for validation", low=0.0, high=0.9
     )
@@ -139,6 +152,14 @@ class Config:
         "data",
         "the same by file names: a regular expression whose first group, or "
         "else all that it matches, is the name",
+    )
+    split_seed: int = setting(
+        0,
+        "data",
+        "which examples are held out, where validation and test splits are "
+        "drawn from training",
+        low=0,
+        high=2**31 - 1,
     )
     stratify: bool = setting(
         False,
@@ -266,6 +287,11 @@ class Config:
         "transfer",
         "solve the head on cached features in place of training it",
         table="objectives/probes.py:PROBES",
+    )
+    from_scratch: bool = setting(
+        False,
+        "transfer",
+        "train from random weights in place of the pretrained, to compare",
     )
     min_transferred: float = setting(
         0.5,

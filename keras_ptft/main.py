@@ -24,6 +24,7 @@ from keras_ptft.errors import TrainingInterrupted, UserError
 from keras_ptft.streams import silenced_stderr
 
 _JOINING = {"multi_worker", "tpu"}
+_UNMET = 1
 _UNANSWERED = 3
 _FLAGFILE = re.compile("--?flagfile(?:=(.*))?")
 _COMMENT = re.compile(r"(^|\s)#")
@@ -38,7 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after the program's name; None: the process's own.
 
     Returns:
-        The exit code: 0, 2 for an error that the user can correct, 3 if
+        The exit code: 0, 1 if a comparison does not show what it was to
+        show, 2 for an error that the user can correct, 3 if
         predict left out inputs and answered the others, 130 if interrupted,
         143 if terminated.
     """
@@ -121,6 +123,30 @@ def run(words: list[str]) -> None:
         _print_table(rows)
 
 
+def compare(words: list[str]) -> int:
+    """Trains a recipe several ways, and says what that proves."""
+    from keras_ptft.comparison.settings import COMPARE_FIELDS, CompareConfig
+
+    split = next((i for i, w in enumerate(words) if w.startswith("-")), None)
+    recipes, overrides = words[:split], words[split:] if split else []
+    (recipe,) = _expect("compare RECIPE", recipes, 1)
+    present, positional = parse(
+        [f"--flagfile={recipe}", *overrides], COMPARE_FIELDS | FIELDS
+    )
+    _expect("compare RECIPE", [recipe, *positional], 1)
+    own = {k: v for k, v in present.items() if k in COMPARE_FIELDS}
+    own |= {k: tuple(v) for k, v in own.items() if isinstance(v, list)}
+    config = CompareConfig(**own)
+    fields = {k: v for k, v in present.items() if k in FIELDS}
+    comparison = _load("comparison.compare")
+    found = comparison.compare(Config(**fields), config, path=recipe)
+    print(f"\n{_load('comparison.terminal').lines(found.summary)}")
+    print(f"\nSee {found.folder / 'compare.html'}.")
+    for sentence in found.unmet:
+        print(f"keras-ptft: {sentence}", file=sys.stderr)
+    return _UNMET if found.unmet else 0
+
+
 def train(stage: str, words: list[str]) -> None:
     """Runs one stage, "pretrain" or "finetune", and prints its scores."""
     present, positional = parse(words)
@@ -193,6 +219,7 @@ def launch(words: list[str]) -> int:
 
 COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "run": run,
+    "compare": compare,
     "pretrain": partial(train, "pretrain"),
     "finetune": partial(train, "finetune"),
     "evaluate": evaluate,
@@ -308,6 +335,9 @@ def _define(field: Any, values: flags.FlagValues) -> None:
     if words := settings.words_of(field):
         parser = _NumberOrWord(words)
         flags.DEFINE(parser, *about, flag_values=values)
+        return
+    if settings.is_repeated(field):
+        flags.DEFINE_multi_string(*about, flag_values=values)
         return
     define = {
         bool: flags.DEFINE_boolean,

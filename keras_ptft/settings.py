@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from keras_ptft.errors import UserError
 from keras_ptft.registry import nearest, shown
@@ -50,7 +50,8 @@ def setting(
 def kind_of(field: dataclasses.Field[Any]) -> type:
     """Returns the type of a setting: str, int, float or bool.
 
-    It is that of the number where words may stand in place of one.
+    It is that of the number where words may stand in place of one, and that
+    of one value where a setting may be given several times.
     """
     kind = next(iter(get_args(field.type)), field.type)
     if not isinstance(kind, type):
@@ -61,11 +62,19 @@ def kind_of(field: dataclasses.Field[Any]) -> type:
 def words_of(field: dataclasses.Field[Any]) -> tuple[str, ...]:
     """Returns the words that may stand in place of a number."""
     words: tuple[str, ...] = field.metadata["choices"]
-    return words if get_args(field.type) else ()
+    return words if get_args(field.type) and not is_repeated(field) else ()
+
+
+def is_repeated(field: dataclasses.Field[Any]) -> bool:
+    """Returns whether a setting may be given several times, each a text."""
+    return get_origin(field.type) is tuple
 
 
 def check(field: dataclasses.Field[Any], value: Any) -> None:
     """Raises a UserError unless `value` is what the field may be."""
+    if is_repeated(field):
+        _check_texts(field, value)
+        return
     limits, kind = field.metadata, kind_of(field)
     if value in words_of(field):
         return
@@ -91,6 +100,14 @@ def check(field: dataclasses.Field[Any], value: Any) -> None:
     elif not limits["low"] <= value <= min(limits["high"], _LARGEST):
         raise UserError(
             f"--{field.name} must be {_range(limits)}, got {shown(value)}."
+        )
+
+
+def _check_texts(field: dataclasses.Field[Any], value: Any) -> None:
+    texts = value if isinstance(value, tuple) else (None,)
+    if not all(isinstance(text, str) for text in texts):
+        raise UserError(
+            f"--{field.name} must be a tuple of str, got {value!r}."
         )
 
 

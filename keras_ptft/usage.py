@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from keras_ptft.comparison.settings import COMPARE_FIELDS
 from keras_ptft.config import FIELDS, PREDICT_FIELDS
 from keras_ptft.launch import JOB_FIELDS
 from keras_ptft.registry import nearest, table_names
@@ -36,6 +37,13 @@ COMMANDS = {
         "run recipes in order, then compare them in a table",
         "keras-ptft run flags/pretrain_cnn_digits.flags "
         "flags/finetune_cnn_digits.flags",
+    ),
+    "compare": Command(
+        "RECIPE",
+        "prove by several seeds whether a fine-tuning helped",
+        "keras-ptft compare flags/finetune_cnn_digits.flags "
+        "--budgets=10,50,100%",
+        COMPARE_FIELDS | FIELDS,
     ),
     "pretrain": Command(
         "",

@@ -44,6 +44,8 @@ NUMBERS = [
     (name, value)
     for name, values in {
         "train_examples": [0, 1, 10**12],
+        "train_per_class": [0, 1, 10**6],
+        "train_fraction": [1e-6, 0.5, 1],
         "validation_fraction": [0.0, 1 / 3, 0.9, 0],
         "image_size": [0, 28],
         "min_transferred": [0.0, 0.1 + 0.2, 1.0, 1],
@@ -57,6 +59,7 @@ NUMBERS = [
         "early_stopping_patience": [0, 3],
         "keep_checkpoints": [1, 100],
         "seed": [0, 2**31 - 1],
+        "split_seed": [0, 2**31 - 1],
         "steps_per_execution": [0, 64],
         "sequence_length": [0, 1, 65536],
         "layer_decay": [0.01, 0.75, 1],
@@ -75,6 +78,10 @@ BOOLEANS = [
 ]
 OUTSIDE = {
     ("train_examples", -1): "at least 0",
+    ("train_per_class", -1): "at least 0",
+    ("train_fraction", 0.0): "from 1e-06 to 1",
+    ("train_fraction", 1.1): "from 1e-06 to 1",
+    ("split_seed", -1): "from 0 to 2147483647",
     ("validation_fraction", -0.1): "from 0 to 0.9",
     ("validation_fraction", 0.91): "from 0 to 0.9",
     ("image_size", -28): "from 0 to 4096",

@@ -17,12 +17,13 @@ RANKS = [
     {"transfer", "evaluation", "serving"},
     {"objectives"},
     {"experiment"},
+    {"comparison"},
     {"describe", "launch"},
     {"usage", "main", "__main__"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}
 # single files of one rank that may know each other
-FRIENDS = RANKS[0], RANKS[7]
+FRIENDS = RANKS[0], RANKS[-1]
 # each module's name in parts, as ("data", "pipeline"), and its code
 MODULES = [
     (

@@ -62,11 +62,12 @@ def test_pretraining_and_fine_tuning_from_a_notebook(tmp_path, shared_data):
 
 
 def test_every_setting_and_command_named_in_it_exists():
+    from keras_ptft.comparison.settings import COMPARE_FIELDS
     from keras_ptft.config import FIELDS, PREDICT_FIELDS
     from keras_ptft.main import COMMANDS
 
     settings = set(re.findall(r"--([a-z]+_[a-z_]+|csv|freeze|name)", README))
-    known = {*FIELDS, *PREDICT_FIELDS}
+    known = {*FIELDS, *PREDICT_FIELDS, *COMPARE_FIELDS}
     assert settings <= known | {"no_deps"}, settings - known
     commands = set(re.findall(r"keras-ptft ([a-z]+)", README))
     assert commands <= set(COMMANDS) | {"finetune"}

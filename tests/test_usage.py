@@ -33,7 +33,7 @@ def test_overview_names_every_command():
 
 @pytest.mark.parametrize("name", WITH_SETTINGS)
 def test_help_lists_every_setting_in_order(name):
-    fields = PREDICT_FIELDS if name == "predict" else FIELDS
+    fields = usage.COMMANDS[name].fields
     listed = list(entries(usage.command_help(name)))
     groups = dict.fromkeys(f.metadata["group"] for f in fields.values())
     assert listed == [

@@ -100,7 +100,9 @@ def checked(dataset: Dataset, spec: str, loading: Loading) -> Dataset:
     dataset = check(dataset, spec, scoring=loading.scoring)
     if "train" not in dataset.splits:
         return dataset
-    dataset = hold_out_test(dataset, stratify=loading.stratify)
+    dataset = hold_out_test(
+        dataset, stratify=loading.stratify, seed=loading.split_seed
+    )
     for split, source in dataset.splits.items():
         if not len(source):
             raise UserError(

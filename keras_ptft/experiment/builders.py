@@ -47,13 +47,21 @@ from keras_ptft.transfer.loading import (
     TransferReport,
     check_input,
     fresh_copy,
+    nothing_transferred,
     transfer_weights,
 )
 from keras_ptft.transfer.lora import LORA
 
 _LOG = logging.getLogger("keras_ptft")
 
-_OF_CLASSES = ("classes", "stratify", "class_weight", "sampling")
+_OF_CLASSES = (
+    "classes",
+    "train_per_class",
+    "stratify",
+    "class_weight",
+    "sampling",
+)
+_SUBSETS = ("train_examples", "train_per_class", "train_fraction")
 
 
 def check(config: Config) -> None:
@@ -67,6 +75,12 @@ def check(config: Config) -> None:
         raise UserError(
             "--name must name one folder in --runs_dir, in 100 characters at "
             f"most, got {config.name!r}: leave out slashes."
+        )
+    subsets = list(filter(config.is_set, _SUBSETS))
+    if len(subsets) > 1:
+        raise UserError(
+            f"--{' and --'.join(subsets)} exclude each other: leave out all "
+            "but one."
         )
     parse_interval(config.checkpoint_every)
     parse_color(config.background)
@@ -170,12 +184,17 @@ def transfer(
 ) -> TransferReport:
     """Loads the pretrained weights into a backbone, and logs which.
 
+    With `from_scratch` it loads none.
+
     Raises:
         UserError: less than `min_transferred` could be loaded.
     """
-    report = transfer_weights(
-        pretrained.backbone, backbone, least=config.min_transferred
-    )
+    if config.from_scratch:
+        report = nothing_transferred(backbone)
+    else:
+        report = transfer_weights(
+            pretrained.backbone, backbone, least=config.min_transferred
+        )
     _LOG.info("%s.", report)
     return report
 
@@ -194,8 +213,8 @@ def assemble(backbone: keras.Model, objective: Objective) -> keras.Model:
 
 def freeze_of(config: Config) -> str:
     """Returns the cut point up to which is frozen, "all" or "none"."""
-    adapts = config.lora != "none" or config.train_only != "all"
-    return config.freeze or ("none" if adapts else "all")
+    moves = any(map(config.is_set, ("lora", "train_only", "from_scratch")))
+    return config.freeze or ("none" if moves else "all")
 
 
 def provenance(dataset: Dataset, **fingerprints: str) -> dict[str, Any]:

@@ -144,9 +144,7 @@ def load_to_score(
         drop_others=bool(config.classes) and not classes,
     )
     if "train" in dataset.splits:
-        dataset = splits.hold_out_validation(
-            dataset, config.validation_fraction, stratify=config.stratify
-        )
+        dataset = _with_validation(config, dataset)
         dataset = _subset(config, dataset)
     test = dataclasses.replace(dataset, splits={"test": dataset.splits["test"]})
     test = test.noting(*uncovered(test), *_trained_on(test, weights))
@@ -173,9 +171,15 @@ def _split(
             *_by_position(dataset, weights),
             *_as_images(dataset, config, weights),
         )
-    dataset = select_classes(dataset, config.classes)
+    return _with_validation(config, select_classes(dataset, config.classes))
+
+
+def _with_validation(config: Config, dataset: Dataset) -> Dataset:
     return splits.hold_out_validation(
-        dataset, config.validation_fraction, stratify=config.stratify
+        dataset,
+        config.validation_fraction,
+        stratify=config.stratify,
+        seed=config.split_seed,
     )
 
 
@@ -247,10 +251,22 @@ def _loading(config: Config, weights: Weights | None) -> Loading:
         group_column=config.group_column,
         group_pattern=config.group_pattern,
         stratify=config.stratify,
+        split_seed=config.split_seed,
     )
 
 
 def _subset(config: Config, dataset: Dataset) -> Dataset:
+    each, share = config.train_per_class, config.train_fraction
+    if each:
+        reason = f"beyond --train_per_class={each}"
+        return splits.subset_of_classes(
+            dataset, lambda _: each, config.seed, reason
+        )
+    if share < 1:
+        reason = f"beyond --train_fraction={share:g}"
+        return splits.subset_of_classes(
+            dataset, lambda size: round(share * size), config.seed, reason
+        )
     return splits.subset_train(dataset, config.train_examples, config.seed)
 
 

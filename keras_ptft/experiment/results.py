@@ -99,7 +99,11 @@ class RunResult(TrainingResult):
         metadata=_help("version of this schema"), default=SCHEMA
     )
     run: str = dataclasses.field(metadata=_help("name of the run folder"))
-    stage: str = dataclasses.field(metadata=_help("pretrain or finetune"))
+    stage: str = dataclasses.field(
+        metadata=_help(
+            "pretrain or finetune; linear for a baseline of a comparison"
+        )
+    )
     status: str = dataclasses.field(
         metadata=_help("complete"), default=_COMPLETE
     )

@@ -48,7 +48,13 @@ from keras_ptft.transfer.unfrozen import unfreeze
 _LOG = logging.getLogger("keras_ptft")
 
 # what pretraining has no use for
-_OF_FINETUNING = ("init_from", "probe", "unfreeze", *OF_UNFROZEN)
+_OF_FINETUNING = (
+    "init_from",
+    "from_scratch",
+    "probe",
+    "unfreeze",
+    *OF_UNFROZEN,
+)
 
 _Stage = Callable[..., RunResult]
 
@@ -68,7 +74,7 @@ def _in_every_worker(stage: _Stage) -> _Stage:
                 config = config.replace(**{name: GIVEN})
         # before TensorFlow does anything else, and after what needs none
         strategy = get_strategy(config.strategy)
-        folder = _folder(stage.__name__, config)
+        folder = folder_of(stage.__name__, config)
         with worker_run_dir(strategy, folder) as runs_dir:
             if not strategies.is_chief(strategy):
                 config = config.replace(runs_dir=str(runs_dir), export_to="")
@@ -101,7 +107,7 @@ def pretrain(
     """
     _check_pretraining(config)
     origin = {"parent": "", **_given("backbone", backbone)}
-    folder = _folder("pretrain", config)
+    folder = folder_of("pretrain", config)
     if result := run_dir.open_run(folder, config, origin):
         return publish(folder, config, result, given=dataset)
     timer = Timer()
@@ -154,7 +160,7 @@ def finetune(
     _check_finetuning(config)
     pretrained = load_pretrained(config, backbone)
     origin = {"parent": pretrained.fingerprint, **_given("backbone", backbone)}
-    folder = _folder("finetune", config)
+    folder = folder_of("finetune", config)
     if result := run_dir.open_run(folder, config, origin):
         return publish(folder, config, result, given=dataset)
     timer = Timer()
@@ -290,7 +296,7 @@ def _given(name: str, model: keras.Model | None) -> dict[str, str]:
     return {name: audit.fingerprint(model)}
 
 
-def _folder(stage: str, config: Config) -> pathlib.Path:
+def folder_of(stage: str, config: Config) -> pathlib.Path:
     """The run folder; without a name it is stage-model-dataset."""
     model = config.backbone or config.init_from or "cnn"
     words = (stage, model, config.dataset)

@@ -23,8 +23,19 @@ OF_UNFROZEN = ("train_only", "lora", "layer_decay", "l2_sp")
 """Settings of which a fine-tuning of the head alone has no use."""
 
 
+_OF_PRETRAINED = (
+    "freeze",
+    "unfreeze",
+    "probe",
+    "compare_scratch",
+    *OF_UNFROZEN,
+)
+
+
 def check_tuning(config: Config) -> None:
     """Raises a UserError where settings of a fine-tuning contradict it."""
+    if config.from_scratch:
+        _check_from_scratch(config)
     head_alone = freeze_of(config) == "all" and not config.unfreeze
     for name in filter(config.is_set, OF_UNFROZEN if head_alone else ()):
         raise UserError(
@@ -36,6 +47,14 @@ def check_tuning(config: Config) -> None:
         raise UserError(
             f"--l2_sp={config.l2_sp} draws weights to the pretrained ones, "
             "from which --lora does not move them: leave one of the two out."
+        )
+
+
+def _check_from_scratch(config: Config) -> None:
+    for name in filter(config.is_set, _OF_PRETRAINED):
+        raise UserError(
+            f"--{name}={getattr(config, name)} is for pretrained weights, and "
+            "--from_scratch=true has none: leave out one of the two."
         )
 
 

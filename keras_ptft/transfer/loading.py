@@ -181,5 +181,11 @@ def transfer_weights(
     return report
 
 
+def nothing_transferred(backbone: keras.Model) -> TransferReport:
+    """Returns the report of a backbone that keeps its random weights."""
+    names = tuple(layer.name for layer in backbone.layers if layer.weights)
+    return TransferReport((), (), names, (), 0.0)
+
+
 def _shapes(layer: keras.Layer) -> list[tuple[int, ...]]:
     return [tuple(weight.shape) for weight in layer.weights]

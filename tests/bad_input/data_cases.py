@@ -113,6 +113,10 @@ DATA = [
     ("npz:nameless.npz", "must not be empty, got '' at example 0"),
 ]
 OTHER = [
+    (
+        "pretrain --dataset=digits --train_per_class=9 --train_fraction=0.1",
+        "--train_per_class and --train_fraction exclude each other",
+    ),
     # a trained model and other data
     (EVALUATE + "csv:narrow.csv", "no column 'width', which training has"),
     (EVALUATE + "csv:near.csv", "'height'.* mean \"heigth\".*training has"),

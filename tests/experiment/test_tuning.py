@@ -9,6 +9,7 @@ import pytest
 
 import keras_ptft
 from keras_ptft import Config, UserError
+from keras_ptft.experiment.tuning import check_tuning
 from keras_ptft.transfer.adapter import load_adapter
 
 CNN = "cnn(filters=[6, 8], dense=8, batch_norm=True, dropout=0.2)"
@@ -156,6 +157,41 @@ def test_what_an_earlier_fine_tuning_froze_is_trained_again(finetune):
     )
     assert result.trained_parameters == 631
     assert result.scratch.trained_parameters == 631
+
+
+@pytest.mark.slow
+def test_from_scratch_is_what_compare_scratch_trains(finetune, pretrained):
+    settings = {"train_per_class": 20, "batch_size": 25, "split_seed": 3}
+    tuned, _ = finetune("tuned", compare_scratch=True, **settings)
+    scratch, folder = finetune("scratch", from_scratch=True, **settings)
+    assert scratch.metrics["test"] == tuned.scratch.metrics["test"]
+    assert scratch.history[0]["loss"] == tuned.scratch.history[0]["loss"]
+    assert scratch.trained_parameters == 631
+    assert scratch.transfer["share"] == 0.0
+    assert len(scratch.transfer["missing"]) == 5
+    # the same examples as beside the pretrained weights
+    data = scratch.data["splits"]
+    assert set(data["train"]["classes"].values()) == {20}
+    assert data == tuned.data["splits"]
+    before = weights_of(pretrained / "first")
+    after = weights_of(folder)
+    assert moved(before, after) == {p for p in before if "logits" not in p}
+
+
+def test_settings_of_pretrained_weights_are_none_of_scratch():
+    for name, value in {
+        "freeze": "conv1",
+        "probe": "lbfgs",
+        "lora": "lora",
+        "compare_scratch": True,
+    }.items():
+        config = Config(init_from="x", from_scratch=True, **{name: value})
+        with pytest.raises(UserError) as caught:
+            check_tuning(config)
+        assert str(caught.value) == (
+            f"--{name}={value} is for pretrained weights, and "
+            "--from_scratch=true has none: leave out one of the two."
+        )
 
 
 @pytest.mark.slow

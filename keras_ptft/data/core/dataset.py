@@ -54,6 +54,7 @@ class Loading:
         group_column: the column that says which examples belong together.
         group_pattern: regular expression that finds a group in a file name.
         stratify: whether every class gets its share of each split.
+        split_seed: each draws other splits.
         trained: what a model knows of the data that it was trained on,
             where others are loaded for it: they are read by its columns.
         scoring: whether the data are to score a model, which needs neither
@@ -75,6 +76,7 @@ class Loading:
     group_column: str = ""
     group_pattern: str = ""
     stratify: bool = False
+    split_seed: int = 0
     trained: DataInfo | None = None
     scoring: bool = False
     as_test: bool = False

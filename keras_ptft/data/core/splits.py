@@ -6,6 +6,7 @@ and equal examples are never in two splits.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
@@ -14,9 +15,12 @@ from keras_ptft.errors import UserError
 
 _HALF = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
+_GOLDEN = 0x9E3779B97F4A7C15
 
 
-def hold_out_test(dataset: Dataset, *, stratify: bool = False) -> Dataset:
+def hold_out_test(
+    dataset: Dataset, *, stratify: bool = False, seed: int = 0
+) -> Dataset:
     """Splits a test split off train where there is none.
 
     It goes by the high 32 bits of each example's content hash, or of its
@@ -26,6 +30,7 @@ def hold_out_test(dataset: Dataset, *, stratify: bool = False) -> Dataset:
         dataset: which keeps the test split it may have.
         stratify: hold out the share of each class, at least one example and
             at most all but one, in place of about the share of all.
+        seed: each draws another test split.
 
     Returns:
         The data set with "test", or the same one.
@@ -40,7 +45,7 @@ def hold_out_test(dataset: Dataset, *, stratify: bool = False) -> Dataset:
         raise UserError(
             f"test_fraction must lie between 0 and 1, got {fraction}."
         )
-    bits = _keys(train) >> _HALF
+    bits = _mixed(_keys(train), seed) >> _HALF
     rest, held_out = _divide(train, bits, fraction, stratify)
     parts = {"train": take(train, rest), "test": take(train, held_out)}
     others = {k: v for k, v in dataset.splits.items() if k != "train"}
@@ -50,7 +55,11 @@ def hold_out_test(dataset: Dataset, *, stratify: bool = False) -> Dataset:
 
 
 def hold_out_validation(
-    dataset: Dataset, fraction: float, *, stratify: bool = False
+    dataset: Dataset,
+    fraction: float,
+    *,
+    stratify: bool = False,
+    seed: int = 0,
 ) -> Dataset:
     """Splits validation off train, never off test.
 
@@ -62,6 +71,7 @@ def hold_out_validation(
         dataset: which keeps the validation split it may have.
         fraction: of train to hold out; 0: none.
         stratify: as in `hold_out_test`.
+        seed: each draws another validation split, but for contiguous texts.
 
     Returns:
         The data set with "validation", or the same one.
@@ -76,7 +86,7 @@ def hold_out_validation(
         last = round(len(train) * (1 - fraction))
         rest, held_out = np.split(np.arange(len(train)), [last])
     else:
-        bits = _keys(train) & _LOW
+        bits = _mixed(_keys(train), seed) & _LOW
         rest, held_out = _divide(train, bits, fraction, stratify)
     if not len(rest) or not len(held_out):
         raise UserError(
@@ -122,6 +132,43 @@ def subset_train(dataset: Dataset, examples: int, seed: int) -> Dataset:
     chosen = order[np.argsort(ranks, kind="stable")[:examples]]
     reason = f"beyond --train_examples={examples}"
     return dataset.keep("train", np.sort(chosen), reason)
+
+
+def subset_of_classes(
+    dataset: Dataset, limit: Callable[[int], int], seed: int, reason: str
+) -> Dataset:
+    """Keeps a seeded training subset with a limit for each class.
+
+    With the same seed, a smaller subset is part of every larger one.
+
+    Args:
+        dataset: whose other splits are unchanged.
+        limit: examples of a class → how many to keep; at least one is kept.
+        seed: of the choice.
+        reason: why the others are left out, for the account.
+    """
+    train = dataset.splits["train"]
+    order = np.random.default_rng(seed).permutation(len(train))
+    labels = train.labels[order]
+    values, codes = np.unique(labels, return_inverse=True)
+    sizes = np.bincount(codes, minlength=len(values))
+    limits = np.array([max(limit(int(size)), 1) for size in sizes])
+    chosen = order[_ranks_within_class(labels) < limits[codes]]
+    return dataset.keep("train", np.sort(chosen), reason)
+
+
+def _mixed(keys: np.ndarray, seed: int) -> np.ndarray:
+    """Hashes that are independent for each seed; as they are for 0.
+
+    The last step of SplitMix64 (Steele et al. 2014, "Fast Splittable
+    Pseudorandom Number Generators").
+    """
+    if not seed:
+        return keys
+    z = keys + np.uint64(seed * _GOLDEN % 2**64)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
 
 
 def _keys(source: Source) -> np.ndarray:

@@ -46,7 +46,7 @@ def learning_curves(history: Sequence[Mapping[str, float]]) -> str:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
         axes.legend(frameon=False)
-    return _png(figure)
+    return figure_png(figure)
 
 
 def plotted_metrics(history: Sequence[Mapping[str, float]]) -> list[str]:
@@ -103,7 +103,7 @@ def range_test_png(range_test: Mapping[str, Any]) -> str:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
     axes.legend(frameon=False)
-    return _png(figure)
+    return figure_png(figure)
 
 
 def estimates_png(true: np.ndarray, predicted: np.ndarray, target: str) -> str:
@@ -127,7 +127,7 @@ def estimates_png(true: np.ndarray, predicted: np.ndarray, target: str) -> str:
     ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
     scatter.plot(ends, ends, color=_VALIDATION, linewidth=1)
     scatter.scatter(true, predicted, s=9, alpha=0.5, color=_TRAINING)
-    unit = f" {target}" if target and _drawable(target) else ""
+    unit = f" {target}" if target and drawable(target) else ""
     scatter.set(xlabel=f"true{unit}", ylabel=f"predicted{unit}")
     errors.axhline(0, color=_VALIDATION, linewidth=1)
     errors.scatter(predicted, predicted - true, s=9, alpha=0.5, color=_TRAINING)
@@ -135,7 +135,7 @@ def estimates_png(true: np.ndarray, predicted: np.ndarray, target: str) -> str:
     for axes in (scatter, errors):
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
-    return _png(figure)
+    return figure_png(figure)
 
 
 def confusion_png(
@@ -161,9 +161,9 @@ def confusion_png(
     axes.set(xlabel="predicted", ylabel="true")
     figure.colorbar(image, shrink=0.8, label="fraction of the true class")
     _write_counts(axes, counts, shares)
-    drawable = all(map(_drawable, label_names))
-    _write_names(axes, label_names if drawable else numbers)
-    return _png(figure)
+    named = all(map(drawable, label_names))
+    _write_names(axes, label_names if named else numbers)
+    return figure_png(figure)
 
 
 def image_png(image: np.ndarray) -> str:
@@ -184,6 +184,33 @@ def image_png(image: np.ndarray) -> str:
         imsave(file, grey, format="png", cmap="gray", vmin=0, vmax=255)
     else:
         imsave(file, pixels, format="png")
+    return _text(file)
+
+
+def drawable(name: str, longest: int = 20) -> bool:
+    """Whether a name fits, in letters that Matplotlib's font has.
+
+    Args:
+        name: of what is drawn; `$` would start a formula.
+        longest: characters that there is room for.
+
+    Example:
+
+    >>> drawable("cat"), drawable("猫"), drawable("$x$"), drawable("")
+    (True, False, False, False)
+    """
+    fits = 0 < len(name) <= longest
+    return fits and bool(re.fullmatch(r"[ -#%-~\u00c0-\u017f]+", name))
+
+
+def figure_png(figure: Figure) -> str:
+    """Encodes a figure.
+
+    Returns:
+        A PNG in base64.
+    """
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=150)
     return _text(file)
 
 
@@ -228,17 +255,6 @@ def _write_names(axes: Axes, names: Sequence[str]) -> None:
     if tilt:
         for text in axes.get_xticklabels():
             text.set_rotation_mode("anchor")
-
-
-def _drawable(name: str) -> bool:
-    """Short and Latin; `$` would start a formula."""
-    return bool(re.fullmatch(r"[ -#%-~\u00c0-\u017f]{1,20}", name))
-
-
-def _png(figure: Figure) -> str:
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=150)
-    return _text(file)
 
 
 def _text(file: io.BytesIO) -> str:

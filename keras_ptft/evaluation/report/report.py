@@ -98,15 +98,7 @@ def write_report(
         UserError: the file cannot be written.
     """
     vectors = evaluation.word_vectors
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["shortened"] = shortened
-    page = environment.get_template("report.html").render(
+    page = page_template(_FOLDER / "report.html").render(
         title=title,
         settings=settings,
         cards=score_cards(evaluation.metrics["test"], evaluation.titles),
@@ -132,6 +124,19 @@ def write_report(
         **_on_classes(evaluation.metrics["test"]),
     )
     files.write_text(path, page)
+
+
+def page_template(path: pathlib.Path) -> jinja2.Template:
+    """Returns the template of a page, which writes names as text."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(path.parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["shortened"] = shortened
+    return environment.get_template(path.name)
 
 
 def score_cards(

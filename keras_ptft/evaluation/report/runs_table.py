@@ -55,9 +55,21 @@ def format_table(rows: Sequence[Mapping[str, Any]]) -> str:
     ------  ----------  --------  ------------------  -------
     digits       98.75    0.9871              93,322      4.2
     """
-    cells = table_cells(rows)
+    return aligned(table_cells(rows))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Aligns cells: the first column to the left, numbers to the right.
+
+    Args:
+        rows: the headings first.
+
+    Returns:
+        Lines without a newline at the end, a rule under the headings.
+    """
+    cells = list(rows)
     widths = [max(map(_columns, column)) for column in zip(*cells, strict=True)]
-    cells.insert(1, tuple("-" * width for width in widths))
+    cells.insert(1, ["-" * width for width in widths])
     return "\n".join(_line(line, widths) for line in cells)
 
 

@@ -8,6 +8,7 @@ from keras_ptft.data.core.dataset import Dataset, Loading
 from keras_ptft.data.core.splits import (
     hold_out_test,
     hold_out_validation,
+    subset_of_classes,
     subset_train,
 )
 from keras_ptft.errors import UserError
@@ -173,6 +174,58 @@ def test_a_subset_of_too_many_or_too_few(real, examples):
     message = f"must be from 10, one a class, to 1446, .* got {examples}"
     with pytest.raises(UserError, match=message):
         subset_train(real, examples, 0)
+
+
+def test_another_seed_draws_other_splits(real):
+    one_piece = Dataset({"train": real.splits["train"].source}, TEN)
+
+    def drawn(seed):
+        held = hold_out_validation(
+            hold_out_test(one_piece, seed=seed), 0.1, seed=seed
+        )
+        parts = {n: set(s.indices.tolist()) for n, s in held.splits.items()}
+        assert sum(map(len, parts.values())) == len(one_piece.splits["train"])
+        return parts
+
+    first, other = drawn(0), drawn(1)
+    assert first["test"] == set(real.splits["test"].indices.tolist())
+    # of 1,797 a fifth, and a tenth of the rest, give or take four deviations
+    for parts in (other, drawn(2**31 - 1)):
+        assert 291 < len(parts["test"]) < 428
+        assert 98 < len(parts["validation"]) < 190
+    # chance alone is common to both: a fifth of a fifth
+    assert 38 < len(first["test"] & other["test"]) < 106
+    assert drawn(1) == other
+
+
+def test_equal_examples_stay_together_with_any_seed():
+    hashes = np.arange(100, dtype=np.uint64) // np.uint64(2) << np.uint64(40)
+    source = ArraySource(np.eye(100), np.zeros(100), hashes)
+    for seed in range(1, 6):
+        rest, held_out = whole(source, 0.3, seed=seed)
+        assert rest and held_out
+        assert {i // 2 for i in rest} & {i // 2 for i in held_out} == set()
+
+
+def test_a_limit_for_each_class():
+    labels = np.repeat([0, 1, 2], [10, 4, 1])
+    dataset = Dataset({"train": ArraySource(np.eye(15), labels)}, TEN[:3])
+
+    def kept(limit, seed=0):
+        found = subset_of_classes(dataset, limit, seed, "beyond")
+        (part,) = found.left_out
+        assert part.count == 15 - len(found.splits["train"])
+        return found.splits["train"]
+
+    counts = np.bincount(kept(lambda _: 3).labels)
+    assert counts.tolist() == [3, 3, 1]
+    # a half of each, and at least one
+    half = kept(lambda size: round(0.5 * size))
+    assert np.bincount(half.labels).tolist() == [5, 2, 1]
+    few, more = (
+        set(kept(lambda _, n=n: n, seed=4).indices.tolist()) for n in (2, 5)
+    )
+    assert few < more != set(kept(lambda _: 5, seed=5).indices.tolist())
 
 
 def test_the_end_of_contiguous_texts_is_held_out():

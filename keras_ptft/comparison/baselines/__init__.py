@@ -1,0 +1,1 @@
+"""What a linear baseline consists of."""

@@ -1,0 +1,93 @@
+"""Compares a recipe with simpler ones, and writes what that proves."""
+
+import dataclasses
+import logging
+import pathlib
+from collections.abc import Sequence
+
+from keras_ptft import files
+from keras_ptft.comparison.header import write_header
+from keras_ptft.comparison.report import write_comparison
+from keras_ptft.comparison.require import (
+    check_requirements,
+    parse_requirement,
+)
+from keras_ptft.comparison.result import Comparison
+from keras_ptft.comparison.run import comparison_folder, measure
+from keras_ptft.comparison.settings import CompareConfig
+from keras_ptft.comparison.summary import Summary, summarise
+from keras_ptft.config import Config
+from keras_ptft.errors import UserError
+
+RESULT_FILE = "compare.json"
+SCHEMA = 1
+"""Version of what it holds; a field that changes its meaning raises it."""
+
+_LOG = logging.getLogger("keras_ptft")
+
+
+@dataclasses.dataclass(frozen=True)
+class Compared:
+    """What a comparison came to.
+
+    Attributes:
+        folder: holds `compare.json`, `compare.html`, `compare.md`, and the
+            run folders.
+        comparison: everything that was measured.
+        summary: intervals, differences and sentences.
+        unmet: a sentence for each requirement that does not hold.
+    """
+
+    folder: pathlib.Path
+    comparison: Comparison
+    summary: Summary
+    unmet: Sequence[str]
+
+
+def compare(
+    recipe: Config,
+    config: CompareConfig | None = None,
+    *,
+    path: str = "",
+) -> Compared:
+    """Trains a recipe several ways over several seeds, and compares them.
+
+    The same call again reads the runs that are complete, and resumes what
+    was interrupted.
+
+    Args:
+        recipe: a fine-tuning.
+        config: with what it is compared; None: as by default.
+        path: of the recipe's file; empty: it has none.
+
+    Returns:
+        What was measured, and what it proves.
+
+    Raises:
+        UserError: a setting, a file or a run folder is not as it must be.
+    """
+    config = config or CompareConfig()
+    for text in config.require:
+        parse_requirement(text)
+    if config.write_header and not path:
+        raise UserError(
+            "--write_header needs the file of a recipe to write to, got "
+            "settings: put them into a file."
+        )
+    comparison = measure(recipe, config, path)
+    summary = summarise(comparison)
+    folder = comparison_folder(recipe)
+    files.write_json(
+        folder / RESULT_FILE,
+        {
+            "schema": SCHEMA,
+            "comparison": dataclasses.asdict(comparison),
+            "summary": dataclasses.asdict(summary),
+        },
+    )
+    write_comparison(folder, comparison, summary)
+    if config.write_header:
+        write_header(path, comparison, summary)
+        _LOG.info("The result is in the header of %s.", path)
+    unmet = check_requirements(config.require, summary)
+    return Compared(folder, comparison, summary, unmet)
