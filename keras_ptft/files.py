@@ -117,6 +117,13 @@ def remove_leftovers(folder: str | os.PathLike) -> None:
                 path.unlink()
 
 
+def is_written(folder: str | os.PathLike) -> bool:
+    """Whether another process writes a file in a folder or below it now."""
+    found = pathlib.Path(folder).rglob(".partial-*")
+    matches = (_PARTIAL.fullmatch(path.name) for path in found)
+    return any(is_busy(int(match[1])) for match in matches if match)
+
+
 def is_busy(pid: int) -> bool:
     """Whether another process of this number runs on this machine.
 

@@ -198,6 +198,22 @@ def export(words: list[str]) -> None:
     commands.export(folder, target)
 
 
+def runs(words: list[str]) -> None:
+    """Lists the runs of a folder, or removes some of them."""
+    from keras_ptft.runs.command import answer
+    from keras_ptft.runs.settings import RUNS_FIELDS, RunsConfig
+
+    present, positional = parse(words, RUNS_FIELDS)
+    if len(positional) > 1:
+        raise UserError(
+            "Expected keras-ptft runs [RUNS_DIR] [--setting=value], got "
+            f"{' '.join(positional)} there: name one folder."
+        )
+    folder = positional[0] if positional else Config().runs_dir
+    for line in answer(folder, RunsConfig(**present)):
+        print(line)
+
+
 def describe(words: list[str]) -> None:
     """Lists models, data sets, optimizers, ..., or documents one."""
     if len(words) > 1:
@@ -225,6 +241,7 @@ COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "evaluate": evaluate,
     "predict": predict,
     "export": export,
+    "runs": runs,
     "describe": describe,
     "launch": launch,
 }

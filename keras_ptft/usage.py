@@ -10,6 +10,7 @@ from keras_ptft.comparison.settings import COMPARE_FIELDS
 from keras_ptft.config import FIELDS, PREDICT_FIELDS
 from keras_ptft.launch import JOB_FIELDS
 from keras_ptft.registry import nearest, table_names
+from keras_ptft.runs.settings import RUNS_FIELDS
 from keras_ptft.settings import kind_of, words_of
 
 Fields = Mapping[str, dataclasses.Field[Any]]
@@ -72,6 +73,12 @@ COMMANDS = {
         "publish a run's next version for TensorFlow Serving",
         "keras-ptft export runs/owls --export_to=saved_models/owls",
     ),
+    "runs": Command(
+        "[RUNS_DIR]",
+        "list the runs of a folder side by side, or remove some",
+        "keras-ptft runs --sort=seconds --html=runs.html",
+        RUNS_FIELDS,
+    ),
     "describe": Command(
         "[NAME]",
         "list models, optimizers, ..., or document one of them, or result",
@@ -90,6 +97,7 @@ _WORDS = {
     "RUN": "a run folder, as runs/NAME",
     "MODEL": "a run folder, a .keras file or a folder of an export",
     "INPUT": "image, folder, .npy, .npz, .txt, .csv, .tsv, .jsonl, .parquet, -",
+    "RUNS_DIR": "a folder that holds run folders [runs]",
     "COMMAND": "run, pretrain or finetune, with its words and settings",
     "NAME": "an entry, as keras-ptft describe lists them; pretrained or result",
 }
@@ -212,8 +220,9 @@ def explain_exception(error: Exception) -> str | None:
 
 def _words(names: Iterable[str]) -> str:
     """A line for each word that follows these commands."""
-    used = " ".join(COMMANDS[name].words for name in names)
-    lines = (f"  {w:8}{t}\n" for w, t in _WORDS.items() if w in used)
+    said = " ".join(COMMANDS[name].words for name in names)
+    used = set(re.findall(r"\w+", said))
+    lines = (f"  {w:10}{t}\n" for w, t in _WORDS.items() if w in used)
     return "".join(["\n", *lines]) if used else ""
 
 
@@ -234,7 +243,7 @@ def _entry(field: dataclasses.Field[Any]) -> str:
         choices = table_names(table)
     if choices:
         text += f" ({', '.join(choices)})"
-    if field.default != "":
+    if field.default not in ("", ()):
         text += f" [{str(field.default).lower()}]"
     head = f"  --{field.name}"
     # a longer name has a line to itself

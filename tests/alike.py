@@ -52,6 +52,10 @@ def contents(root: pathlib.Path) -> Iterator[tuple[str, Any]]:
             yield from variables(path.with_suffix(""), name)
         elif path.suffix == ".json":
             yield name, timeless(json.loads(path.read_text("utf-8")))
+        elif path.name == "predictions.npz":
+            with np.load(path) as archive:
+                for key in archive.files:
+                    yield f"{name} {key}", bits(archive[key])
         elif path.suffix == ".csv":
             rows = csv.DictReader(io.StringIO(path.read_text("utf-8")))
             yield name, timeless(list(rows))

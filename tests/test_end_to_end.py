@@ -31,7 +31,7 @@ FILES = {
         "history.csv",
     ),
     *("result.json", "report.html", "backbone.keras", "model.keras"),
-    *("tensorboard", "checkpoints", "seen.npz"),
+    *("tensorboard", "checkpoints", "seen.npz", "predictions.npz"),
 }
 METRICS = {"accuracy", "loss", "precision_macro", "recall_macro", "f1_macro"}
 

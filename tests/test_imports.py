@@ -18,7 +18,7 @@ RANKS = [
     {"objectives"},
     {"experiment"},
     {"comparison"},
-    {"describe", "launch"},
+    {"describe", "launch", "runs"},
     {"usage", "main", "__main__"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}

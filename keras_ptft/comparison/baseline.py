@@ -28,6 +28,7 @@ _MOST = 20_000
 # a quarter of a GB in float32, and what it takes to read them
 _MOST_NUMBERS = 2**26
 _BATCH = 4096
+_OF_PROBABILITIES = ("loss", "brier_score", "calibration_error", "calibration")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Baseline:
 
     Attributes:
         metrics: of the test split, as `result.json` has them; a model that
-            has no probabilities has no "loss".
+            has no probabilities has no "loss" and no calibration.
         parameters: how many numbers were fitted.
         description: what it is, on one line.
         seconds: that it took.
@@ -181,6 +182,12 @@ def _scored(
     outputs = keras.layers.Identity(dtype="float32")(inputs)
     evaluation = objective.evaluate(keras.Model(inputs, outputs), scores)
     metrics = dict(evaluation.metrics["test"])
-    if not found.family.has_loss:
-        del metrics["loss"]
-    return metrics
+    return metrics if found.family.has_loss else _of_scores_alone(metrics)
+
+
+def _of_scores_alone(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Leaves out what is read from probabilities, which scores are not."""
+    known = {n: v for n, v in metrics.items() if n not in _OF_PROBABILITIES}
+    if "intervals" in known:
+        known["intervals"] = _of_scores_alone(known["intervals"])
+    return known

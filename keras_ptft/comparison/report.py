@@ -17,7 +17,7 @@ from keras_ptft.comparison.styles import styles_of
 from keras_ptft.comparison.summary import Summary
 from keras_ptft.comparison.tables import budget_tables
 from keras_ptft.evaluation.report.figures import measure_title
-from keras_ptft.evaluation.report.report import page_template
+from keras_ptft.evaluation.report.page import page_template
 
 PAGE, TEXT = "compare.html", "compare.md"
 _TEMPLATE = pathlib.Path(__file__).with_name("compare.html")

@@ -15,7 +15,7 @@ from keras_ptft.comparison import linear
 from keras_ptft.comparison.machine import machine
 from keras_ptft.comparison.plan import Cell, cells, parse_budgets, variants
 from keras_ptft.comparison.result import TUNED, Comparison, Scores
-from keras_ptft.comparison.settings import CompareConfig
+from keras_ptft.comparison.settings import FOLDER_SUFFIX, CompareConfig
 from keras_ptft.config import Config
 from keras_ptft.errors import UserError
 from keras_ptft.evaluation.metrics import metric_of, shown_metrics
@@ -65,7 +65,7 @@ def measure(recipe: Config, compare: CompareConfig, source: str) -> Comparison:
 def comparison_folder(recipe: Config) -> pathlib.Path:
     """Returns the folder of a comparison, which holds its runs."""
     name = recipe.name or stages.folder_of("finetune", recipe).name
-    return pathlib.Path(recipe.runs_dir) / f"{name}-compare"
+    return pathlib.Path(recipe.runs_dir) / f"{name}{FOLDER_SUFFIX}"
 
 
 def run_cell(cell: Cell) -> RunResult:
@@ -141,7 +141,6 @@ def _standing_alone(recipe: Config) -> Config:
         init_from=init_from,
         export_to="",
         compare_scratch=False,
-        overwrite=False,
     )
 
 

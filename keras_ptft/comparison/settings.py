@@ -5,6 +5,9 @@ import dataclasses
 from keras_ptft import settings
 from keras_ptft.settings import setting
 
+FOLDER_SUFFIX = "-compare"
+"""Follows the name of a recipe in that of the folder of its comparison."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CompareConfig:

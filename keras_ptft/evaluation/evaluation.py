@@ -9,6 +9,7 @@ import numpy as np
 from keras_ptft.data.core.dataset import Source
 from keras_ptft.evaluation.estimates import Estimates
 from keras_ptft.evaluation.metrics.out_of_scope import confidence
+from keras_ptft.evaluation.predictions import Predictions
 from keras_ptft.evaluation.word_neighbors import Neighbors
 
 _SCORED = ("validation", "test")
@@ -62,6 +63,7 @@ class Evaluation:
         estimates: where numbers are predicted, those of the test split.
         thresholds: label to the probability from which it is given, where
             these were chosen on the validation split.
+        predictions: of a classifier, by scored split.
     """
 
     metrics: Mapping[str, Mapping[str, Any]]
@@ -71,6 +73,9 @@ class Evaluation:
     word_vectors: WordVectors | None = None
     estimates: Estimates | None = None
     thresholds: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    predictions: Mapping[str, Predictions] = dataclasses.field(
+        default_factory=dict
+    )
 
 
 def scored_splits(splits: Mapping[str, Source]) -> dict[str, Source]:

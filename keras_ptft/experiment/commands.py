@@ -20,6 +20,7 @@ from keras_ptft.experiment.loading import (
     reload_dataset,
 )
 from keras_ptft.experiment.results import RunResult, read_result
+from keras_ptft.experiment.run_files import FLAGS_FILE, NON_IDENTITY_FIELDS
 from keras_ptft.experiment.weights import Weights
 from keras_ptft.models.saved import load_model
 from keras_ptft.models.structure import named_inputs
@@ -122,7 +123,7 @@ def score(
     if isinstance(dataset, str):
         changes, dataset = {"dataset": dataset, **changes}, None
     _check_changes(changes)
-    folder, before, _ = _complete(run)
+    folder, before, result = _complete(run)
     path = folder / run_dir.MODEL_FILE
     config = before.replace(**changes)
     own = config.dataset == (before.dataset if dataset is None else GIVEN)
@@ -145,13 +146,12 @@ def score(
     with get_strategy(strategy).scope():
         model = load_model(path)
     _check_inputs(folder, model, objective)
-    metrics = objective.score(model, loaded.splits["test"])
+    test = loaded.splits["test"]
+    metrics = objective.score_again(model, test, result.metrics["test"])
     name = " ".join(["test", *_changed(changes)])
     if not own:
         metrics["data"] = accounted.as_dict()
-    elif not changes and not run_dir.was_scored_on(
-        folder, loaded.splits["test"]
-    ):
+    elif not changes and not run_dir.was_scored_on(folder, test):
         _LOG.warning(
             "The test split of %s has changed since %s was trained.",
             config.dataset,
@@ -320,7 +320,7 @@ def _changed(changes: dict[str, Any]) -> list[str]:
     return [
         f"{name}={value}"
         for name, value in changes.items()
-        if name not in run_dir.NON_IDENTITY_FIELDS
+        if name not in NON_IDENTITY_FIELDS
     ]
 
 
@@ -335,5 +335,5 @@ def _complete(
 
 
 def _is_complete_or_no_run(folder: pathlib.Path) -> bool:
-    is_run = (folder / run_dir.FLAGS_FILE).is_file()
+    is_run = (folder / FLAGS_FILE).is_file()
     return not is_run or run_dir.is_complete(folder)

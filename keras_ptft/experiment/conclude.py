@@ -7,17 +7,20 @@ from collections.abc import Mapping
 
 import keras
 
-from keras_ptft.config import FIELDS, Config
+from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Dataset
 from keras_ptft.evaluation.metrics.out_of_scope import summary_line
+from keras_ptft.evaluation.predictions import write_predictions
+from keras_ptft.evaluation.report.lineage import Lineage
 from keras_ptft.evaluation.report.report import (
     Course,
     DataFindings,
     write_report,
 )
 from keras_ptft.experiment import run_dir
-from keras_ptft.experiment.loading import Loaded, reload_dataset
+from keras_ptft.experiment.loading import GIVEN, Loaded, reload_dataset
 from keras_ptft.experiment.results import ExportResult, RunResult
+from keras_ptft.experiment.run_files import REPORT_FILE
 from keras_ptft.experiment.showing import shown_examples
 from keras_ptft.experiment.weights import Weights
 from keras_ptft.models.saved import load_model
@@ -78,15 +81,16 @@ def conclude(
             "in %s.",
             folder / THRESHOLDS_FILE,
         )
+    write_predictions(folder, found.predictions)
     if found.word_vectors is not None:
         words, vectors = found.word_vectors.words, found.word_vectors.vectors
         write_word2vec(folder / "vectors.txt", words, vectors)
         write_projector(folder / "projector", words, vectors)
     write_report(
-        folder / "report.html",
+        folder / REPORT_FILE,
         title=folder.name,
-        settings={name: str(getattr(config, name)) for name in FIELDS},
-        course=Course(result.history, result.range_test),
+        lineage=_lineage(folder, config, result),
+        course=_course(result),
         evaluation=found,
         comparison=result.comparison,
         data=_findings(config, loaded, objective),
@@ -173,6 +177,35 @@ def export_run(
         source=source,
     )
     return _note(folder, config.export_to, result, exported)
+
+
+def _course(result: RunResult) -> Course:
+    seconds = dict(result.seconds)
+    if result.scratch is not None:
+        seconds["scratch"] = sum(result.scratch.seconds.values())
+    return Course(
+        result.history,
+        result.range_test,
+        seconds,
+        result.steps,
+        bool(result.resumed),
+    )
+
+
+def _lineage(
+    folder: pathlib.Path, config: Config, result: RunResult
+) -> Lineage:
+    given = [n for n in ("dataset", "backbone") if getattr(config, n) == GIVEN]
+    return Lineage(
+        stage=result.stage,
+        folder=folder,
+        config=config,
+        environment=run_dir.read_environment(folder),
+        handed_over=given,
+        transfer=result.transfer,
+        audit=result.audit,
+        trained_parameters=result.trained_parameters,
+    )
 
 
 def _findings(

@@ -97,6 +97,7 @@ class Phases:
         begins = self._begins()
         prefix, suffix = split(model, backbone, self.steps[-1].freeze)
         self.last = Cut(prefix, suffix, tune(prefix, suffix))
+        self.current = self.last
         self._last_begins = [
             begins.get(id(v), 0) for v in self.last.tuning.variables
         ]
@@ -116,7 +117,8 @@ class Phases:
             is_last=index == len(self.steps) - 1,
         )
         tuning = dataclasses.replace(self._tune(prefix, suffix), phase=phase)
-        return Cut(prefix, suffix, tuning)
+        self.current = Cut(prefix, suffix, tuning)
+        return self.current
 
     def _check_order(self) -> None:
         for before, after in itertools.pairwise(self.steps):

@@ -126,8 +126,8 @@ class RunResult(TrainingResult):
     )
     transfer: Mapping[str, Any] | None = dataclasses.field(
         metadata=_help(
-            "fine-tuning: layers whose weights were loaded or not, and the "
-            "fraction of parameters"
+            "fine-tuning: layers whose weights were loaded or not, the "
+            "fraction of parameters, and how much of each layer was trained"
         ),
         default=None,
     )
@@ -168,9 +168,9 @@ class RunResult(TrainingResult):
 
     def with_comparison(self) -> "RunResult":
         """Returns the result with its rows of the table of runs."""
-        rows = [_row(self.run, self)]
+        rows = [comparison_row(self.run, self)]
         if self.scratch is not None:
-            rows.append(_row("the same from scratch", self.scratch))
+            rows.append(comparison_row("the same from scratch", self.scratch))
         return self.replace(comparison=rows)
 
     def to_json(self) -> dict[str, Any]:
@@ -226,6 +226,27 @@ def read_result(folder: str | os.PathLike) -> RunResult | None:
     return result if result.status == _COMPLETE else None
 
 
+def comparison_row(
+    name: str, result: RunResult | ScratchResult
+) -> dict[str, Any]:
+    """Returns a row of the table of runs.
+
+    Args:
+        name: what the run is called there.
+        result: of a training that was scored.
+
+    Returns:
+        As `table_cells` takes it; `seconds` are those of the training.
+    """
+    seconds = result.seconds
+    return {
+        "run": name,
+        **shown_metrics(result.metrics["test"]),
+        "trained_parameters": result.trained_parameters,
+        "seconds": seconds.get("features", 0.0) + seconds["train"],
+    }
+
+
 def describe_result() -> str:
     """Returns the documentation of `result.json`, a field a line."""
     lines = [
@@ -239,13 +260,3 @@ def _ordered() -> list[dataclasses.Field]:
     first = ("schema", "run", "stage", "status", "objective")
     fields = {field.name: field for field in dataclasses.fields(RunResult)}
     return [fields.pop(name) for name in first] + list(fields.values())
-
-
-def _row(name: str, result: RunResult | ScratchResult) -> dict[str, Any]:
-    seconds = result.seconds
-    return {
-        "run": name,
-        **shown_metrics(result.metrics["test"]),
-        "trained_parameters": result.trained_parameters,
-        "seconds": seconds.get("features", 0.0) + seconds["train"],
-    }

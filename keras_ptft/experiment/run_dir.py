@@ -17,11 +17,19 @@ from keras_ptft import files
 from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Source, fingerprint
 from keras_ptft.errors import DiskError, UserError
+from keras_ptft.evaluation.predictions import PREDICTIONS_FILE
 from keras_ptft.experiment import identity
 from keras_ptft.experiment.results import (
     RESULT_FILE,
     RunResult,
     read_result,
+)
+from keras_ptft.experiment.run_files import (
+    CHECKPOINTS,
+    ENVIRONMENT_FILE,
+    FLAGS_FILE,
+    NON_IDENTITY_FIELDS,
+    REPORT_FILE,
 )
 from keras_ptft.objectives.saved import (
     LABELS_FILE,
@@ -33,32 +41,15 @@ from keras_ptft.training.checkpointing.store import Checkpoints
 
 _LOG = logging.getLogger("keras_ptft")
 
-FLAGS_FILE = "flags.flags"
 MODEL_FILE = "model.keras"
 BACKBONE_FILE = "backbone.keras"
 ADAPTER_FILE = "adapter.safetensors"
 LEARNING_RATE_FILE = "learning_rate.json"
-CHECKPOINTS = "checkpoints"
 SCRATCH = "scratch"
-_ENVIRONMENT = "environment.json"
-
-NON_IDENTITY_FIELDS = frozenset(
-    (
-        "name",
-        "runs_dir",
-        "overwrite",
-        "data_dir",
-        "manual_dir",
-        "checkpoint_every",
-        "keep_checkpoints",
-        "export_to",
-    )
-)
-"""Settings that may change without the run becoming another one."""
 
 ARTIFACTS = (
     RESULT_FILE,
-    "report.html",
+    REPORT_FILE,
     BACKBONE_FILE,
     MODEL_FILE,
     ADAPTER_FILE,
@@ -67,8 +58,9 @@ ARTIFACTS = (
     "tensorboard",
     LABELS_FILE,
     THRESHOLDS_FILE,
+    PREDICTIONS_FILE,
     OBJECTIVE_FILE,
-    _ENVIRONMENT,
+    ENVIRONMENT_FILE,
     "tokenizer.json",
     "vocabulary.txt",
     "vectors.txt",
@@ -121,7 +113,7 @@ def decide(
         old = read_config(folder)
         identity.check_same(folder, old, config, NON_IDENTITY_FIELDS)
         # a run may have been killed before it wrote any
-        path = folder / _ENVIRONMENT
+        path = folder / ENVIRONMENT_FILE
         known = files.read_json(path) if path.exists() else provenance
         identity.check_provenance(folder, known, provenance)
     except UserError:
@@ -184,8 +176,8 @@ def exclusive_run(
     if new:
         _clear(folder)
     files.write_text(folder / FLAGS_FILE, config.to_flags())
-    if not (folder / _ENVIRONMENT).exists():
-        files.write_json(folder / _ENVIRONMENT, environment(**provenance))
+    if not (folder / ENVIRONMENT_FILE).exists():
+        files.write_json(folder / ENVIRONMENT_FILE, environment(**provenance))
     try:
         yield
     except DiskError:
@@ -210,10 +202,18 @@ def was_scored_on(folder: str | os.PathLike, source: Source) -> bool:
         folder: the run folder.
         source: the test split as it is now.
     """
-    path = pathlib.Path(folder) / _ENVIRONMENT
-    known = files.read_json(path) if path.exists() else {}
-    now = fingerprint(source)
-    return known.get("data", {}).get("test", now) == now
+    known, now = read_environment(folder), fingerprint(source)
+    return bool(known.get("data", {}).get("test", now) == now)
+
+
+def read_environment(folder: str | os.PathLike) -> dict[str, Any]:
+    """Returns versions, devices and fingerprints of a run, where it has any.
+
+    Args:
+        folder: the run folder.
+    """
+    path = pathlib.Path(folder) / ENVIRONMENT_FILE
+    return dict(files.read_json(path)) if path.exists() else {}
 
 
 def read_config(folder: str | os.PathLike) -> Config:

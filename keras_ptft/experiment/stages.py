@@ -42,6 +42,7 @@ from keras_ptft.training.distribution.worker_run_dir import worker_run_dir
 from keras_ptft.training.timer import Timer
 from keras_ptft.transfer import audit
 from keras_ptft.transfer.adapter import merge_adapter, save_adapter
+from keras_ptft.transfer.fates import layer_fates
 from keras_ptft.transfer.loading import TransferReport
 from keras_ptft.transfer.unfrozen import unfreeze
 
@@ -184,13 +185,13 @@ def finetune(
         trained, audited = fine_tune(
             config, phases, objective, data.splits, folder=folder, timer=timer
         )
+    transferred = _transferred(transfer, model, phases)
     with timer("save"):
         if config.lora != "none":
             _save_adapter(folder, body, model, phases)
         run_dir.save_models(folder, body, model)
-
     result = _result("finetune", folder, config, loaded, trained)
-    result = result.replace(transfer=transfer.as_dict(), audit=audited)
+    result = result.replace(transfer=transferred, audit=audited)
     if config.compare_scratch:
         scratch = _from_scratch(config, data, folder, models)
         result = result.replace(scratch=scratch)
@@ -229,6 +230,15 @@ def _tune(
         pretrained=pretrained.backbone,
         transferred=transfer.matched,
     )
+
+
+def _transferred(
+    transfer: TransferReport, model: keras.Model, phases: Phases
+) -> dict[str, Any]:
+    """What `result.json` says of the pretrained weights."""
+    trained = phases.current.tuning.variables
+    layers = layer_fates(model, transfer.matched, trained)
+    return {**transfer.as_dict(), "layers": layers}
 
 
 def _save_adapter(

@@ -14,10 +14,10 @@ from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.pipeline.batching import steps_per_epoch
 from keras_ptft.data.pipeline.epoch_views import Augmented, Views
 from keras_ptft.data.pipeline.showing import Showing
-from keras_ptft.experiment import run_dir
 from keras_ptft.experiment.learning_rate import find_learning_rate
 from keras_ptft.experiment.probing import is_probe
 from keras_ptft.experiment.results import TrainingResult
+from keras_ptft.experiment.run_files import CHECKPOINTS
 from keras_ptft.experiment.showing import build_showing, log_balance
 from keras_ptft.objectives import Objective
 from keras_ptft.objectives.classification import balanced_weights
@@ -322,7 +322,7 @@ def _checkpoints(config: Config, folder: pathlib.Path) -> Checkpoints | None:
     interval = parse_interval(config.checkpoint_every)
     if interval == Interval():
         return None
-    folder = folder / run_dir.CHECKPOINTS
+    folder = folder / CHECKPOINTS
     keep = config.keep_checkpoints
     return Checkpoints(folder, keep=keep, interval=interval)
 

@@ -20,11 +20,16 @@ from keras_ptft.evaluation.evaluation import (
 )
 from keras_ptft.evaluation.measure import measure
 from keras_ptft.evaluation.metrics import classifier_metrics
+from keras_ptft.evaluation.metrics.calibration import (
+    best_temperature,
+    calibration,
+)
 from keras_ptft.evaluation.metrics.classification import class_metrics
 from keras_ptft.evaluation.metrics.out_of_scope import (
     confidence,
     out_of_scope,
 )
+from keras_ptft.evaluation.predictions import Predictions
 from keras_ptft.models import heads
 from keras_ptft.objectives import serving
 from keras_ptft.objectives.linear_head import (
@@ -34,7 +39,8 @@ from keras_ptft.objectives.linear_head import (
     solve_layer,
 )
 from keras_ptft.objectives.objective import Answers, Batch, Objective
-from keras_ptft.objectives.positive import Positive, Scored
+from keras_ptft.objectives.positive import Positive
+from keras_ptft.objectives.scored import Chosen, Scored
 from keras_ptft.serving.inference.predictor import Predictor
 from keras_ptft.serving.inference.results import Prediction
 from keras_ptft.serving.signatures.signature import Signature
@@ -146,7 +152,21 @@ class Classification(Objective):
 
     def score(self, model: keras.Model, source: Source) -> dict[str, Any]:
         """Computes its loss and metrics, those of METRICS, and by class."""
-        return self._scored(model, source).metrics
+        return self._judged(self._scored(model, source), Chosen()).metrics
+
+    def score_again(
+        self, model: keras.Model, source: Source, before: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Scores with the threshold and temperature that were chosen."""
+        scored = self._scored(model, source)
+        return self._judged(scored, Chosen.of(before)).metrics
+
+    def score_splits(
+        self, model: keras.Model, dataset: Dataset
+    ) -> dict[str, dict[str, Any]]:
+        """Scores the splits with what is chosen on "validation"."""
+        found = self._scored_splits(model, dataset)
+        return {name: part.metrics for name, part in found.items()}
 
     def evaluate(
         self,
@@ -157,11 +177,7 @@ class Classification(Objective):
     ) -> Evaluation:
         """Scores each split, and what belongs to no class."""
         splits = dataset.splits
-        scored = {
-            name: self._scored(model, source)
-            for name, source in scored_splits(splits).items()
-        }
-        self._positive.choose_threshold(scored)
+        scored = self._scored_splits(model, dataset)
         logits = {name: part.logits for name, part in scored.items()}
         found = None
         if OUT_OF_SCOPE in splits:
@@ -180,6 +196,10 @@ class Classification(Objective):
             mistakes=most_confident_errors(
                 splits["test"], logits["test"], self.info.label_names
             ),
+            predictions={
+                name: Predictions(part.logits, part.labels, splits[name].hashes)
+                for name, part in scored.items()
+            },
         )
 
     def signatures(self, model: keras.Model, source: Source) -> list[Signature]:
@@ -220,9 +240,26 @@ class Classification(Objective):
         terms = smoothed * missing**self.focal * log_shares
         return -tf.reduce_sum(terms, axis=-1)
 
+    def _scored_splits(
+        self, model: keras.Model, dataset: Dataset
+    ) -> dict[str, Scored]:
+        scored = {
+            name: self._scored(model, source)
+            for name, source in scored_splits(dataset.splits).items()
+        }
+        chosen = Chosen()
+        if validation := scored.get("validation"):
+            chosen = Chosen(
+                best_temperature(validation.labels, validation.logits),
+                self._positive.best_threshold(validation),
+            )
+            self._add_threshold(validation, chosen)
+        self._judged(scored["test"], chosen)
+        return scored
+
     def _scored(self, model: keras.Model, source: Source) -> Scored:
         found, kept = measure(
-            model, self, source, _logits_of, batch_size=_BATCH
+            model, self, source, self._kept, batch_size=_BATCH
         )
         labels, logits = source.labels, kept["logits"]
         found |= classifier_metrics(labels, logits)
@@ -230,7 +267,28 @@ class Classification(Objective):
             labels, logits.argmax(axis=1), self.info.label_names
         )
         found |= self._positive.metrics(labels, logits)
-        return Scored(found, labels, logits)
+        return Scored(found, labels, logits, kept["losses"])
+
+    def _judged(self, test: Scored, chosen: Chosen) -> Scored:
+        """Adds what is told of a test split alone."""
+        self._add_threshold(test, chosen)
+        test.metrics["intervals"] = {
+            **test.intervals(),
+            **self._positive.intervals(test),
+        }
+        test.metrics["calibration"] = calibration(
+            test.labels, test.logits, chosen.temperature
+        )
+        return test
+
+    def _add_threshold(self, scored: Scored, chosen: Chosen) -> None:
+        if chosen.threshold is not None:
+            self._positive.add_threshold(scored, chosen.threshold)
+
+    def _kept(
+        self, targets: tf.Tensor, outputs: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        return {"logits": outputs, "losses": self.loss(targets, outputs)}
 
 
 def _check_classes(info: DataInfo) -> None:
@@ -269,8 +327,3 @@ def balanced_weights(labels: np.ndarray) -> np.ndarray:
     classes = np.unique(labels)
     weights = compute_class_weight("balanced", classes=classes, y=labels)
     return weights.astype(np.float32)
-
-
-def _logits_of(targets: tf.Tensor, outputs: tf.Tensor) -> dict[str, tf.Tensor]:
-    del targets
-    return {"logits": outputs}

@@ -1,26 +1,19 @@
 """Which of two classes is what is looked for, and how well it is found."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy.special import expit
 
 from keras_ptft.errors import UserError
+from keras_ptft.evaluation.intervals import Interval, binary_intervals
 from keras_ptft.evaluation.metrics.binary import (
     at_threshold,
     best_threshold,
     binary_metrics,
 )
+from keras_ptft.objectives.scored import Scored
 from keras_ptft.registry import nearest
-
-
-class Scored(NamedTuple):
-    """Metrics of a split, its true classes, and the logits."""
-
-    metrics: dict[str, Any]
-    labels: np.ndarray
-    logits: np.ndarray
 
 
 class Positive:
@@ -52,19 +45,28 @@ class Positive:
         name = self._names[self._index]
         return binary_metrics(*self._seen(labels, logits), name)
 
-    def choose_threshold(self, scored: Mapping[str, Scored]) -> None:
-        """Adds to the metrics what the best threshold of "validation" gives.
+    def best_threshold(self, validation: Scored) -> float | None:
+        """Chooses the threshold with the highest F1; None: not two classes."""
+        if not self.exists:
+            return None
+        return best_threshold(*self._seen(validation.labels, validation.logits))
+
+    def add_threshold(self, scored: Scored, threshold: float) -> None:
+        """Adds to the metrics of a split what a threshold gives there.
 
         Args:
-            scored: splits; without "validation" nothing is added.
+            scored: of two classes.
+            threshold: that of `best_threshold`.
         """
-        if not self.exists or "validation" not in scored:
-            return
-        _, labels, logits = scored["validation"]
-        threshold = best_threshold(*self._seen(labels, logits))
-        for metrics, labels, logits in scored.values():
-            chosen = at_threshold(*self._seen(labels, logits), threshold)
-            metrics["positive"]["at_best_validation_f1"] = chosen
+        seen = self._seen(scored.labels, scored.logits)
+        chosen = at_threshold(*seen, threshold)
+        scored.metrics["positive"]["at_best_validation_f1"] = chosen
+
+    def intervals(self, scored: Scored) -> dict[str, Interval]:
+        """Computes `binary_intervals`; of other than two classes, none."""
+        if not self.exists:
+            return {}
+        return binary_intervals(*self._seen(scored.labels, scored.logits))
 
     def _seen(
         self, labels: np.ndarray, logits: np.ndarray

@@ -152,6 +152,10 @@ def test_topics_against_scikit_learn(shared_data, language, analyzer, least):
     assert found.metrics["accuracy"] > max(theirs - 0.02, least)
     assert found.metrics["examples"] == 204
     assert "loss" not in found.metrics
+    of_probabilities = {"brier_score", "calibration_error", "calibration"}
+    assert not of_probabilities & set(found.metrics)
+    assert set(found.metrics["intervals"]) >= {"accuracy", "f1_macro"}
+    assert "loss" not in found.metrics["intervals"]
     assert found.description.startswith(
         "linear SVM on TF-IDF of words and characters, C="
     )

@@ -1,6 +1,7 @@
 """Scores of a run's model on the data that people have for it."""
 
 import os
+import pathlib
 import shutil
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 from keras_ptft import Config, UserError, evaluate, pretrain
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.dataset import Dataset
-from keras_ptft.files import read_json, write_text
+from keras_ptft.evaluation.metrics.classification import accuracy
+from keras_ptft.evaluation.predictions import read_predictions
+from keras_ptft.files import read_json, write_json, write_text
 from keras_ptft.main import main
 
 HEADING = "length,width,depth,mass,label"
@@ -59,6 +62,49 @@ def test_the_run_s_own_data_are_scored_by_their_test_split():
     scored = evaluate("runs/wines")
     assert scored == before
     assert 20 < scored["examples"] < 80
+
+
+def test_scoring_again_changes_nothing():
+    result = pathlib.Path("runs/wines/result.json")
+    before = result.read_bytes()
+    for _ in range(2):
+        evaluate("runs/wines")
+        assert result.read_bytes() == before
+    test = read_json(result)["metrics"]["test"]
+    assert set(test["intervals"]) == {"accuracy", "f1_macro", "loss"}
+    stored = read_predictions("runs/wines")
+    assert set(stored) == {"validation", "test"}
+    logits, labels, hashes = stored["test"]
+    assert logits.shape == (test["examples"], 3)
+    assert accuracy(labels, logits) == test["accuracy"]
+    assert len(np.unique(hashes)) == test["examples"]
+
+
+def test_two_classes_keep_the_threshold_of_the_validation_split():
+    pretrain(
+        Config(
+            name="pair",
+            dataset="csv:train.csv",
+            classes="blue,green",
+            backbone="mlp(hidden=[8])",
+            epochs=1,
+        )
+    )
+    result = pathlib.Path("runs/pair/result.json")
+    before = result.read_bytes()
+    scored = evaluate("runs/pair")
+    assert "at_best_validation_f1" in scored["positive"]
+    assert result.read_bytes() == before
+
+
+def test_a_result_of_before_there_were_intervals_is_scored():
+    result = read_json("runs/wines/result.json")
+    for name in ("intervals", "calibration", "brier_score"):
+        del result["metrics"]["test"][name]
+    write_json("runs/wines/result.json", result)
+    scored = evaluate("runs/wines")
+    assert "temperature" not in scored["calibration"]
+    assert read_json("runs/wines/result.json")["metrics"]["test"] == scored
 
 
 def test_all_of_a_new_file_is_scored():

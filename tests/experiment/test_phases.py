@@ -122,6 +122,19 @@ def test_each_phase_moves_its_layers_alone(monkeypatch, caplog):
     assert result.audit["changed"] == []
 
 
+def test_a_phase_that_was_not_reached_trains_no_layer():
+    # nothing gets better without a learning rate
+    result = tuned(
+        name="early",
+        unfreeze="0:all,3:conv1",
+        learning_rate=0.0,
+        early_stopping_patience=1,
+    )
+    assert [row["epoch"] for row in result.history] == [1, 2]
+    trained = {row["name"]: row["trained"] for row in result.transfer["layers"]}
+    assert trained["logits"] == 45 and sum(trained.values()) == 45
+
+
 @pytest.mark.slow
 def test_one_phase_is_plain_freezing():
     settings = {"epochs": 2, "ema": 0.9, "layer_decay": 0.8}

@@ -54,6 +54,16 @@ def test_the_whole_way(tmp_path):
     assert pretrained.metrics["test"]["accuracy"] > 0.4
     assert set(tuned.metrics) == {"validation", "test"}
     assert tuned.transfer["share"] == 1.0
+    layers = tuned.transfer["layers"]
+    assert layers[0] == {
+        "name": "conv1_conv",
+        "parameters": 3 * 3 * 6 + 6,
+        "trained": 0,
+        "transferred": True,
+    }
+    assert [row["transferred"] for row in layers[-2:]] == [True, False]
+    trained = sum(row["trained"] for row in layers)
+    assert trained == tuned.trained_parameters
     # all but conv1's 3·3·6 + 6; a whole fine-tuning trains them too
     difference = tuned.scratch.trained_parameters
     difference -= tuned.trained_parameters
@@ -69,7 +79,11 @@ def test_the_whole_way(tmp_path):
     assert environment["parent"] and environment["tensorflow"]
     names = {path.name for path in (tmp_path / "runs/second").iterdir()}
     of_texts = {"tokenizer.json", "vocabulary.txt", "vectors.txt", "projector"}
-    of_settings = {run_dir.ADAPTER_FILE, "thresholds.json"}
+    of_settings = {
+        run_dir.ADAPTER_FILE,
+        run_dir.LEARNING_RATE_FILE,
+        "thresholds.json",
+    }
     images = {*run_dir.ARTIFACTS} - of_texts - of_settings
     assert names == {*images, run_dir.CHECKPOINTS, run_dir.SCRATCH}
 

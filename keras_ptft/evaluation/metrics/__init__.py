@@ -10,10 +10,17 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from keras_ptft.evaluation.metrics.calibration import calibration_error
 from keras_ptft.evaluation.metrics.classification import accuracy
+from keras_ptft.evaluation.metrics.probabilities import (
+    brier_score,
+    roc_auc_macro,
+    top_5_accuracy,
+)
 
-ClassifierMetric = Callable[[np.ndarray, np.ndarray], float]
-"""(labels (examples,), logits (examples, classes)) → value."""
+ClassifierMetric = Callable[[np.ndarray, np.ndarray], float | None]
+"""(labels (examples,), logits (examples, classes)) → value, or None where
+there is none."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +69,16 @@ METRICS: dict[str, Metric] = {
         "accuracy", digits=2, percent=True, of_classifier=accuracy
     ),
     "roc_auc": Metric("ROC AUC"),
+    "top_5_accuracy": Metric(
+        "top-5 accuracy",
+        digits=2,
+        percent=True,
+        of_classifier=top_5_accuracy,
+        in_table=False,
+    ),
+    "roc_auc_macro": Metric(
+        "macro ROC AUC", of_classifier=roc_auc_macro, in_table=False
+    ),
     "average_precision": Metric("average precision"),
     "exact_match": Metric("exact match", digits=2, percent=True),
     "f1_micro": Metric("micro F1"),
@@ -71,12 +88,29 @@ METRICS: dict[str, Metric] = {
     "recall_micro": Metric("micro recall", in_table=False),
     "precision_macro": Metric("macro precision", in_table=False),
     "recall_macro": Metric("macro recall", in_table=False),
+    "precision_weighted": Metric("weighted precision", in_table=False),
+    "recall_weighted": Metric("weighted recall", in_table=False),
+    "f1_weighted": Metric("weighted F1", in_table=False),
     "entity_f1": Metric("entity F1"),
     "entity_precision": Metric("entity precision", in_table=False),
     "entity_recall": Metric("entity recall", in_table=False),
     "mae": Metric("MAE", direction="lower"),
     "rmse": Metric("RMSE", direction="lower"),
     "r2": Metric("R²"),
+    "brier_score": Metric(
+        "Brier score",
+        direction="lower",
+        of_classifier=brier_score,
+        in_table=False,
+    ),
+    "calibration_error": Metric(
+        "expected calibration error",
+        digits=2,
+        percent=True,
+        direction="lower",
+        of_classifier=calibration_error,
+        in_table=False,
+    ),
     "loss": Metric("loss", unit="nats", direction="lower"),
     "perplexity": Metric("perplexity", digits=2, direction="lower"),
     "examples": Metric("examples", digits=0, direction="", in_table=False),
@@ -117,12 +151,16 @@ def classifier_metrics(
 ) -> dict[str, float]:
     """Computes every metric of METRICS that is a function of logits.
 
+    One that these data have not, as a top-5 accuracy of 3 classes, is left
+    out.
+
     Args:
         labels: the true class of each example, int of shape (examples,).
         logits: float of shape (examples, classes).
     """
-    return {
-        name: float(metric.of_classifier(labels, logits))
+    found = {
+        name: metric.of_classifier(labels, logits)
         for name, metric in METRICS.items()
         if metric.of_classifier is not None
     }
+    return {name: value for name, value in found.items() if value is not None}

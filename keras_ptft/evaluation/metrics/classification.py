@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn import metrics
 
 MOST_CONFUSIONS = 1000
 """Pairs of classes that are listed, so that many classes stay small."""
@@ -33,9 +32,11 @@ def class_metrics(
 ) -> dict[str, Any]:
     """Computes precision, recall and F1 of each class and their means.
 
-    Macro averages are over the classes that have examples. What is not
-    defined, such as the recall of a class without examples, is 0. The size
-    of the result grows with the number of classes, not with its square.
+    Macro averages are over the classes that have examples, and weighted ones
+    count each by its examples. Micro averages, of one class a thing, are all
+    the accuracy and not repeated. What is not defined, such as the recall of
+    a class without examples, is 0. The size of the result grows with the
+    number of classes, not with its square.
 
     Args:
         labels: true classes, int of shape (things,).
@@ -43,20 +44,21 @@ def class_metrics(
         label_names: of shape (classes,).
 
     Returns:
-        `precision_macro`, `recall_macro`, `f1_macro`, `per_class` ({name:
-        {`precision`, `recall`, `f1`, `support`}}) and `confusions`, see
-        `confusions_of`.
+        `precision_macro`, `recall_macro` and `f1_macro`; the same with
+        `weighted`; `per_class` ({name: {`precision`, `recall`, `f1`,
+        `support`}}) and `confusions`, see `confusions_of`.
     """
+    # METRICS is read where this would take a second to import
+    from sklearn import metrics
+
     classes = np.arange(len(label_names))
     table = metrics.precision_recall_fscore_support(
         labels, predicted, labels=classes, zero_division=0
     )
-    present = table[-1] > 0
-    precision, recall, f1, _ = (float(part[present].mean()) for part in table)
+    *scores, support = table
     return {
-        "precision_macro": precision,
-        "recall_macro": recall,
-        "f1_macro": f1,
+        **_averages("macro", scores, (support > 0).astype(int)),
+        **_averages("weighted", scores, support),
         "per_class": _per_class(label_names, table),
         "confusions": confusions_of(labels, predicted)[:MOST_CONFUSIONS],
     }
@@ -82,6 +84,16 @@ def confusions_of(labels: np.ndarray, predicted: np.ndarray) -> list[Confusion]:
     found, counts = np.unique(pairs, axis=0, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     return np.column_stack([found, counts])[order].tolist()
+
+
+def _averages(
+    kind: str, scores: Sequence[np.ndarray], weights: np.ndarray
+) -> dict[str, float]:
+    names = ("precision", "recall", "f1")
+    return {
+        f"{name}_{kind}": float(np.average(part, weights=weights))
+        for name, part in zip(names, scores, strict=True)
+    }
 
 
 def _per_class(

@@ -4,15 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from scipy.special import softmax
-from sklearn.metrics import roc_auc_score
 
 from keras_ptft.errors import UserError
+from keras_ptft.evaluation.metrics.probabilities import probability_parts
 
 # one in so many examples that belong to a class may be rejected: 5 %
 _REJECTED = 20
-# bounds the memory of many classes
-_ROWS = 1024
 
 
 def confidence(logits: np.ndarray) -> np.ndarray:
@@ -23,12 +20,8 @@ def confidence(logits: np.ndarray) -> np.ndarray:
     >>> confidence(np.log([[1.0, 3.0], [1.0, 1.0]])).tolist()
     [0.75, 0.5]
     """
-    logits = np.asarray(logits)
-    parts = [
-        softmax(logits[i : i + _ROWS].astype(np.float64), axis=1).max(axis=1)
-        for i in range(0, len(logits), _ROWS)
-    ]
-    return np.concatenate(parts) if parts else np.zeros(0)
+    parts = probability_parts(np.asarray(logits))
+    return np.concatenate([np.zeros(0), *(p.max(axis=1) for _, p in parts)])
 
 
 def out_of_scope(
@@ -75,6 +68,9 @@ def out_of_scope(
             f"and {chosen_on}, got {len(test)}, {len(outside)} and "
             f"{len(known)}: check the data."
         )
+    # METRICS is read where this would take a second to import
+    from sklearn.metrics import roc_auc_score
+
     of_class = np.repeat([1, 0], [len(test), len(outside)])
     scores = np.concatenate([test, outside])
     found = {

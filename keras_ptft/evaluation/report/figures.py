@@ -14,7 +14,9 @@ from matplotlib.ticker import MaxNLocator
 
 from keras_ptft.evaluation.metrics import metric_of
 
-_TRAINING, _VALIDATION = "#1f5fa8", "#d9622b"
+TRAINING, VALIDATION = "#1f5fa8", "#d9622b"
+"""Colours of what is measured, and of what it is compared with."""
+
 _PLOTTED = ("loss", "accuracy", "mae", "f1_micro")
 # more points are a blot, and are drawn slowly
 _MOST_POINTS = 5000
@@ -38,9 +40,9 @@ def learning_curves(history: Sequence[Mapping[str, float]]) -> str:
         measures,
         strict=True,
     ):
-        _curve(axes, history, name, "training", _TRAINING)
+        _curve(axes, history, name, "training", TRAINING)
         if f"val_{name}" in known:
-            _curve(axes, history, f"val_{name}", "validation", _VALIDATION)
+            _curve(axes, history, f"val_{name}", "validation", VALIDATION)
         axes.set(title=measure_title(name), xlabel="epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.spines[["top", "right"]].set_visible(False)
@@ -90,12 +92,12 @@ def range_test_png(range_test: Mapping[str, Any]) -> str:
     axes.plot(
         rates,
         range_test["losses"],
-        color=_TRAINING,
+        color=TRAINING,
         alpha=0.35,
         label="of a step",
     )
-    axes.plot(rates, means, color=_TRAINING, label="smoothed")
-    axes.axvline(found, color=_VALIDATION, label=f"found: {found:.2g}")
+    axes.plot(rates, means, color=TRAINING, label="smoothed")
+    axes.axvline(found, color=VALIDATION, label=f"found: {found:.2g}")
     axes.set(title="Loss", xlabel="learning rate", xscale="log")
     # the last steps diverge, and would flatten all else
     descent = means[: means.index(min(means)) + 1]
@@ -125,12 +127,12 @@ def estimates_png(true: np.ndarray, predicted: np.ndarray, target: str) -> str:
     figure = Figure(figsize=(9.2, 4.2), layout="constrained")
     scatter, errors = figure.subplots(1, 2)
     ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
-    scatter.plot(ends, ends, color=_VALIDATION, linewidth=1)
-    scatter.scatter(true, predicted, s=9, alpha=0.5, color=_TRAINING)
+    scatter.plot(ends, ends, color=VALIDATION, linewidth=1)
+    scatter.scatter(true, predicted, s=9, alpha=0.5, color=TRAINING)
     unit = f" {target}" if target and drawable(target) else ""
     scatter.set(xlabel=f"true{unit}", ylabel=f"predicted{unit}")
-    errors.axhline(0, color=_VALIDATION, linewidth=1)
-    errors.scatter(predicted, predicted - true, s=9, alpha=0.5, color=_TRAINING)
+    errors.axhline(0, color=VALIDATION, linewidth=1)
+    errors.scatter(predicted, predicted - true, s=9, alpha=0.5, color=TRAINING)
     errors.set(xlabel=f"predicted{unit}", ylabel="predicted - true")
     for axes in (scatter, errors):
         axes.spines[["top", "right"]].set_visible(False)

@@ -2,13 +2,16 @@
 
 import os
 import pathlib
+import types
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import jinja2
-
 from keras_ptft import files
 from keras_ptft.evaluation.metrics import metric_of, shown_metrics
+from keras_ptft.evaluation.report.calibration import (
+    calibration_parts,
+    interval_texts,
+)
 from keras_ptft.evaluation.report.class_tables import (
     average,
     class_rows,
@@ -24,7 +27,10 @@ from keras_ptft.evaluation.report.figures import (
     plotted_metrics,
     range_test_png,
 )
+from keras_ptft.evaluation.report.lineage import Lineage, lineage_parts
+from keras_ptft.evaluation.report.page import page_template
 from keras_ptft.evaluation.report.runs_table import table_cells
+from keras_ptft.evaluation.report.times import time_parts
 from keras_ptft.evaluation.report.views import ShownExample, view_rows
 
 if TYPE_CHECKING:
@@ -34,7 +40,6 @@ if TYPE_CHECKING:
     from keras_ptft.evaluation.evaluation import Evaluation
 
 _FOLDER = pathlib.Path(__file__).parent
-_LONGEST = 300
 _MOST_CLASSES = 30
 _PLACES = {
     "train": "training",
@@ -67,28 +72,34 @@ class Course(NamedTuple):
         history: an epoch a row: `epoch`, `loss`, maybe metrics and, where
             there was validation, the same with `val_` before; may be empty.
         range_test: "range_test" of `result.json`, where there was one.
+        seconds: as `time_parts` takes them.
+        steps: likewise.
+        resumed: whether the seconds are those since it was resumed.
     """
 
     history: Sequence[Mapping[str, float]]
     range_test: Mapping[str, Any] | None = None
+    seconds: Mapping[str, float] = types.MappingProxyType({})
+    steps: Mapping[str, float] = types.MappingProxyType({})
+    resumed: bool = False
 
 
 def write_report(
     path: str | os.PathLike,
     *,
     title: str,
-    settings: Mapping[str, str],
+    lineage: Lineage,
     course: Course,
     evaluation: "Evaluation",
     comparison: Sequence[Mapping[str, Any]] = (),
     data: DataFindings | None = None,
 ) -> None:
-    """Writes a page with a run's scores, pictures, classes and settings.
+    """Writes a page with a run's scores, pictures, classes and lineage.
 
     Args:
         path: the HTML file, written beside and renamed.
         title: the page's heading.
-        settings: name to value, listed as given.
+        lineage: what the run was made of.
         course: how the training went.
         evaluation: what the model is worth; its test split is shown.
         comparison: runs side by side, as `table_cells` takes them.
@@ -100,8 +111,12 @@ def write_report(
     vectors = evaluation.word_vectors
     page = page_template(_FOLDER / "report.html").render(
         title=title,
-        settings=settings,
+        **lineage_parts(lineage),
+        times=time_parts(course.seconds, course.steps),
+        resumed=course.resumed,
         cards=score_cards(evaluation.metrics["test"], evaluation.titles),
+        scratch_cards=_scratch_cards(comparison, evaluation.titles),
+        interval_cards=_interval_cards(evaluation),
         comparison=table_cells(comparison) if comparison else [],
         curves=learning_curves(course.history) if course.history else "",
         measures=plotted_metrics(course.history),
@@ -124,19 +139,6 @@ def write_report(
         **_on_classes(evaluation.metrics["test"]),
     )
     files.write_text(path, page)
-
-
-def page_template(path: pathlib.Path) -> jinja2.Template:
-    """Returns the template of a page, which writes names as text."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(path.parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["shortened"] = shortened
-    return environment.get_template(path.name)
 
 
 def score_cards(
@@ -164,16 +166,24 @@ def score_cards(
     return [*cards, (f"{metrics['examples']:,}", "test examples")]
 
 
-def shortened(text: str) -> str:
-    """Shortens a text to one line that leaves room for others.
+def _scratch_cards(
+    comparison: Sequence[Mapping[str, Any]], titles: Mapping[str, str]
+) -> dict[str, str]:
+    """What each number is from scratch, by what the card says of it."""
+    if len(comparison) < 2:
+        return {}
+    # the last one counts the test examples, which are the same
+    cards = score_cards({**comparison[1], "examples": 0}, titles)[:-1]
+    return {card[1]: card[0] for card in cards}
 
-    Example:
 
-    >>> shortened("to  be\\n"), len(shortened("or" * 1000))
-    ('to be', 300)
-    """
-    line = " ".join(text[: 4 * _LONGEST].split())
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+def _interval_cards(evaluation: "Evaluation") -> dict[str, str]:
+    """The interval of each number, by what the card says of it."""
+    test = evaluation.metrics["test"]
+    texts, cards = interval_texts(test), score_cards(test, evaluation.titles)
+    # the last card counts the test examples
+    named = zip(shown_metrics(test), cards[:-1], strict=True)
+    return {card[1]: texts[name] for name, card in named if name in texts}
 
 
 def leak_rows(counts: Mapping[str, Any]) -> list[tuple[str, str, int, int]]:
@@ -243,6 +253,7 @@ def _on_classes(metrics: Mapping[str, Any]) -> dict[str, Any]:
         "average": average(metrics, rows) if rows else None,
         "confusions": most_confused(confusions, rows),
         "confusion_png": picture,
+        **calibration_parts(metrics),
     }
 
 

@@ -1,7 +1,7 @@
 """Runs side by side, as a table of plain text."""
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from keras_ptft.evaluation.metrics import METRICS, metric_of
@@ -58,11 +58,14 @@ def format_table(rows: Sequence[Mapping[str, Any]]) -> str:
     return aligned(table_cells(rows))
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Aligns cells: the first column to the left, numbers to the right.
+def aligned(
+    rows: Sequence[Sequence[str]], texts: Collection[int] = (0,)
+) -> str:
+    """Aligns cells: columns of text to the left, numbers to the right.
 
     Args:
         rows: the headings first.
+        texts: which columns are text.
 
     Returns:
         Lines without a newline at the end, a rule under the headings.
@@ -70,18 +73,17 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     cells = list(rows)
     widths = [max(map(_columns, column)) for column in zip(*cells, strict=True)]
     cells.insert(1, ["-" * width for width in widths])
-    return "\n".join(_line(line, widths) for line in cells)
+    return "\n".join(_line(line, widths, texts) for line in cells)
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    gaps = [
-        " " * (width - _columns(cell))
-        for cell, width in zip(cells, widths, strict=True)
-    ]
-    numbers = (
-        gap + cell for gap, cell in zip(gaps[1:], cells[1:], strict=True)
-    )
-    return "  ".join([cells[0] + gaps[0], *numbers])
+def _line(
+    cells: Sequence[str], widths: Sequence[int], texts: Collection[int]
+) -> str:
+    padded = []
+    for index, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        gap = " " * (width - _columns(cell))
+        padded.append(cell + gap if index in texts else gap + cell)
+    return "  ".join(padded)
 
 
 def _columns(text: str) -> int:

@@ -160,6 +160,11 @@ class Checkpoints:
                 )
         return None
 
+    def latest_step(self) -> int | None:
+        """Returns the step of the last checkpoint, intact or not, if any."""
+        paths = self._newest_first()
+        return _parsed(paths[0])[0] if paths else None
+
     def remove(self) -> None:
         """Removes every checkpoint, and the folder if it is then empty.
 

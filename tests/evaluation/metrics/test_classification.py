@@ -28,6 +28,8 @@ def test_numbers_worked_by_hand():
     )
     for name in ("precision_macro", "recall_macro", "f1_macro"):
         assert found[name] == pytest.approx((2 / 3 + 1 / 2) / 2)
+    for name in ("precision_weighted", "recall_weighted", "f1_weighted"):
+        assert found[name] == pytest.approx((3 * 2 / 3 + 2 * 1 / 2) / 5)
     assert accuracy(labels, np.eye(2)[predicted]) == pytest.approx(3 / 5)
 
 
@@ -38,6 +40,7 @@ def test_a_class_without_examples_is_no_part_of_the_averages():
     assert found["precision_macro"] == 1.0
     assert found["recall_macro"] == pytest.approx(3 / 4)
     assert found["f1_macro"] == pytest.approx((2 / 3 + 1) / 2)
+    assert found["f1_weighted"] == pytest.approx((2 * 2 / 3 + 1) / 3)
     assert found["per_class"]["c"] == {
         "precision": 0.0,
         "recall": 0.0,

@@ -4,13 +4,16 @@ import base64
 import dataclasses
 import html
 import io
+import pathlib
 import re
 
 import numpy as np
 from matplotlib.image import imread
 
+from keras_ptft.config import Config
 from keras_ptft.evaluation.evaluation import Evaluation
 from keras_ptft.evaluation.metrics.classification import class_metrics
+from keras_ptft.evaluation.report.lineage import Lineage
 from keras_ptft.evaluation.report.report import Course, write_report
 
 HISTORY = [
@@ -24,6 +27,13 @@ HISTORY = [
     }
     for epoch in range(1, 6)
 ]
+
+LINEAGE = Lineage(
+    "pretrain",
+    pathlib.Path("runs/a"),
+    Config(backbone="cnn(dropout=0.2)"),
+    {},
+)
 
 
 def example_metrics(label_names, examples=2000):
@@ -53,7 +63,7 @@ def report(path, label_names, metrics=None, **changes):
     metrics = metrics or example_metrics(label_names)
     given = {
         "title": "A run",
-        "settings": {"epochs": "5", "backbone": "cnn(dropout=0.2)"},
+        "lineage": LINEAGE,
         "course": Course(changes.pop("history", HISTORY)),
         "evaluation": Evaluation({"test": metrics}, **found),
     }

@@ -6,11 +6,18 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from keras_ptft.config import Config
 from keras_ptft.data.core.account import Account, LeftOut
 from keras_ptft.data.leakage.overlap import ShownPair
 from keras_ptft.errors import UserError
 from keras_ptft.evaluation.report.report import DataFindings, class_counts
-from tests.evaluation.report.pages import metrics_of, pictures, report, words
+from tests.evaluation.report.pages import (
+    LINEAGE,
+    metrics_of,
+    pictures,
+    report,
+    words,
+)
 
 WITHOUT_VALIDATION = [
     {"epoch": 1, "loss": 0.5, "accuracy": 0.8, "seconds": 1.0}
@@ -56,7 +63,7 @@ def test_names_and_settings_are_text_not_markup(tmp_path):
         tmp_path / "report.html",
         ["<script>alert(1)</script>", "b"],
         title="<i>title</i>",
-        settings={"name": "<img src=x>"},
+        lineage=LINEAGE._replace(config=Config(name="<img src=x>")),
     )
     assert "<script" not in page
     assert "<i>title" not in page and "<img src=x" not in page
@@ -88,17 +95,25 @@ def test_history_may_lack_validation_or_be_empty(tmp_path):
 def test_runs_are_compared(tmp_path):
     rows = [
         {
-            "run": "scratch",
-            "accuracy": 0.91,
+            "run": name,
+            "accuracy": accuracy,
             "f1_macro": 0.9,
             "trained_parameters": 93322,
             "seconds": 5.25,
         }
+        for name, accuracy in (("a", 0.95), ("scratch", 0.91))
     ]
     path = tmp_path / "report.html"
     page = report(path, ["a", "b"], comparison=rows)
-    assert "91.00" in page and "93,322" in page
-    assert "Comparison" not in report(path, ["a", "b"])
+    assert "scratch 91.00 0.9000 93,322 5.2" in words(page)
+    # beside the number of the run, too, but for what scratch does not have
+    assert "accuracy from scratch 91.00 %" in words(page)
+    assert "macro F1 from scratch 0.9000" in words(page)
+    assert words(page).count("from scratch") == 2
+    # a run alone is told by its cards
+    for alone in ([], rows[:1]):
+        page = report(path, ["a", "b"], comparison=alone)
+        assert "Comparison" not in page and "from scratch" not in words(page)
 
 
 def leakage(channels, near):
@@ -160,6 +175,39 @@ def test_the_account_of_the_data_is_shown(tmp_path):
     assert "class train test cat 3 1 <i>dog 1 0 all 4 1" in text
     assert "hidden train 2 ._a.png, .b.png" in text
     assert "columns are separated by semicolons" in text
+
+
+def test_what_was_used_of_the_data_comes_first(tmp_path):
+    classes = {f"c{n}": 2 for n in range(11)}
+    account = Account(22, {"train": classes}, (), ()).as_dict()
+    data = DataFindings({"near": None}, account=account)
+    page = report(tmp_path / "report.html", ["a", "b"], data=data)
+    assert re.findall("<h2>(.*)</h2>", page) == [
+        "Data",
+        "Learning curves",
+        "Confusion matrix",
+        "Most frequent mistakes",
+        "Classes",
+        "What it was made of",
+        "Settings",
+    ]
+    assert "22 used. Examples by class class train c0 2" in words(page)
+    assert page.count("<details>") == 2
+
+
+def test_every_table_scrolls_in_a_box_of_its_own(tmp_path):
+    page = report(tmp_path / "report.html", ["no", "yes"])
+    tables = re.findall(r"(<div [^>]*>)\s*<table", page)
+    assert len(tables) == page.count("<table") == 5
+    for box in tables:
+        assert 'class="scroll"' in box and "aria-label=" in box
+
+
+def test_pictures_lie_on_white_in_the_dark(tmp_path):
+    page = report(tmp_path / "report.html", ["no", "yes"])
+    assert page.count("<img") == page.count('<img class="figure"') == 2
+    assert "@media screen and (prefers-color-scheme: dark)" in page
+    assert re.search(r"\.figure {[^}]* background: #fff; }", page)
 
 
 def test_of_many_classes_the_smallest_are_shown():

@@ -41,7 +41,7 @@ def test_a_run_that_answers_with_its_loss(tmp_path):
     assert 'alt="Loss by epoch"\n  width="414"' in page
     assert words(page).startswith(
         "Run 50.00 % accuracy by token 1.5000 loss (nats) 4.48 perplexity "
-        "1,234 test examples Learning curves Settings epochs"
+        "1,234 test examples Learning curves What it was made of stage"
     )
     assert len(pictures(page)) == 1
 
@@ -53,7 +53,7 @@ def test_nearest_words_are_told(tmp_path):
     page = report(
         tmp_path / "a.html", [], metrics=metrics, word_vectors=trained
     )
-    assert "cosines 猫 <狗> 0.91 鱼 0.50 to Settings" in words(page)
+    assert "cosines 猫 <狗> 0.91 鱼 0.50 to What it was made" in words(page)
 
 
 def test_requests_of_no_class_are_told(tmp_path):

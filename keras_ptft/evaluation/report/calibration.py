@@ -1,0 +1,160 @@
+"""What a report tells of a classifier's probabilities."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from scipy.stats import binomtest
+
+from keras_ptft.evaluation.metrics import metric_of
+from keras_ptft.evaluation.report.figures import (
+    TRAINING,
+    VALIDATION,
+    figure_png,
+)
+
+Bins = Sequence[Mapping[str, float]]
+"""Bins that have examples, each with `from`, `to`, `examples`, `confidence`
+and `accuracy`."""
+
+
+def calibration_parts(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """Returns what a page says of calibration; empty where nothing is known.
+
+    Args:
+        metrics: of the test split, as `result.json` has them.
+
+    Returns:
+        `calibration_png` and `calibration_text`.
+    """
+    found = metrics.get("calibration")
+    if found is None:
+        return {"calibration_png": "", "calibration_text": ""}
+    return {
+        "calibration_png": reliability_png(found["bins"]),
+        "calibration_text": calibration_text(found),
+    }
+
+
+def reliability_png(bins: Bins) -> str:
+    """Draws how often predictions are right by how probable they are.
+
+    Each fraction has its 95 % interval (Wilson 1927): few examples tell
+    little.
+
+    Args:
+        bins: as `calibration` of a split has them.
+
+    Returns:
+        A PNG in base64.
+    """
+    figure = Figure(figsize=(4.6, 5.0), layout="constrained")
+    diagram, sizes = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    diagram.plot([0, 1], [0, 1], color=VALIDATION, linewidth=1)
+    diagram.errorbar(
+        [row["confidence"] for row in bins],
+        [row["accuracy"] for row in bins],
+        np.transpose([_reach(row) for row in bins]),
+        color=TRAINING,
+        linestyle="none",
+        marker="o",
+        markersize=5,
+        elinewidth=1,
+    )
+    diagram.set(xlim=(0, 1), ylim=(-0.02, 1.02), ylabel="fraction right")
+    sizes.bar(
+        [(row["from"] + row["to"]) / 2 for row in bins],
+        [row["examples"] for row in bins],
+        width=[0.9 * (row["to"] - row["from"]) for row in bins],
+        color=TRAINING,
+    )
+    sizes.set(xlabel="probability of the predicted class", ylabel="examples")
+    sizes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    for axes in (diagram, sizes):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.25)
+        axes.set_axisbelow(True)
+    return figure_png(figure)
+
+
+def calibration_text(found: Mapping[str, Any]) -> str:
+    """Returns what the bins come to, in a few sentences.
+
+    The model is called too sure or not sure enough where chance alone would
+    hardly make its accuracy differ as much (two standard deviations).
+
+    Args:
+        found: `calibration` of a split.
+
+    Example:
+
+    >>> row = {"examples": 400, "confidence": 0.9, "accuracy": 0.8}
+    >>> calibration_text({"bins": [row], "error": 0.1, "temperature": 1.7,
+    ...     "error_scaled": 0.01})
+    'The model is surer than it is right: the classes it predicts have a mean \
+probability of 90.0 %, and 80.0 % of them are right. The expected calibration \
+error is 10.00 %; with the logits divided by 1.7, the best temperature on the \
+validation split, it would be 1.00 %.'
+    """
+    bins = found["bins"]
+    examples = [row["examples"] for row in bins]
+    sure, right = (
+        float(np.average([row[name] for row in bins], weights=examples))
+        for name in ("confidence", "accuracy")
+    )
+    spread = sum(
+        n * _variance(row) for n, row in zip(examples, bins, strict=True)
+    )
+    if abs(sure - right) <= 2 * math.sqrt(spread) / sum(examples):
+        verdict = "about as sure as it is right"
+    else:
+        verdict = "surer than it is right"
+        if sure < right:
+            verdict = "right more often than it is sure"
+    text = (
+        f"The model is {verdict}: the classes it predicts have a mean "
+        f"probability of {100 * sure:.1f} %, and {100 * right:.1f} % of them "
+        "are right. The expected calibration error is "
+        f"{100 * found['error']:.2f} %"
+    )
+    if "temperature" in found:
+        text += (
+            f"; with the logits divided by {found['temperature']:.3g}, the "
+            "best temperature on the validation split, it would be "
+            f"{100 * found['error_scaled']:.2f} %"
+        )
+    return f"{text}."
+
+
+def interval_texts(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """Returns what a score card says of the interval of each metric.
+
+    Args:
+        metrics: of the test split, as `result.json` has them.
+
+    Example:
+
+    >>> interval_texts({"intervals": {"accuracy": [0.931, 0.974]}})
+    {'accuracy': '95 % interval 93.10 to 97.40'}
+    """
+    texts = {}
+    for name, ends in metrics.get("intervals", {}).items():
+        low, high = map(metric_of(name).cell, ends)
+        texts[name] = f"95 % interval {low} to {high}"
+    return texts
+
+
+def _reach(row: Mapping[str, float]) -> tuple[float, float]:
+    """How far the interval of a fraction goes below and above it."""
+    right, examples = row["accuracy"], int(row["examples"])
+    test = binomtest(round(right * examples), examples)
+    low, high = test.proportion_ci(method="wilson")
+    # rounding may put an end on the other side
+    return max(right - low, 0.0), max(high - right, 0.0)
+
+
+def _variance(row: Mapping[str, float]) -> float:
+    return row["confidence"] * (1 - row["confidence"])
