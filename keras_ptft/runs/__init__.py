@@ -1,0 +1,1 @@
+"""Lists the runs of a folder, and removes some (no TensorFlow)."""
