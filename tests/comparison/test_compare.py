@@ -9,7 +9,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 import keras_ptft
-from keras_ptft import Config, UserError
+from keras_ptft import Config
 from keras_ptft.comparison.compare import compare
 from keras_ptft.comparison.settings import CompareConfig
 from keras_ptft.experiment.loading import load_dataset
@@ -17,6 +17,8 @@ from keras_ptft.experiment.run_dir import read_config
 from keras_ptft.files import read_json
 from keras_ptft.main import main
 from tests.alike import timeless
+
+pytestmark = pytest.mark.slow
 
 FIRST = Config(
     name="first",
@@ -166,21 +168,6 @@ def test_the_header_is_written(tmp_path, monkeypatch):
     assert "# Measured: test accuracy over seeds 0 to 1 on" in path.read_text()
 
 
-def test_what_is_no_fine_tuning(capsys):
-    pathlib.Path("first.flags").write_text("--name=a\n", "utf-8")
-    assert main(["compare", "first.flags"]) == 2
-    assert "compare needs a recipe that fine-tunes" in capsys.readouterr().err
-    for words in (["compare"], ["compare", "a.flags", "b.flags"]):
-        assert main(words) == 2
-        assert "Expected keras-ptft compare RECIPE" in capsys.readouterr().err
-
-
-def test_workers_are_refused(monkeypatch):
-    monkeypatch.setenv("TF_CONFIG", "{}")
-    with pytest.raises(UserError, match="--parallel=N for several processes"):
-        compare(Config(init_from="first"))
-
-
 def test_an_error_names_the_variant(capsys):
     own = "--variant=wide: --freeze=conv9"
     words = ["second.flags", "--name=third", "--seeds=1", "--beside="]
@@ -190,7 +177,6 @@ def test_an_error_names_the_variant(capsys):
     assert len(error.splitlines()) == 1
 
 
-@pytest.mark.slow
 def test_processes_side_by_side_give_the_same(folder, tmp_path, monkeypatch):
     shutil.copytree(folder / "runs/first", tmp_path / "runs/first")
     shutil.copy(folder / "second.flags", tmp_path)
@@ -205,7 +191,6 @@ def test_processes_side_by_side_give_the_same(folder, tmp_path, monkeypatch):
     assert values(tmp_path) == values(folder)
 
 
-@pytest.mark.slow
 def test_one_that_was_killed_ends_with_the_same(folder, tmp_path, monkeypatch):
     shutil.copytree(folder, tmp_path / "again")
     monkeypatch.chdir(tmp_path / "again")
@@ -225,7 +210,6 @@ def test_one_that_was_killed_ends_with_the_same(folder, tmp_path, monkeypatch):
     assert timeless(read_json(place / "compare.json")) == expected
 
 
-@pytest.mark.slow
 def test_more_labels_in_the_same_steps():
     recipe = Config.from_flags(RECIPE).replace(name="third")
     config = CompareConfig(seeds=2, budgets="4,100%", beside="scratch")

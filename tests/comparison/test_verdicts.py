@@ -106,6 +106,11 @@ def test_metrics_that_had_better_be_high_end_at_1():
     # one that does not, such as a signal-to-noise ratio, needs a margin
     assert {n for n in METRICS if METRICS[n].direction == "higher"} == {
         "accuracy",
+        "top_5_accuracy",
+        "precision_weighted",
+        "recall_weighted",
+        "f1_weighted",
+        "roc_auc_macro",
         "roc_auc",
         "average_precision",
         "exact_match",

@@ -85,6 +85,7 @@ def test_a_resample_is_scored_as_scikit_learn_scores_it():
     )
 
 
+@pytest.mark.slow
 def test_95_of_100_cover_the_truth():
     covered = {"accuracy": 0, "f1_macro": 0, "loss": 0, "roc_auc": 0}
     for seed in range(200):

@@ -232,6 +232,7 @@ def test_two_splits_without_one_for_testing():
     assert scored["examples"] == 30
 
 
+@pytest.mark.slow
 def test_groups_do_not_matter_where_all_is_scored():
     lines = [f"{line},p{n // 4}" for n, line in enumerate(rows(240, 0))]
     write_text("owned.csv", "\n".join([f"{HEADING},owner", *lines]))

@@ -101,6 +101,7 @@ def test_a_run_with_objects_is_complete_or_another():
         assert json.load(file)["metrics"]["test"] == scores
 
 
+@pytest.mark.slow
 def test_the_model_that_was_handed_over_is_left_as_it_was():
     backbone = two_inputs()
     before = backbone.get_weights()

@@ -148,6 +148,7 @@ def test_a_complete_run_is_not_run_again(caplog):
     )
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on(caplog):
     result = first()
     os.remove("runs/first/result.json")
@@ -206,6 +207,7 @@ def test_fine_tuning_that_cannot_be(settings, message):
     assert not run_dir.is_complete("runs/second")
 
 
+@pytest.mark.slow
 def test_fine_tuning_needs_a_complete_parent(tmp_path):
     first()
     (tmp_path / "runs/first/result.json").unlink()

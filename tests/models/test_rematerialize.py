@@ -49,6 +49,7 @@ def same(found, expected):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("graph", [True, False])
 def test_dropout_and_gradients_are_the_same(graph):
     plain, _ = build(False)

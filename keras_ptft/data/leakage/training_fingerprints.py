@@ -106,7 +106,14 @@ def _read(path: pathlib.Path) -> TrainingFingerprints | None:
             np.load(file, allow_pickle=False) as stored,
         ):
             contents, hashes = stored["contents"], stored["hashes"]
-    except (OSError, ValueError, KeyError, zlib.error, zipfile.BadZipFile):
+    except (
+        EOFError,
+        OSError,
+        ValueError,
+        KeyError,
+        zlib.error,
+        zipfile.BadZipFile,
+    ):
         return None
     valid = (
         (contents.dtype, contents.ndim) == (np.uint64, 1)

@@ -238,12 +238,14 @@ def test_weights_of_which_nothing_is_known(tmp_path, caplog):
     assert "mine.keras was trained on: there is no seen.npz" in caplog.text
 
 
-@pytest.mark.parametrize("damage", ["cut", "text", "other", "shape"])
+@pytest.mark.parametrize("damage", ["cut", "empty", "text", "other", "shape"])
 def test_a_damaged_list_of_what_was_seen(tmp_path, damage):
     path = tmp_path / "seen.npz"
     write_seen(tmp_path, seen_of(1, 2, 3))
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:100])
+    elif damage == "empty":
+        path.write_bytes(b"")
     elif damage == "text":
         path.write_text("hello")
     elif damage == "other":
