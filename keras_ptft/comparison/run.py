@@ -1,7 +1,6 @@
 """Runs every cell of a comparison, and collects what they are worth."""
 
 import concurrent.futures
-import gc
 import logging
 import multiprocessing
 import os
@@ -80,7 +79,6 @@ def run_cell(cell: Cell) -> RunResult:
         finally:
             # graphs of earlier cells would fill the memory
             keras.backend.clear_session()
-            gc.collect()
 
 
 def _outcomes(every: Sequence[Cell], parallel: int) -> Iterator[Outcome]:
