@@ -96,8 +96,7 @@ def _dispatch(words: list[str]) -> int:
 
 def run(words: list[str]) -> None:
     """Runs recipes one after the other and compares them in a table."""
-    split = next((i for i, w in enumerate(words) if w.startswith("-")), None)
-    recipes, overrides = words[:split], words[split:] if split else []
+    recipes, overrides = _divided(words)
     if not recipes:
         raise UserError(
             "run needs a recipe: keras-ptft run RECIPE... [--setting=value]."
@@ -127,8 +126,7 @@ def compare(words: list[str]) -> int:
     """Trains a recipe several ways, and says what that proves."""
     from keras_ptft.comparison.settings import COMPARE_FIELDS, CompareConfig
 
-    split = next((i for i, w in enumerate(words) if w.startswith("-")), None)
-    recipes, overrides = words[:split], words[split:] if split else []
+    recipes, overrides = _divided(words)
     (recipe,) = _expect("compare RECIPE", recipes, 1)
     present, positional = parse(
         [f"--flagfile={recipe}", *overrides], COMPARE_FIELDS | FIELDS
@@ -363,6 +361,12 @@ def _define(field: Any, values: flags.FlagValues) -> None:
         str: flags.DEFINE_string,
     }[field.type]
     define(*about, flag_values=values)
+
+
+def _divided(words: list[str]) -> tuple[list[str], list[str]]:
+    """Returns recipes, and the settings that follow them."""
+    split = next((i for i, w in enumerate(words) if w.startswith("-")), None)
+    return words[:split], words[split:] if split else []
 
 
 def _expect(form: str, words: list[str], count: int) -> list[str]:

@@ -121,10 +121,12 @@ def variants(recipe: Config, compare: CompareConfig) -> dict[str, Config]:
                 f"{name!r}{nearest(name, ways)}."
             )
     impossible = _impossible(recipe, ways[PROBE])
-    for name in set(names) & set(impossible):
-        _LOG.info("Without %s: %s.", name, impossible[name])
-    kept = set(names) - set(impossible)
-    found = {name: config for name, config in ways.items() if name in kept}
+    found = {}
+    for name in [name for name in ways if name in names]:
+        if name in impossible:
+            _LOG.info("Without %s: %s.", name, impossible[name])
+        else:
+            found[name] = ways[name]
     found[TUNED] = recipe
     for text in compare.variant:
         name, config = _own_variant(text, recipe)
@@ -211,7 +213,10 @@ def _budget(name: str) -> Budget:
     if share > 1:
         raise UserError(f"--budgets must list shares up to 100%, got {name!r}.")
     return Budget(
-        name, {"train_fraction": share}, lambda size: round(share * size)
+        name,
+        {"train_fraction": share},
+        # one of each class is always kept
+        lambda size: max(round(share * size), 1),
     )
 
 

@@ -107,6 +107,12 @@ def test_budgets_from_small_to_large_with_as_many_steps():
     assert {c.config.train_examples for c in runs} == {0}
 
 
+def test_of_the_smallest_share_one_of_each_class_is_kept():
+    (run,) = planned(budgets="0.01%", seeds=1, beside="")
+    # 2 of 100 examples: a step of 2 an epoch, of 15 in all
+    assert (run.config.batch_size, run.config.epochs) == (2, 15)
+
+
 def test_accumulated_batches_are_filled_too():
     recipe = RECIPE.replace(batch_size=8, gradient_accumulation=4, epochs=2)
     (run, _) = planned(recipe, budgets="5,100%", seeds=1, beside="")
