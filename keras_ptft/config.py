@@ -285,7 +285,8 @@ class Config:
     probe: str = setting(
         "none",
         "transfer",
-        "solve the head on cached features in place of training it",
+        "solve the head on cached features in place of training it; where "
+        "more than the head is trained, to start from",
         table="objectives/probes.py:PROBES",
     )
     from_scratch: bool = setting(

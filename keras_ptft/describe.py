@@ -62,8 +62,9 @@ _ABOUT_COSTS = (
     "convolutions, forward, without the head; FLOPs are twice as many. An "
     "epoch is of 1,000 examples, and training on one takes three times its "
     "forward pass. Cached: after one pass of the frozen part over the "
-    "examples, for all epochs. Uncached (--augment without --augment_views): "
-    "the frozen part runs at every step."
+    "examples, for all epochs; their features take so many bytes. Uncached "
+    "(--augment without --augment_views, or features of each token of a "
+    "text): the frozen part runs at every step."
 )
 
 
@@ -225,12 +226,14 @@ def _for_photos_or_texts(spec: str) -> keras.Model:
 def _cost_table(backbone: keras.Model, costs: list[CutCost]) -> str:
     width = max(len(cost.name) for cost in costs)
     titles = "parameters", "multiply-adds", "an epoch of 1,000"
-    pair = f"  {'frozen':>8} {'trained':>8}"
+    pair = f"  {'frozen':>7} {'trained':>8}"
     lines = [
         f"Cut points for --freeze, for {_example(backbone)}",
         "",
-        " " * width + "".join(f"  {title:>17}" for title in titles),
-        " " * width + pair * 2 + f"  {'cached':>8} {'uncached':>8}",
+        " " * width + "".join(f"  {title:>16}" for title in titles),
+        " " * width
+        + pair * 2
+        + f"  {'cached':>7} {'uncached':>8}  {'cache':>7}",
         *(_cost_line(cost, width) for cost in costs),
         "",
         textwrap.fill(_ABOUT_COSTS, _WIDTH),
@@ -239,14 +242,18 @@ def _cost_table(backbone: keras.Model, costs: list[CutCost]) -> str:
 
 
 def _cost_line(cost: CutCost, width: int) -> str:
+    # the rest is of 1,000 examples
+    size, cached, uncached = "-", "-", _short(1000 * cost.uncached_step)
+    if cost.cached_bytes is not None:
+        size = _short(1000 * cost.cached_bytes, "B")
+        cached = _short(1000 * cost.cached_step)
     pairs = (
-        (cost.frozen_parameters, cost.trained_parameters),
-        (cost.frozen, cost.trained),
-        # of 1,000 examples
-        (1000 * cost.cached_step, 1000 * cost.uncached_step),
+        (_short(cost.frozen_parameters), _short(cost.trained_parameters)),
+        (_short(cost.frozen), _short(cost.trained)),
+        (cached, uncached),
     )
-    cells = (f"{_short(left):>8} {_short(right):>8}" for left, right in pairs)
-    return "  ".join([f"{cost.name:{width}}", *cells])
+    cells = (f"{left:>7} {right:>8}" for left, right in pairs)
+    return "  ".join([f"{cost.name:{width}}", *cells, f"{size:>7}"])
 
 
 def _example(backbone: keras.Model) -> str:
@@ -257,10 +264,10 @@ def _example(backbone: keras.Model) -> str:
     return f"texts of {_TOKENS} tokens"
 
 
-def _short(number: float) -> str:
-    """Returns three digits and a power of 1,000, as "3.41 M"."""
-    for unit in ("", " k", " M", " G"):
+def _short(number: float, unit: str = "") -> str:
+    """Returns three digits, a power of 1,000 and the unit, as "3.41 M"."""
+    for power in ("", "k", "M", "G"):
         if number < 999.5:
-            return f"{number:.3g}{unit}"
+            return f"{number:.3g} {power}{unit}".rstrip()
         number /= 1000
-    return f"{number:.3g} T"
+    return f"{number:.3g} T{unit}"

@@ -63,13 +63,13 @@ def test_costs_of_cut_points_by_hand():
     assert "for images of 224×224×3\n" in text
     # 150,528 numbers, ten times each, and 10 biases; then 50 and 5
     assert lines_of(text) == {
-        "none": "0 1.51 M 0 1.51 M 4.52 G 4.52 G",
-        "normalization": "0 1.51 M 0 1.51 M 4.52 G 4.52 G",
-        "flatten": "0 1.51 M 0 1.51 M 4.52 G 4.52 G",
-        "dense1_dense": "1.51 M 55 1.51 M 50 150 k 1.51 G",
-        "dense1": "1.51 M 55 1.51 M 50 150 k 1.51 G",
-        "features_dense": "1.51 M 0 1.51 M 0 0 1.51 G",
-        "all": "1.51 M 0 1.51 M 0 0 1.51 G",
+        "none": "0 1.51 M 0 1.51 M 4.52 G 4.52 G 0 B",
+        "normalization": "0 1.51 M 0 1.51 M 4.52 G 4.52 G 602 MB",
+        "flatten": "0 1.51 M 0 1.51 M 4.52 G 4.52 G 602 MB",
+        "dense1_dense": "1.51 M 55 1.51 M 50 150 k 1.51 G 40 kB",
+        "dense1": "1.51 M 55 1.51 M 50 150 k 1.51 G 40 kB",
+        "features_dense": "1.51 M 0 1.51 M 0 0 1.51 G 20 kB",
+        "all": "1.51 M 0 1.51 M 0 0 1.51 G 20 kB",
     }
 
 

@@ -14,7 +14,7 @@ from keras_ptft.comparison.result import LINEAR, PROBE, SCRATCH, TUNED
 from keras_ptft.comparison.settings import CompareConfig
 from keras_ptft.config import FIELDS, Config
 from keras_ptft.errors import UserError
-from keras_ptft.experiment.probing import check_probe
+from keras_ptft.experiment.probing import check_probe, is_probe
 from keras_ptft.objectives.saved import objective_type
 from keras_ptft.registry import nearest
 
@@ -185,7 +185,7 @@ def _impossible(recipe: Config, probe: Config) -> dict[str, str]:
     objective = objective_type(recipe.objective)
     if objective.feature_layer != "features":
         found[LINEAR] = f"--objective={recipe.objective} has no label a text"
-    if recipe.is_set("probe"):
+    if is_probe(recipe):
         found[PROBE] = "it is the recipe itself"
     elif not objective.probe:
         found[PROBE] = f"none solves the head of {recipe.objective}"

@@ -1,6 +1,7 @@
 """Fine-tunes a model in phases, each of which may unfreeze more of it.
 
 Without `--unfreeze` there is one phase, from the first epoch to the last.
+With `--probe` the head is solved before the first of them.
 """
 
 import dataclasses
@@ -16,7 +17,7 @@ from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Source
 from keras_ptft.errors import UserError
 from keras_ptft.experiment.builders import freeze_of
-from keras_ptft.experiment.probing import is_probe, solve
+from keras_ptft.experiment.probing import is_probe, is_solved, solve
 from keras_ptft.experiment.results import TrainingResult
 from keras_ptft.experiment.training import Training, frozen_inputs
 from keras_ptft.objectives import Objective
@@ -31,6 +32,9 @@ _LOG = logging.getLogger("keras_ptft")
 
 Tune = Callable[[keras.Model | None, keras.Model], Tuning]
 """(prefix or None, suffix) → which variables are trained, and how."""
+
+Solved = tuple[keras.Model | None, keras.Model]
+"""The backbone, and the head that is solved on what it gives."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +81,13 @@ class Phases:
         backbone: the part of the model that the head reads.
         tune: decides what of a suffix is trained.
 
+    Attributes:
+        steps: where it is cut, and from which epoch on.
+        last: the cut of the last phase.
+        current: the cut of the phase that has begun.
+        solved_first: backbone and head, where the head is solved before the
+            first phase.
+
     Raises:
         UserError: no such cut point, or one that is not nearer the input
             than the one before.
@@ -90,6 +101,10 @@ class Phases:
         tune: Tune,
     ) -> None:
         self._model, self._backbone, self._tune = model, backbone, tune
+        self.solved_first: Solved | None = None
+        if is_solved(config) and not is_probe(config):
+            # every cut sets what is trainable, and the last one counts
+            self.solved_first = split(model, backbone, "all")
         self.steps: Sequence[Step] = [Step(0, freeze_of(config))]
         if config.unfreeze:
             self.steps = parse_unfreeze(config.unfreeze, config.epochs)
@@ -154,6 +169,7 @@ def fine_tune(
     *,
     folder: pathlib.Path,
     timer: Timer,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> tuple[TrainingResult, dict[str, Any]]:
     """Fine-tunes a model in place, or solves its head.
 
@@ -166,6 +182,7 @@ def fine_tune(
         sources: the splits.
         folder: the run folder.
         timer: gets the seconds of "features" and "train".
+        callbacks: others that watch the training.
 
     Returns:
         The result, and the audit of what was frozen to the end.
@@ -174,7 +191,11 @@ def fine_tune(
         UserError: what was read or computed cannot be trained on.
         RuntimeError: a variable has changed that was frozen in a phase.
     """
-    training = Training(config, objective, sources["train"], folder)
+    training = Training(
+        config, objective, sources["train"], folder, callbacks
+    )
+    if phases.solved_first is not None and not training.resumes:
+        _solve_first(config, phases.solved_first, objective, sources, timer)
     starts = [step.epoch for step in phases.steps]
     first = sum(start <= training.epoch for start in starts[1:])
     for index in range(first, len(starts)):
@@ -198,6 +219,22 @@ def fine_tune(
         if training.ended:
             break
     return result, audited
+
+
+def _solve_first(
+    config: Config,
+    solved: Solved,
+    objective: Objective,
+    sources: Mapping[str, Source],
+    timer: Timer,
+) -> None:
+    """Solves the head on examples as they are, however they are shown."""
+    backbone, head = solved
+    plain = config.replace(augment="none", mix="none")
+    with timer("features"):
+        live, inputs = frozen_inputs(plain, backbone, objective, sources)
+    with timer("train"):
+        solve(config, head, objective, inputs, prefix=live)
 
 
 def _announce(step: Step, tuning: Tuning) -> None:

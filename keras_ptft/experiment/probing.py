@@ -1,4 +1,10 @@
-"""Solves the head of a fine-tuned model in place of training it."""
+"""Solves the head of a fine-tuned model, in place of training or before it.
+
+A head that starts from random weights first moves the pretrained ones away
+from what they knew; one that was solved leaves them where they are good
+(Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features and
+Underperform Out-of-Distribution").
+"""
 
 import logging
 from collections.abc import Mapping
@@ -13,6 +19,7 @@ from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.pipeline.augment import AUGMENTATIONS
 from keras_ptft.data.pipeline.epoch_views import Views
 from keras_ptft.errors import UserError
+from keras_ptft.experiment.builders import freeze_of
 from keras_ptft.experiment.results import TrainingResult
 from keras_ptft.objectives import OBJECTIVES, Objective
 from keras_ptft.objectives.classification import balanced_weights
@@ -25,10 +32,7 @@ _LOG = logging.getLogger("keras_ptft")
 
 # they would change what is learned, and a probe cannot follow them
 _REFUSED = (
-    "unfreeze",
     "batchnorm",
-    "train_only",
-    "lora",
     "layer_decay",
     "l2_sp",
     "ema",
@@ -48,9 +52,15 @@ _UNUSED = (
 )
 
 
+def is_solved(config: Config) -> bool:
+    """Returns whether the head is solved: for good, or to start from."""
+    return lookup(PROBES, config.probe, "probe").name != "none"
+
+
 def is_probe(config: Config) -> bool:
     """Returns whether the head is solved in place of being trained."""
-    return lookup(PROBES, config.probe, "probe").name != "none"
+    head_alone = freeze_of(config) == "all" and not config.unfreeze
+    return is_solved(config) and head_alone
 
 
 def check_probe(config: Config) -> None:
@@ -59,19 +69,29 @@ def check_probe(config: Config) -> None:
     Raises:
         UserError: there is one.
     """
-    if not is_probe(config):
+    if not is_solved(config):
         return
-    probe = f"--probe={config.probe}"
     _check_objective(config)
-    if config.freeze not in ("", "all"):
-        raise UserError(
-            f"{probe} solves the head on features of the whole backbone, got "
-            f"--freeze={config.freeze}: use --freeze=all."
-        )
+    if is_probe(config):
+        _check_alone(config)
+
+
+def _check_alone(config: Config) -> None:
+    """Refuses what only a training could follow, and there is none."""
+    probe = f"--probe={config.probe}"
+    objective = lookup(OBJECTIVES, config.objective, "objective")
+    for name, value in OBJECTIVES[objective.name].solved_for.items():
+        if objective.kwargs.get(name, value) != value:
+            raise UserError(
+                f"{probe} minimises the loss with {name}={value} alone, got "
+                f"--objective={config.objective}: leave out {name}, or the "
+                "probe."
+            )
     for name in filter(config.is_set, _REFUSED):
         raise UserError(
-            f"{probe} solves the head, so --{name}={getattr(config, name)} "
-            "has no meaning: leave out one of the two."
+            f"{probe} solves the head and --freeze=all trains nothing, so "
+            f"--{name}={getattr(config, name)} has no meaning: leave it out, "
+            "or set --freeze to a cut point behind which is trained on."
         )
     augmentation = lookup(AUGMENTATIONS, config.augment, "augmentation")
     if augmentation.name != "none" and not config.augment_views:
@@ -98,12 +118,6 @@ def _check_objective(config: Config) -> None:
             f"{probe} needs a linear head, got {got}, which has none that is "
             f"solved: leave out the probe; there are: {', '.join(solved)}."
         )
-    for name, value in kind.solved_for.items():
-        if objective.kwargs.get(name, value) != value:
-            raise UserError(
-                f"{probe} minimises the loss with {name}={value} alone, got "
-                f"{got}: leave out {name}, or the probe."
-            )
 
 
 def solve(
@@ -116,7 +130,8 @@ def solve(
 ) -> TrainingResult:
     """Sets the head of a model to what the probe finds.
 
-    Every worker solves the same problem, on all features.
+    Every worker solves the same problem, on all features. Without cached
+    features, for which `prefix` is given, it cannot.
 
     Args:
         config: the settings.
@@ -136,7 +151,7 @@ def solve(
             f"--probe={config.probe} needs the features of all examples: "
             "raise --feature_cache_gb."
         )
-    if not config.compare_scratch:
+    if is_probe(config) and not config.compare_scratch:
         _tell_unused(config)
     weights = None
     if config.class_weight == "balanced":
@@ -144,7 +159,7 @@ def solve(
     rows = {name: _rows(source, weights) for name, source in sources.items()}
     probe = lookup(PROBES, config.probe, "probe")
     found = objective.solve(head, probe, rows)
-    _tell(probe.name, found)
+    _tell("Plan" if is_probe(config) else "Head", probe.name, found)
     return TrainingResult(
         plan=_plan(config, probe.name, found),
         trained_parameters=found.kernel.size + found.bias.size,
@@ -181,13 +196,13 @@ def _plan(config: Config, probe: str, found: Solution) -> dict[str, Any]:
     }
 
 
-def _tell(probe: str, found: Solution) -> None:
+def _tell(what: str, probe: str, found: Solution) -> None:
     if found.validation_losses:
         pairs = found.validation_losses.items()
         losses = ", ".join(f"{value:g}: {loss:.4f}" for value, loss in pairs)
         _LOG.info("Validation loss by %s: %s.", found.setting, losses)
     how = f", in {found.iterations} iterations" if found.iterations else ""
-    _LOG.info("Plan: solved by %s%s.", _named(probe, found), how)
+    _LOG.info("%s: solved by %s%s.", what, _named(probe, found), how)
     if not found.converged:
         _LOG.warning(
             "The solver stopped before the minimum, after %d iterations: "

@@ -119,6 +119,11 @@ class Training:
         return self._session.step // max(self._steps, 1)
 
     @property
+    def resumes(self) -> bool:
+        """Whether it goes on from a checkpoint."""
+        return self._start is not None
+
+    @property
     def ended(self) -> bool:
         """Whether early stopping has ended the training."""
         return self._session.ended

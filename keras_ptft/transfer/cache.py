@@ -52,7 +52,9 @@ def keys_of(prefix: keras.Model, sources: Iterable[Source]) -> list[str]:
     """
     digest = hashlib.blake2b(digest_size=16)
     versions = keras.__version__, tf.__version__, PREPROCESSING_VERSION
-    facts = *versions, prefix.to_json()
+    # that a layer is trained later does not change what it gives now
+    frozen = prefix.to_json().replace('"trainable": true', '"trainable": false')
+    facts = *versions, frozen
     digest.update(f"{facts} {audit.fingerprint(prefix)}\n".encode())
     return [_key(digest.copy(), source) for source in sources]
 

@@ -5,10 +5,11 @@ import math
 from collections.abc import Iterable
 
 import keras
+import tensorflow as tf
 
 from keras_ptft.models.costs import multiply_adds
-from keras_ptft.models.structure import input_tensors
 from keras_ptft.transfer.blocks import block_of
+from keras_ptft.transfer.cut import part_before
 
 _MOST = 16
 # a backward pass computes gradients of the inputs and of the weights of each
@@ -26,10 +27,12 @@ class CutCost:
         trained_parameters: after the cut.
         frozen: multiply-adds of one example, forward, before the cut.
         trained: the same after the cut.
+        cached_bytes: of the features of one example; None where they are not
+            cached, since they differ in length.
 
     Example:
 
-    >>> CutCost("conv1", 100, 900, frozen=20, trained=10).uncached_step
+    >>> CutCost("conv1", 100, 900, 20, 10, 64).uncached_step
     50
     """
 
@@ -38,6 +41,7 @@ class CutCost:
     trained_parameters: int
     frozen: int
     trained: int
+    cached_bytes: int | None
 
     @property
     def cached_step(self) -> int:
@@ -65,15 +69,25 @@ def cut_costs(
     """
     counted = multiply_adds(backbone, length)
     parameters, total = backbone.count_params(), counted.total()
-    costs = [CutCost("none", 0, parameters, 0, total)]
+    costs = [CutCost("none", 0, parameters, 0, total, 0)]
     for point in points:
-        tensor = backbone.get_layer(point).output
-        prefix = keras.Model(input_tensors(backbone), tensor)
+        prefix = part_before(backbone, point)
         within = prefix.count_params()
         frozen = sum(counted[o.name] for o in prefix.operations)
         rest = parameters - within, frozen, total - frozen
-        costs.append(CutCost(point, within, *rest))
-    return [*costs, CutCost("all", parameters, 0, total, 0)]
+        costs.append(CutCost(point, within, *rest, _bytes(prefix)))
+    every = parameters, 0, total, 0, _bytes(backbone)
+    return [*costs, CutCost("all", *every)]
+
+
+def _bytes(prefix: keras.Model) -> int | None:
+    """What a prefix gives for one example, as the feature cache stores it."""
+    if any(None in tensor.shape[1:] for tensor in prefix.outputs):
+        return None
+    return sum(
+        math.prod(tensor.shape[1:]) * tf.as_dtype(tensor.dtype).size
+        for tensor in prefix.outputs
+    )
 
 
 def principal(backbone: keras.Model, points: list[str]) -> list[str]:

@@ -37,7 +37,7 @@ def cut_points(backbone: keras.Model) -> list[str]:
         layer.name
         for layer in backbone.layers
         if not isinstance(layer, keras.layers.InputLayer)
-        and _cuts(backbone, layer.output)
+        and is_cut(backbone, layer.output)
     ]
 
 
@@ -78,10 +78,20 @@ def split(
             "--freeze=none."
         )
     kept = _kept(model, _cut(model, backbone, freeze), freeze)
-    outputs = kept if len(kept) > 1 else next(iter(kept.values()))
-    prefix = keras.Model(input_tensors(model), outputs, name="prefix")
+    prefix = _prefix(model, kept)
     prefix.trainable = False
     return prefix, _suffix(model, kept)
+
+
+def part_before(backbone: keras.Model, cut_point: str) -> keras.Model:
+    """Returns what `split` would freeze of a backbone.
+
+    Args:
+        backbone: functional.
+        cut_point: one of its cut points.
+    """
+    kept = _kept(backbone, _cut(backbone, backbone, cut_point), cut_point)
+    return _prefix(backbone, kept)
 
 
 def _cut(model: keras.Model, backbone: keras.Model, freeze: str) -> Named:
@@ -100,7 +110,7 @@ def _tensor_of(backbone: keras.Model, freeze: str) -> keras.KerasTensor:
     names = [layer.name for layer in backbone.layers]
     if freeze in names:
         tensor = backbone.get_layer(freeze).output
-        if _cuts(backbone, tensor):
+        if is_cut(backbone, tensor):
             return tensor
     points = cut_points(backbone)
     raise UserError(
@@ -118,8 +128,8 @@ def _advanced(
     while all(cut is not end for end in ends):
         users = [
             tensor
-            for tensor in _ancestors(model.outputs, [cut])
-            if any(source is cut for source in _sources(tensor))
+            for tensor in ancestors(model.outputs, [cut])
+            if any(source is cut for source in sources(tensor))
         ]
         if len(users) != 1 or _size(users[0]) > _size(cut):
             break
@@ -132,10 +142,10 @@ def _advanced(
 
 def _kept(model: keras.Model, cut: Named, freeze: str) -> Named:
     """The features that the suffix needs, and the inputs it needs too."""
-    needed = _ancestors(model.outputs, cut.values())
+    needed = ancestors(model.outputs, cut.values())
     ids = {id(tensor) for tensor in needed}
     kept = {name: tensor for name, tensor in cut.items() if id(tensor) in ids}
-    behind = _ancestors(t for x in kept.values() for t in _sources(x))
+    behind = ancestors(t for x in kept.values() for t in sources(x))
     for tensor in behind:
         if id(tensor) in ids and _has_variables(tensor):
             raise UserError(
@@ -145,6 +155,11 @@ def _kept(model: keras.Model, cut: Named, freeze: str) -> Named:
             )
     inputs = named_inputs(model).items()
     return kept | {name: tensor for name, tensor in inputs if id(tensor) in ids}
+
+
+def _prefix(model: keras.Model, kept: Named) -> keras.Model:
+    outputs = kept if len(kept) > 1 else next(iter(kept.values()))
+    return keras.Model(input_tensors(model), outputs, name="prefix")
 
 
 def _suffix(model: keras.Model, kept: Named) -> keras.Model:
@@ -172,20 +187,22 @@ def _suffix(model: keras.Model, kept: Named) -> keras.Model:
     return keras.Model(inputs, output_tensors(renamed), name="suffix")
 
 
-def _cuts(backbone: keras.Model, tensor: keras.KerasTensor) -> bool:
-    """Whether all paths from the inputs to the outputs pass a tensor."""
-    reached = {id(x) for x in _ancestors(backbone.outputs, [tensor])}
+def is_cut(backbone: keras.Model, tensor: keras.KerasTensor) -> bool:
+    """Returns whether all paths from inputs to outputs pass a tensor."""
+    reached = {id(x) for x in ancestors(backbone.outputs, [tensor])}
     return id(tensor) in reached and reached.isdisjoint(
         map(id, backbone.inputs)
     )
 
 
-def _ancestors(
+def ancestors(
     ends: Iterable[keras.KerasTensor], stops: Iterable[keras.KerasTensor] = ()
 ) -> list[keras.KerasTensor]:
-    """Tensors that `ends` are computed from, `ends` included.
+    """Returns the tensors that `ends` are computed from, `ends` included.
 
-    The search does not go behind `stops`.
+    Args:
+        ends: of a functional model.
+        stops: the search does not go behind these.
     """
     stopped = set(map(id, stops))
     found: dict[int, keras.KerasTensor] = {}
@@ -195,12 +212,12 @@ def _ancestors(
         if id(tensor) not in found:
             found[id(tensor)] = tensor
             if id(tensor) not in stopped:
-                waiting += _sources(tensor)
+                waiting += sources(tensor)
     return list(found.values())
 
 
-def _sources(tensor: keras.KerasTensor) -> list[keras.KerasTensor]:
-    """The inputs of the call that computed a tensor; none of an input.
+def sources(tensor: keras.KerasTensor) -> list[keras.KerasTensor]:
+    """Returns the inputs of the call that computed a tensor.
 
     Keras has no public name for this: `operation.input` knows only the first
     call of a layer that is used several times.

@@ -160,15 +160,58 @@ def test_it_is_compared_with_a_training_from_scratch(caplog):
     assert len(result.comparison) == 2
 
 
+def tuned(name, **settings):
+    """Tuned from a solved head."""
+    settings = {"probe": "lbfgs(C=0.3)", "epochs": 2, "name": name} | settings
+    return SECOND.replace(**settings)
+
+
+# too little to change a float32
+STANDING = {"optimizer": "sgd", "learning_rate": 1e-30}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param({"freeze": "conv2"}),
+        pytest.param({"freeze": "none"}, marks=pytest.mark.slow),
+        pytest.param(
+            {"freeze": "", "unfreeze": "0:all,1:none"}, marks=pytest.mark.slow
+        ),
+        pytest.param(
+            {"freeze": "", "lora": "lora(rank=2)", "augment": "flip"},
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_training_starts_from_the_solved_head(settings, caplog):
+    config = tuned("from_solved", overwrite=True, **STANDING, **settings)
+    result = keras_ptft.finetune(config)
+    np.testing.assert_allclose(
+        saved_probabilities(config),
+        expected_probabilities(config, C=0.3),
+        atol=1e-5,
+    )
+    assert "Head: solved by lbfgs (C=0.3), in" in caplog.text
+    assert "Not used" not in caplog.text
+    assert [row["epoch"] for row in result.history] == [1, 2]
+    assert result.trained_parameters > 32 * 5 + 5
+
+
+def test_the_solved_head_reads_features_that_a_probe_has_computed(caplog):
+    solved(name="probe", overwrite=True)
+    caplog.clear()
+    keras_ptft.finetune(tuned("shares", freeze="none"))
+    assert "Features of 720 examples are in runs" in caplog.text
+    assert "Computing features" not in caplog.text
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"freeze": "conv1"}, "whole backbone, got --freeze=conv1: use --fre"),
-        ({"freeze": "none"}, "whole backbone, got --freeze=none: use"),
-        ({"ema": 0.9}, "so --ema=0.9 has no meaning: leave out one of the two"),
+        ({"ema": 0.9}, "nothing, so --ema=0.9 has no meaning: leave it out"),
         ({"layer_decay": 0.9}, "so --layer_decay=0.9 has no meaning"),
         ({"sampling": "balanced"}, "so --sampling=balanced has no meaning"),
-        ({"unfreeze": "0:all"}, "so --unfreeze=0:all has no meaning"),
         ({"augment": "flip"}, "got --augment=flip: set --augment_views=4"),
         (
             {"objective": "tagging"},

@@ -46,6 +46,10 @@ WAYS = {
         {"freeze": "none", "ema": 0.9},
         {"kernel", "bias", "gamma", "beta"},
     ),
+    "from a solved head": (
+        {"freeze": "none", "probe": "lbfgs(C=0.1)"},
+        {"kernel", "bias", "gamma", "beta"},
+    ),
 }
 every_way = pytest.mark.parametrize("way", WAYS)
 # the rest is told in short by these, and in the slow suite

@@ -26,10 +26,10 @@ def test_by_hand():
         x = layers.Dense(units, name=name)(x)
     found = cut_costs(keras.Model(inputs, x), ["first", "second"])
     assert found == [
-        CutCost("none", 0, 24 + 15 + 8, 0, 20 + 12 + 6),
-        CutCost("first", 24, 15 + 8, 20, 12 + 6),
-        CutCost("second", 24 + 15, 8, 20 + 12, 6),
-        CutCost("all", 24 + 15 + 8, 0, 20 + 12 + 6, 0),
+        CutCost("none", 0, 24 + 15 + 8, 0, 20 + 12 + 6, 0),
+        CutCost("first", 24, 15 + 8, 20, 12 + 6, 16),
+        CutCost("second", 24 + 15, 8, 20 + 12, 6, 12),
+        CutCost("all", 24 + 15 + 8, 0, 20 + 12 + 6, 0, 8),
     ]
     assert [cost.cached_step for cost in found] == [114, 54, 18, 0]
     assert [cost.uncached_step for cost in found] == [114, 74, 50, 38]
@@ -40,8 +40,8 @@ def test_tokens_of_a_text():
     row = lookup(BACKBONES, "embedding(width=4, hidden=[3])", "backbone")
     backbone = row(BackboneInput(text, vocabulary_size=10))
     (_, pooled, every) = cut_costs(backbone, ["pooled"], length=7)
-    assert pooled == CutCost("pooled", 40, 15, 0, 12)
-    assert every == CutCost("all", 55, 0, 12, 0)
+    assert pooled == CutCost("pooled", 40, 15, 0, 12, 16)
+    assert every == CutCost("all", 55, 0, 12, 0, 12)
 
 
 def test_branches_are_on_their_side_of_a_cut():
@@ -50,7 +50,7 @@ def test_branches_are_on_their_side_of_a_cut():
     x = layers.Add(name="joined")([y, layers.Dense(2, name="right")(x)])
     x = layers.Dense(3, name="features")(x)
     (_, joined, _) = cut_costs(keras.Model(inputs, x), ["joined"])
-    assert joined == CutCost("joined", 12, 9, 8, 6)
+    assert joined == CutCost("joined", 12, 9, 8, 6, 8)
 
 
 def test_few_are_all_shown():
