@@ -20,6 +20,7 @@ _PUBLIC = {
     "Config": "keras_ptft.config",
     "PredictConfig": "keras_ptft.config",
     "CompareConfig": "keras_ptft.comparison.settings",
+    "TuneConfig": "keras_ptft.search.settings",
     "Dataset": "keras_ptft.data",
     "ArraySource": "keras_ptft.data.core.array_source",
     "RunResult": "keras_ptft.experiment.results",
@@ -28,9 +29,11 @@ _PUBLIC = {
     "pretrain": "keras_ptft.experiment.stages",
     "finetune": "keras_ptft.experiment.stages",
     "compare": "keras_ptft.comparison.compare",
+    "tune": "keras_ptft.search.tune",
     "evaluate": "keras_ptft.experiment.commands",
     "export": "keras_ptft.experiment.commands",
     "predict": "keras_ptft.experiment.commands",
+    "replay": "keras_ptft.experiment.replay",
 }
 
 __all__ = sorted(_PUBLIC)

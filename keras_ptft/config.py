@@ -67,6 +67,12 @@ class Config:
     overwrite: bool = setting(
         False, "run", "replace the run that is in the run folder"
     )
+    explain: bool = setting(
+        True,
+        "run",
+        "show in the report what the model looks at in some test examples, "
+        "its worst answers, and a map of all by their features",
+    )
 
     dataset: str = setting(
         "digits",
@@ -166,6 +172,22 @@ class Config:
         "data",
         "hold out the same share of every class, so that small ones are in "
         "all splits",
+    )
+    folds: int = setting(
+        0,
+        "data",
+        "divide the training examples into this many parts, by class and "
+        "group, of which --fold is the test split, and of compare each in "
+        "turn; 0: none",
+        low=0,
+        high=1000,
+    )
+    fold: int = setting(
+        0,
+        "data",
+        "which of the --folds parts is the test split, from 0",
+        low=0,
+        high=999,
     )
     tokenizer: str = setting(
         "",
@@ -322,6 +344,13 @@ class Config:
         "also train the same model from scratch on the same budget",
     )
 
+    forgetting: bool = setting(
+        False,
+        "transfer",
+        "also score the head of the pretraining run on the fine-tuned "
+        "backbone, on the test split of pretraining",
+    )
+
     optimizer: str = setting(
         "adam",
         "training",
@@ -418,6 +447,12 @@ class Config:
     steps_per_execution: int = setting(
         0, "machine", "training steps a call to the device; 0: chosen", low=0
     )
+    profile_steps: str = setting(
+        "",
+        "machine",
+        "training steps to profile for TensorBoard, from 1, as 10,20; empty: "
+        "none",
+    )
     precision: str = setting(
         "float32",
         "machine",
@@ -431,6 +466,13 @@ class Config:
         "folder of SavedModel versions, as saved_models/digits; empty: none",
     )
     reject_below: float = _reject_below()
+    calibrate: bool = setting(
+        False,
+        "serving",
+        "divide logits by a temperature, fitted on the validation split, "
+        "before they become probabilities in scores, predictions and exports; "
+        "the logits in an export stay as they are",
+    )
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -526,7 +568,35 @@ class PredictConfig:
             settings.check(field, getattr(self, field.name))
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluateConfig:
+    """How scores are told, checked when it is made.
+
+    Raises:
+        UserError: a value of the wrong type.
+
+    Example:
+
+    >>> EvaluateConfig(by="hospital").by
+    'hospital'
+    """
+
+    by: str = setting(
+        "",
+        "evaluate",
+        "column of a table: also score each of its values on its own, and "
+        "tell the largest gap",
+    )
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            settings.check(field, getattr(self, field.name))
+
+
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 PREDICT_FIELDS = {
     field.name: field for field in dataclasses.fields(PredictConfig)
+}
+EVALUATE_FIELDS = {
+    field.name: field for field in dataclasses.fields(EvaluateConfig)
 }

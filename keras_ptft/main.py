@@ -19,7 +19,14 @@ from absl import flags
 
 from keras_ptft import files, settings, usage
 from keras_ptft import launch as launching
-from keras_ptft.config import FIELDS, PREDICT_FIELDS, Config, PredictConfig
+from keras_ptft.config import (
+    EVALUATE_FIELDS,
+    FIELDS,
+    PREDICT_FIELDS,
+    Config,
+    EvaluateConfig,
+    PredictConfig,
+)
 from keras_ptft.errors import TrainingInterrupted, UserError
 from keras_ptft.streams import silenced_stderr
 
@@ -126,23 +133,30 @@ def compare(words: list[str]) -> int:
     """Trains a recipe several ways, and says what that proves."""
     from keras_ptft.comparison.settings import COMPARE_FIELDS, CompareConfig
 
-    recipes, overrides = _divided(words)
-    (recipe,) = _expect("compare RECIPE", recipes, 1)
-    present, positional = parse(
-        [f"--flagfile={recipe}", *overrides], COMPARE_FIELDS | FIELDS
-    )
-    _expect("compare RECIPE", [recipe, *positional], 1)
-    own = {k: v for k, v in present.items() if k in COMPARE_FIELDS}
-    own |= {k: tuple(v) for k, v in own.items() if isinstance(v, list)}
-    config = CompareConfig(**own)
-    fields = {k: v for k, v in present.items() if k in FIELDS}
+    recipe, own, config = _one_recipe("compare", words, COMPARE_FIELDS)
+    asked = CompareConfig(**own)
     comparison = _load("comparison.compare")
-    found = comparison.compare(Config(**fields), config, path=recipe)
+    found = comparison.compare(config, asked, path=recipe)
     print(f"\n{_load('comparison.terminal').lines(found.summary)}")
     print(f"\nSee {found.folder / 'compare.html'}.")
     for sentence in found.unmet:
         print(f"keras-ptft: {sentence}", file=sys.stderr)
     return _UNMET if found.unmet else 0
+
+
+def tune(words: list[str]) -> None:
+    """Searches settings for a recipe, and says what they are worth."""
+    from keras_ptft.search.settings import TUNE_FIELDS, TuneConfig
+
+    recipe, own, config = _one_recipe("tune", words, TUNE_FIELDS)
+    asked = TuneConfig(**own)
+    searching = _load("search.tune")
+    tuned = searching.tune(config, asked, path=recipe)
+    print(f"\n{_load('search.tables').text_table(tuned.found)}\n")
+    for sentence in tuned.sentences:
+        print(sentence)
+    page, flags = (tuned.folder / n for n in ("tune.html", "best.flags"))
+    print(f"\nSee {page}; the recipe that was found is {flags}.")
 
 
 def train(stage: str, words: list[str]) -> None:
@@ -158,15 +172,19 @@ def train(stage: str, words: list[str]) -> None:
 
 def evaluate(words: list[str]) -> None:
     """Scores a run on the whole test split."""
-    present, positional = parse(words)
+    present, positional = parse(words, {**EVALUATE_FIELDS, **FIELDS})
     (folder,) = _expect("evaluate RUN", positional, 1)
-    Config(**present)
+    Config(**{k: v for k, v in present.items() if k in FIELDS})
+    EvaluateConfig(**{k: v for k, v in present.items() if k not in FIELDS})
     commands = _load("experiment.commands")
     scores = commands.score(folder, **present)
     shown = _load("evaluation.metrics").shown_metrics(scores.metrics)
     examples = {"examples": scores.metrics["examples"]}
     for name, value in {**examples, **shown}.items():
         print(f"{name} {value:.6g}")
+    if "by" in scores.metrics:
+        told = _load("evaluation.subgroups").group_lines(scores.metrics)
+        print("\n".join(["", *told]))
     # what was computed is shown even where it cannot be written
     scores.write()
 
@@ -234,6 +252,7 @@ def launch(words: list[str]) -> int:
 COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "run": run,
     "compare": compare,
+    "tune": tune,
     "pretrain": partial(train, "pretrain"),
     "finetune": partial(train, "finetune"),
     "evaluate": evaluate,
@@ -367,6 +386,32 @@ def _divided(words: list[str]) -> tuple[list[str], list[str]]:
     """Returns recipes, and the settings that follow them."""
     split = next((i for i, w in enumerate(words) if w.startswith("-")), None)
     return words[:split], words[split:] if split else []
+
+
+def _one_recipe(
+    command: str, words: list[str], own: Mapping[str, Any]
+) -> tuple[str, dict[str, Any], Config]:
+    """Reads the words of a command that makes many runs of one recipe.
+
+    Args:
+        command: its name.
+        words: of the command line, after the command.
+        own: the settings that the command has beside those of a run.
+
+    Returns:
+        The recipe's path, the command's own settings, and those of the run.
+    """
+    recipes, overrides = _divided(words)
+    form = f"{command} RECIPE"
+    (recipe,) = _expect(form, recipes, 1)
+    present, positional = parse(
+        [f"--flagfile={recipe}", *overrides], {**own, **FIELDS}
+    )
+    _expect(form, [recipe, *positional], 1)
+    given = {k: v for k, v in present.items() if k in own}
+    given |= {k: tuple(v) for k, v in given.items() if isinstance(v, list)}
+    fields = {k: v for k, v in present.items() if k in FIELDS}
+    return recipe, given, Config(**fields)
 
 
 def _expect(form: str, words: list[str], count: int) -> list[str]:

@@ -1,6 +1,7 @@
 """What a process writes to its terminal, silenced."""
 
 import contextlib
+import importlib
 import logging
 import os
 import sys
@@ -49,3 +50,14 @@ def only_warnings() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
+
+
+def import_silently(module: str) -> None:
+    """Imports a module that needs TensorFlow, without what that writes.
+
+    Args:
+        module: its whole name.
+    """
+    with silenced_stderr(show_on_error=True):
+        importlib.import_module(module)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)

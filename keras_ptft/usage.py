@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from keras_ptft.comparison.settings import COMPARE_FIELDS
-from keras_ptft.config import FIELDS, PREDICT_FIELDS
+from keras_ptft.config import EVALUATE_FIELDS, FIELDS, PREDICT_FIELDS
 from keras_ptft.launch import JOB_FIELDS
 from keras_ptft.registry import nearest, table_names
 from keras_ptft.runs.settings import RUNS_FIELDS
+from keras_ptft.search.settings import TUNE_FIELDS
 from keras_ptft.settings import kind_of, words_of
 
 Fields = Mapping[str, dataclasses.Field[Any]]
@@ -46,6 +47,12 @@ COMMANDS = {
         "--budgets=10,50,100%",
         COMPARE_FIELDS | FIELDS,
     ),
+    "tune": Command(
+        "RECIPE",
+        "search for better settings, judged by validation alone",
+        "keras-ptft tune flags/finetune_cnn_digits.flags --budget=10m",
+        TUNE_FIELDS | FIELDS,
+    ),
     "pretrain": Command(
         "",
         "train a model from random weights",
@@ -61,6 +68,7 @@ COMMANDS = {
         "RUN",
         "score a run on the whole test split",
         "keras-ptft evaluate runs/owls",
+        EVALUATE_FIELDS | FIELDS,
     ),
     "predict": Command(
         "MODEL INPUT...",

@@ -19,6 +19,7 @@ from keras_ptft.experiment import run_dir
 
 PROGRAM = [sys.executable, "-m", "keras_ptft"]
 SMALL = ["--backbone=mlp_small", "--epochs=1", "--image_size=8"]
+SMALL += ["--explain=false"]
 LONG = ["pretrain", "--name=long", "--image_size=28", "--epochs=5000"]
 
 

@@ -30,7 +30,8 @@ FILES = {
         "objective.json",
         "history.csv",
     ),
-    *("result.json", "report.html", "backbone.keras", "model.keras"),
+    *("result.json", "report.html", "report.md", "MODEL_CARD.md"),
+    *("backbone.keras", "model.keras"),
     *("tensorboard", "checkpoints", "seen.npz", "predictions.npz"),
 }
 METRICS = {"accuracy", "loss", "precision_macro", "recall_macro", "f1_macro"}

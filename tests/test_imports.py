@@ -15,9 +15,10 @@ RANKS = [
     {"data", "models"},
     {"training"},
     {"transfer", "evaluation", "serving"},
-    {"objectives"},
+    {"objectives", "explanation"},
     {"experiment"},
     {"comparison"},
+    {"search"},
     {"describe", "launch", "runs"},
     {"usage", "main", "__main__"},
 ]

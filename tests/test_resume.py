@@ -12,6 +12,7 @@ from keras_ptft import Config, UserError
 from keras_ptft.experiment import run_dir
 
 SETTINGS = {"name": "x", "dataset": "npz:data.npz", "backbone": "mlp_small"}
+SETTINGS |= {"explain": False}
 
 
 @pytest.fixture(autouse=True)

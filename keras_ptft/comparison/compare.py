@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import pathlib
+import re
 from collections.abc import Sequence
 
 from keras_ptft import files
@@ -16,8 +17,14 @@ from keras_ptft.comparison.result import Comparison
 from keras_ptft.comparison.run import comparison_folder, measure
 from keras_ptft.comparison.settings import CompareConfig
 from keras_ptft.comparison.summary import Summary, summarise
+from keras_ptft.comparison.suspicious import (
+    Suspicious,
+    find_suspicious,
+    write_suspicious,
+)
 from keras_ptft.config import Config
 from keras_ptft.errors import UserError
+from keras_ptft.evaluation.hparams import HParamsRow, write_hparams
 
 RESULT_FILE = "compare.json"
 SCHEMA = 1
@@ -31,17 +38,19 @@ class Compared:
     """What a comparison came to.
 
     Attributes:
-        folder: holds `compare.json`, `compare.html`, `compare.md`, and the
-            run folders.
+        folder: holds `compare.json`, `compare.html`, `compare.md`, maybe
+            `suspicious_labels.csv`, and the run folders.
         comparison: everything that was measured.
         summary: intervals, differences and sentences.
         unmet: a sentence for each requirement that does not hold.
+        suspicious: the labels that may be wrong, by folds of a classifier.
     """
 
     folder: pathlib.Path
     comparison: Comparison
     summary: Summary
     unmet: Sequence[str]
+    suspicious: Suspicious | None = None
 
 
 def compare(
@@ -74,20 +83,53 @@ def compare(
             "--write_header needs the file of a recipe to write to, got "
             "settings: put them into a file."
         )
-    comparison = measure(recipe, config, path)
+    comparison, tuned = measure(recipe, config, path)
     summary = summarise(comparison)
     folder = comparison_folder(recipe)
-    files.write_json(
-        folder / RESULT_FILE,
-        {
-            "schema": SCHEMA,
-            "comparison": dataclasses.asdict(comparison),
-            "summary": dataclasses.asdict(summary),
-        },
-    )
-    write_comparison(folder, comparison, summary)
+    suspicious = find_suspicious(tuned) if comparison.folds else None
+    result = {
+        "schema": SCHEMA,
+        "comparison": dataclasses.asdict(comparison),
+        "summary": dataclasses.asdict(summary),
+    }
+    if suspicious:
+        write_suspicious(folder, suspicious)
+        result["labels"] = {
+            "examples": suspicious.examples,
+            "estimated_wrong": suspicious.share,
+            "suspicious": len(suspicious.suspects),
+        }
+        _LOG.info("%s", suspicious.sentence)
+    files.write_json(folder / RESULT_FILE, result)
+    write_comparison(folder, comparison, summary, suspicious)
+    write_hparams(folder, _rows(comparison))
     if config.write_header:
         write_header(path, comparison, summary)
         _LOG.info("The result is in the header of %s.", path)
     unmet = check_requirements(config.require, summary)
-    return Compared(folder, comparison, summary, unmet)
+    return Compared(folder, comparison, summary, unmet, suspicious)
+
+
+def _rows(comparison: Comparison) -> list[HParamsRow]:
+    """A row a run, with what differs between them."""
+    return [
+        HParamsRow(
+            _plain(f"{scores.variant}-{scores.budget}-{seed}"),
+            {
+                "variant": scores.variant,
+                "budget": scores.budget,
+                comparison.unit: seed,
+            },
+            {
+                f"test {name}": values[index]
+                for name, values in scores.metrics.items()
+            },
+        )
+        for scores in comparison.scores
+        for index, seed in enumerate(scores.seeds)
+    ]
+
+
+def _plain(name: str) -> str:
+    """A name that is one of a folder."""
+    return re.sub(r"[^\w.%-]+", "_", name)

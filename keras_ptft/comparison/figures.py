@@ -68,7 +68,7 @@ def comparison_png(
         _write_legend(figure, axes, theme)
     else:
         _draw_intervals(axes, rows, metric, styles, theme)
-    _dress(axes, theme)
+    dress(axes, theme)
     return figure_png(figure)
 
 
@@ -218,7 +218,8 @@ def _columns(names: Iterable[str]) -> int:
     return max(1, int(72 / (8 + max(map(len, names)))))
 
 
-def _dress(axes: Axes, theme: Theme) -> None:
+def dress(axes: Axes, theme: Theme) -> None:
+    """Gives axes the colors of a page, and lines that lead the eye."""
     axes.tick_params(colors=theme.line, labelcolor=theme.ink)
     axes.xaxis.label.set_color(theme.ink)
     axes.yaxis.label.set_color(theme.ink)

@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from keras_ptft import files
-from keras_ptft.comparison.result import TUNED, Comparison
+from keras_ptft.comparison.result import FOLD, TUNED, Comparison, counted
 from keras_ptft.comparison.statistics import Interval
 from keras_ptft.comparison.summary import Row, Summary
 from keras_ptft.evaluation.metrics import Metric, metric_of
@@ -46,11 +46,11 @@ def measured_sentence(comparison: Comparison, summary: Summary) -> str:
     rows = [row for row in summary.rows if row.budget == last]
     rows.sort(key=lambda row: row.variant != TUNED)
     metric = metric_of(summary.metric)
-    seeds = sorted({s for scores in comparison.scores for s in scores.seeds})
     scores = "; ".join(_scored(row, summary.metric) for row in rows)
     sentences = " ".join(f"{s}." for s in summary.sentences[last])
     return (
-        f"test {metric.title} over {_seeds(seeds)} on {comparison.machine}: "
+        f"test {metric.title} over {_runs(comparison)} on "
+        f"{comparison.machine}: "
         f"{scores} (means, with half of the 95 % intervals). {sentences}"
     )
 
@@ -67,7 +67,10 @@ def _text(interval: Interval, metric: Metric) -> str:
     return f"{mean} ± {metric.cell(interval.half)}"
 
 
-def _seeds(seeds: Sequence[int]) -> str:
+def _runs(comparison: Comparison) -> str:
+    if comparison.folds:
+        return counted(comparison.folds, FOLD)
+    seeds = sorted({s for scores in comparison.scores for s in scores.seeds})
     if len(seeds) == 1:
         return f"seed {seeds[0]}"
     return f"seeds {seeds[0]} to {seeds[-1]}"

@@ -17,10 +17,21 @@ _ONE_SEED = (
     "One seed has no spread, so there are no intervals and no verdicts: run "
     f"at least {SEEDS}."
 )
+_VALUES_OF_FOLDS = (
+    "A value is the mean over folds ± half the width of its 95 % interval. "
+    "Folds learn from many of the same examples, so the interval is that of "
+    "the corrected resampled t-test (Nadeau and Bengio 2003): the variance of "
+    "the mean is 1/{folds} + 1/{others} of that over the folds."
+)
 _GAINS = (
-    "All variants of a seed learn from the same examples. A gain is the mean "
-    "of the differences at the same seed, over the seeds that both variants "
-    "have; above 0 is better."
+    "All variants of a {unit} learn from the same examples. A gain is the "
+    "mean of the differences at the same {unit}, over the {unit}s that both "
+    "variants have; above 0 is better."
+)
+_REACH_OF_FOLDS = (
+    "Each example is tested once, by models that have not seen it. Intervals "
+    "tell what other such examples would change; test data from elsewhere may "
+    "change more."
 )
 _REACH = (
     "Intervals tell what other seeds would change; test data from elsewhere "
@@ -35,23 +46,28 @@ def facts(comparison: Comparison) -> list[tuple[str, str]]:
     return [
         ("variants", ", ".join(variants)),
         ("metric", f"{metric.title} on test, {metric.direction} is better"),
-        ("seeds", _seeds(comparison.scores)),
+        (f"{comparison.unit}s", _seeds(comparison.scores)),
         ("machine", comparison.machine),
     ]
 
 
 def method(comparison: Comparison) -> list[str]:
     """Returns how values, gains and verdicts were computed."""
+    gains = _GAINS.format(unit=comparison.unit)
     if all(len(scores.seeds) < 2 for scores in comparison.scores):
-        return [_GAINS, _ONE_SEED]
+        return [gains, _ONE_SEED]
+    values, reach, corrected = _VALUES, _REACH, ""
+    if folds := comparison.folds:
+        values = _VALUES_OF_FOLDS.format(folds=folds, others=folds - 1)
+        reach, corrected = _REACH_OF_FOLDS, ", corrected likewise"
     verdicts = (
-        "p is of the paired t-test, by Holm's method for all variants that "
-        "are compared with the same one at the same budget. Below "
-        f"{LEVEL:g}, a variant helped or hurt; above, it did not help if the "
-        f"whole interval is below {_margin(comparison.metric)}, and it is "
-        "undecided if not."
+        f"p is of the paired t-test{corrected}, by Holm's method for all "
+        "variants that are compared with the same one at the same budget. "
+        f"Below {LEVEL:g}, a variant helped or hurt; above, it did not help "
+        f"if the whole interval is below {_margin(comparison.metric)}, and it "
+        "is undecided if not."
     )
-    return [_VALUES, _GAINS, verdicts, _REACH]
+    return [values, gains, verdicts, reach]
 
 
 def _margin(metric: str) -> str:

@@ -10,7 +10,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from keras_ptft import settings
-from keras_ptft.comparison.result import LINEAR, PROBE, SCRATCH, TUNED
+from keras_ptft.comparison.result import (
+    FOLD,
+    LINEAR,
+    PROBE,
+    SCRATCH,
+    SEED,
+    TUNED,
+)
 from keras_ptft.comparison.settings import CompareConfig
 from keras_ptft.config import FIELDS, Config
 from keras_ptft.errors import UserError
@@ -36,7 +43,7 @@ _WAYS = (
 )
 # what a probe cannot follow
 _OF_TRAINING = ("batchnorm", "ema", "mix", "sampling", "augment")
-_OF_CELLS = ("name", "runs_dir", "seed", "split_seed")
+_OF_CELLS = ("name", "runs_dir", "seed", "split_seed", "folds", "fold")
 _BUDGET = re.compile(r"(\d+)|(\d+(?:\.\d+)?)\s*%")
 
 
@@ -58,6 +65,16 @@ class Cell:
     def is_linear(self) -> bool:
         """Whether a linear model is fitted in place of a training."""
         return self.variant == LINEAR
+
+    @property
+    def unit(self) -> str:
+        """What it differs by from others of its variant and budget."""
+        return FOLD if self.config.folds else SEED
+
+    @property
+    def number(self) -> int:
+        """Its fold, or else its seed."""
+        return self.config.fold if self.config.folds else self.config.seed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,8 +164,8 @@ def cells(
 ) -> Iterator[Cell]:
     """Yields every run, small budgets first.
 
-    At each budget and seed all variants see the same examples. With fewer
-    examples they are trained for as many steps as with all of them.
+    At each budget and seed, or fold, all variants see the same examples.
+    With fewer examples they are trained for as many steps as with all.
 
     Args:
         every: the variants.
@@ -161,18 +178,26 @@ def cells(
     sizes = [sum(map(b.size, class_sizes)) for b in budgets]
     for index in np.argsort(sizes, kind="stable"):
         budget = budgets[index]
-        for seed in range(compare.seeds):
+        for number in range(next(iter(every.values())).folds or compare.seeds):
             for variant, config in every.items():
                 if budget.changes:
                     config = _limited(config, budget, class_sizes)
-                name = f"{variant}-{budget.name or 'all'}-{seed}"
+                own = f"{FOLD if config.folds else ''}{number}"
+                name = f"{variant}-{budget.name or 'all'}-{own}"
                 config = config.replace(
                     name=re.sub(r"[^\w.%-]+", "_", name),
                     runs_dir=folder,
-                    seed=config.seed + seed,
-                    split_seed=config.split_seed + seed,
+                    seed=config.seed + number,
+                    **_split(config, number),
                 )
                 yield Cell(variant, budget.name or RECIPE, config)
+
+
+def _split(config: Config, number: int) -> dict[str, int]:
+    """The settings that say what the run of a seed, or fold, tests on."""
+    if config.folds:
+        return {"fold": number}
+    return {"split_seed": config.split_seed + number}
 
 
 def _reset(config: Config, names: Sequence[str]) -> Config:
@@ -237,8 +262,8 @@ def _own_variant(text: str, recipe: Config) -> tuple[str, Config]:
     for own in _OF_CELLS:
         if own in changes:
             raise UserError(
-                f"--variant={text!r} sets --{own}, which differs between the "
-                "runs of a comparison: leave it out."
+                f"--variant={text!r} sets --{own}, which no variant has of "
+                "its own: leave it out."
             )
     return name.strip(), recipe.replace(**changes)
 

@@ -15,6 +15,7 @@ from keras_ptft.comparison.method import facts, method
 from keras_ptft.comparison.result import Comparison
 from keras_ptft.comparison.styles import styles_of
 from keras_ptft.comparison.summary import Summary
+from keras_ptft.comparison.suspicious import Suspicious
 from keras_ptft.comparison.tables import budget_tables
 from keras_ptft.evaluation.report.figures import measure_title
 from keras_ptft.evaluation.report.page import page_template
@@ -24,7 +25,10 @@ _TEMPLATE = pathlib.Path(__file__).with_name("compare.html")
 
 
 def write_comparison(
-    folder: str | os.PathLike, comparison: Comparison, summary: Summary
+    folder: str | os.PathLike,
+    comparison: Comparison,
+    summary: Summary,
+    suspicious: Suspicious | None = None,
 ) -> None:
     """Writes what a comparison proves: `compare.html` and `compare.md`.
 
@@ -32,16 +36,20 @@ def write_comparison(
         folder: where to; each is written beside and renamed.
         comparison: what was measured.
         summary: of the same comparison.
+        suspicious: the labels that may be wrong, where these were looked for.
 
     Raises:
         UserError: a file cannot be written.
     """
     folder = pathlib.Path(folder)
-    files.write_text(folder / PAGE, _page(comparison, summary))
-    files.write_text(folder / TEXT, markdown(comparison, summary))
+    files.write_text(folder / PAGE, _page(comparison, summary, suspicious))
+    doubts = suspicious.sentence if suspicious else ""
+    files.write_text(folder / TEXT, markdown(comparison, summary, doubts))
 
 
-def _page(comparison: Comparison, summary: Summary) -> str:
+def _page(
+    comparison: Comparison, summary: Summary, suspicious: Suspicious | None
+) -> str:
     styles = styles_of(row.variant for row in summary.rows)
     names = plotted_names(styles)
     numbered = any(name != shown for name, shown in names.items())
@@ -50,6 +58,7 @@ def _page(comparison: Comparison, summary: Summary) -> str:
         comparison=comparison,
         label_worth=summary.label_worth,
         tables=budget_tables(summary),
+        suspicious=suspicious,
         styles=styles,
         numbers=names if numbered else {},
         heading=measure_title(summary.metric),

@@ -6,7 +6,7 @@ import operator
 import re
 from collections.abc import Callable, Sequence
 
-from keras_ptft.comparison.result import SCRATCH, TUNED
+from keras_ptft.comparison.result import SCRATCH, TUNED, counted
 from keras_ptft.comparison.summary import Row, Summary
 from keras_ptft.errors import UserError
 from keras_ptft.evaluation.metrics import metric_of
@@ -99,7 +99,7 @@ def check_requirements(
             failed.append(
                 f"expected {requirement}, found {value:.6g} ({TUNED}, "
                 f"{row.train_examples:,.0f} training examples, mean of "
-                f"{count} seed{'s' * (count != 1)})"
+                f"{counted(count, summary.unit)})"
             )
     return failed
 
@@ -156,7 +156,7 @@ def _gain(
     if difference is None:
         raise UserError(
             f"Requirement {text!r} needs the variant {SCRATCH!r} over the "
-            f"same seeds, got none at budget {row.budget}: add it to the "
-            f"comparison."
+            f"same {summary.unit}s, got none at budget {row.budget}: add it "
+            "to the comparison."
         )
     return difference.gain, difference.count

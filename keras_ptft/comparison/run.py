@@ -1,11 +1,9 @@
 """Runs every cell of a comparison, and collects what they are worth."""
 
-import concurrent.futures
 import logging
-import multiprocessing
-import os
 import pathlib
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -14,14 +12,24 @@ from keras_ptft.comparison import linear
 from keras_ptft.comparison.machine import machine
 from keras_ptft.comparison.plan import Cell, cells, parse_budgets, variants
 from keras_ptft.comparison.result import TUNED, Comparison, Scores
-from keras_ptft.comparison.settings import FOLDER_SUFFIX, CompareConfig
+from keras_ptft.comparison.settings import (
+    COMPARE_FIELDS,
+    FOLDER_SUFFIX,
+    CompareConfig,
+)
 from keras_ptft.config import Config
+from keras_ptft.data.core.folds import check_folds
 from keras_ptft.errors import UserError
 from keras_ptft.evaluation.metrics import metric_of, shown_metrics
-from keras_ptft.experiment import builders, run_dir, stages
+from keras_ptft.experiment import builders, stages
 from keras_ptft.experiment.loading import load_dataset
-from keras_ptft.experiment.pretrained import is_known_model, load_pretrained
+from keras_ptft.experiment.pretrained import load_pretrained
 from keras_ptft.experiment.results import RunResult
+from keras_ptft.experiment.several import (
+    check_one_machine,
+    standing_alone,
+    trainers,
+)
 from keras_ptft.streams import only_warnings
 
 _LOG = logging.getLogger("keras_ptft")
@@ -29,7 +37,19 @@ _LOG = logging.getLogger("keras_ptft")
 Outcome = tuple[Cell, RunResult]
 
 
-def measure(recipe: Config, compare: CompareConfig, source: str) -> Comparison:
+class Measured(NamedTuple):
+    """What was trained.
+
+    Attributes:
+        comparison: all that was measured.
+        tuned: settings of the recipe's own runs at the largest budget.
+    """
+
+    comparison: Comparison
+    tuned: Sequence[Config]
+
+
+def measure(recipe: Config, compare: CompareConfig, source: str) -> Measured:
     """Trains a recipe in all ways of a comparison.
 
     Runs that are complete already are read, and unfinished ones resumed.
@@ -43,7 +63,7 @@ def measure(recipe: Config, compare: CompareConfig, source: str) -> Comparison:
         UserError: a setting, a file or a run folder is not as it must be.
     """
     _check(recipe, compare)
-    recipe = _standing_alone(recipe)
+    recipe = standing_alone(recipe)
     folder = comparison_folder(recipe)
     kinds = variants(recipe, compare)
     for config in kinds.values():
@@ -52,13 +72,17 @@ def measure(recipe: Config, compare: CompareConfig, source: str) -> Comparison:
     every = list(cells(kinds, compare, sizes, str(folder)))
     _LOG.info("%d runs in %s.", len(every), folder)
     outcomes = list(_outcomes(every, compare.parallel))
-    return Comparison(
+    comparison = Comparison(
         name=folder.name,
         recipe=source,
         metric=_headline(outcomes),
         machine=machine(),
         scores=_scores(outcomes),
+        folds=recipe.folds,
     )
+    tuned = [cell for cell in every if cell.variant == TUNED]
+    largest = [c.config for c in tuned if c.budget == tuned[-1].budget]
+    return Measured(comparison, largest)
 
 
 def comparison_folder(recipe: Config) -> pathlib.Path:
@@ -74,7 +98,7 @@ def run_cell(cell: Cell) -> RunResult:
             run = linear.fit if cell.is_linear else stages.finetune
             return run(cell.config)
         except UserError as error:
-            where = f"{cell.variant}, seed {cell.config.seed}"
+            where = f"{cell.variant}, {cell.unit} {cell.number}"
             raise UserError(f"{where}: {error}") from error
         finally:
             # graphs of earlier cells would fill the memory
@@ -83,30 +107,20 @@ def run_cell(cell: Cell) -> RunResult:
 
 def _outcomes(every: Sequence[Cell], parallel: int) -> Iterator[Outcome]:
     """Yields the cells in their order, each with its result."""
-    if parallel == 1:
-        for cell in every:
-            yield _told(cell, run_cell(cell))
-        return
-    # a process that was forked cannot use TensorFlow
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(parallel, context) as pool:
-        try:
-            for cell, result in zip(
-                every, pool.map(run_cell, every), strict=True
-            ):
-                yield _told(cell, result)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    with trainers(parallel) as pool:
+        results = pool.map(run_cell, every)
+        for cell, result in zip(every, results, strict=True):
+            yield _told(cell, result)
 
 
 def _told(cell: Cell, result: RunResult) -> Outcome:
     name, value = next(iter(shown_metrics(result.metrics["test"]).items()))
     _LOG.info(
-        "%s, %s, seed %d: %s %s, %.0f s",
+        "%s, %s, %s %d: %s %s, %.0f s",
         cell.variant,
         cell.budget,
-        cell.config.seed,
+        cell.unit,
+        cell.number,
         metric_of(name).text(value),
         metric_of(name).title,
         sum(result.seconds.values()),
@@ -121,29 +135,23 @@ def _check(recipe: Config, compare: CompareConfig) -> None:
             "compare needs a recipe that fine-tunes, one with --init_from: "
             "name another one."
         )
-    if recipe.strategy == "multi_worker" or "TF_CONFIG" in os.environ:
-        raise UserError(
-            "compare trains on one machine, got several workers: use "
-            "--parallel=N for several processes."
-        )
+    check_one_machine("compare", recipe)
     parse_budgets(compare.budgets)
-
-
-def _standing_alone(recipe: Config) -> Config:
-    """The recipe, from any folder of runs, and without what follows it."""
-    init_from = recipe.init_from
-    if not is_known_model(recipe):
-        path = run_dir.find_backbone(init_from, recipe.runs_dir)
-        init_from = str(path)
-    return recipe.replace(
-        init_from=init_from,
-        export_to="",
-        compare_scratch=False,
-    )
+    check_folds(recipe.folds, 0)
+    if recipe.fold:
+        raise UserError(
+            f"compare tests on every fold in turn, got --fold={recipe.fold}: "
+            "leave it out."
+        )
+    if recipe.folds and compare.seeds != COMPARE_FIELDS["seeds"].default:
+        raise UserError(
+            f"--seeds={compare.seeds} and --folds={recipe.folds} exclude each "
+            "other, since each fold is a seed: leave one out."
+        )
 
 
 def _class_sizes(recipe: Config) -> list[int]:
-    """Training examples of each class, by the first seed's split."""
+    """Training examples of each class, by the first seed's, or fold's."""
     whole = recipe.replace(
         train_examples=0, train_per_class=0, train_fraction=1.0
     )
@@ -177,7 +185,7 @@ def _of_one(group: Sequence[Outcome]) -> Scores:
         variant=cell.variant,
         budget=cell.budget,
         train_examples=float(np.mean(used)),
-        seeds=[c.config.seed for c, _ in group],
+        seeds=[c.number for c, _ in group],
         metrics={
             name: [test[name] for test in tests]
             for name in tests[0]

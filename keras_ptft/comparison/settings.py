@@ -26,7 +26,7 @@ class CompareConfig:
         5,
         "compare",
         "how often each is trained; each seed draws its own splits, labels "
-        "and weights",
+        "and weights; with --folds, each fold once",
         low=1,
         high=1000,
     )

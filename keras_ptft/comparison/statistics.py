@@ -1,4 +1,10 @@
-"""What a few seeds tell: intervals, paired tests, and how many would do."""
+"""What a few seeds tell: intervals, paired tests, and how many would do.
+
+Runs over folds learn from many of the same examples, and so differ less than
+runs on examples of their own would. By Nadeau and Bengio (2003, "Inference
+for the Generalization Error"), the variance of a mean over k of them is not
+1/k of theirs, but 1/k + n_test/n_train: the second part is `overlap` here.
+"""
 
 import dataclasses
 from collections.abc import Sequence
@@ -58,8 +64,28 @@ class PairedTest:
     p: float
 
 
-def mean_interval(values: Sequence[float]) -> Interval:
+def overlap_of(folds: int) -> float:
+    """Returns n_test/n_train where each fold is the test split once.
+
+    What a run validates on counts for training: it is not tested on.
+
+    Args:
+        folds: how many; 0: runs over seeds, which need no correction.
+
+    Example:
+
+    >>> overlap_of(5), overlap_of(0)
+    (0.25, 0.0)
+    """
+    return 1 / (folds - 1) if folds else 0.0
+
+
+def mean_interval(values: Sequence[float], overlap: float = 0.0) -> Interval:
     """Returns the mean over seeds, with its 95 % interval by Student's t.
+
+    Args:
+        values: one a seed.
+        overlap: see the module; 0: each seed stands for itself.
 
     Example:
 
@@ -72,11 +98,14 @@ def mean_interval(values: Sequence[float]) -> Interval:
     mean = float(np.mean(array))
     if len(array) < 2 or not np.isfinite(array).all():
         return Interval(mean, None, None, len(array))
-    return _interval(mean, float(np.std(array, ddof=1)), len(array))
+    spread = float(np.std(array, ddof=1))
+    return _interval(mean, spread, len(array), overlap)
 
 
 def paired_test(
-    values: Sequence[float], references: Sequence[float]
+    values: Sequence[float],
+    references: Sequence[float],
+    overlap: float = 0.0,
 ) -> PairedTest:
     """Tests whether values differ from those that they are paired with.
 
@@ -86,6 +115,7 @@ def paired_test(
     Args:
         values: one a seed, finite.
         references: of the same seeds, in their order.
+        overlap: see the module; 0: each seed stands for itself.
 
     Example:
 
@@ -105,11 +135,11 @@ def paired_test(
         return PairedTest(Interval(mean, None, None, count), 0.0, 1.0)
     if alike:
         p = 0.0 if mean and count >= FEWEST_ALIKE else 1.0
-        return PairedTest(_interval(mean, 0.0, count), 0.0, p)
+        return PairedTest(_interval(mean, 0.0, count, overlap), 0.0, p)
     spread = float(np.std(gains, ddof=1))
-    t = mean / (spread / np.sqrt(count))
+    t = mean / (spread * np.sqrt(1 / count + overlap))
     p = float(2 * special.stdtr(count - 1, -abs(t)))
-    return PairedTest(_interval(mean, spread, count), spread, p)
+    return PairedTest(_interval(mean, spread, count, overlap), spread, p)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -176,7 +206,9 @@ def seeds_needed(
     return int(counts[np.argmax(enough)]) if enough.any() else None
 
 
-def _interval(mean: float, spread: float, count: int) -> Interval:
+def _interval(
+    mean: float, spread: float, count: int, overlap: float
+) -> Interval:
     limit = -special.stdtrit(count - 1, LEVEL / 2)
-    half = float(limit * spread / np.sqrt(count))
+    half = float(limit * spread * np.sqrt(1 / count + overlap))
     return Interval(mean, mean - half, mean + half, count)

@@ -10,6 +10,7 @@ import numpy as np
 from keras_ptft.comparison.result import (
     LINEAR,
     SCRATCH,
+    SEED,
     TUNED,
     Comparison,
     Scores,
@@ -19,6 +20,7 @@ from keras_ptft.comparison.statistics import (
     PairedTest,
     holm,
     mean_interval,
+    overlap_of,
     paired_test,
 )
 from keras_ptft.comparison.verdicts import (
@@ -70,12 +72,14 @@ class Summary:
         rows: in the order of the comparison's scores.
         sentences: budget to what the comparison says there.
         label_worth: how many times the labels pretraining is worth, or "".
+        unit: what the runs differ by, SEED or FOLD.
     """
 
     metric: str
     rows: Sequence[Row]
     sentences: Mapping[str, Sequence[str]]
     label_worth: str
+    unit: str = SEED
 
 
 def summarise(comparison: Comparison) -> Summary:
@@ -89,15 +93,17 @@ def summarise(comparison: Comparison) -> Summary:
     rows: list[Row] = []
     for budget in dict.fromkeys(s.budget for s in comparison.scores):
         scores = [s for s in comparison.scores if s.budget == budget]
-        found = [_differences(scores, r, comparison.metric) for r in REFERENCES]
+        found = [_differences(scores, r, comparison) for r in REFERENCES]
         rows += [
-            _row(s, [of_one.get(s.variant) for of_one in found]) for s in scores
+            _row(s, [one.get(s.variant) for one in found], comparison.folds)
+            for s in scores
         ]
     return Summary(
         metric=comparison.metric,
         rows=rows,
         sentences=_sentences(rows, comparison.metric),
         label_worth=label_worth(rows, comparison.metric),
+        unit=comparison.unit,
     )
 
 
@@ -146,6 +152,7 @@ def _check(comparison: Comparison) -> None:
             f"low, got {name!r}: name one of "
             f"{', '.join(n for n in METRICS if METRICS[n].direction)}."
         )
+    unit = comparison.unit
     for scores in comparison.scores:
         where = f"{scores.variant!r} at budget {scores.budget}"
         if name not in scores.metrics:
@@ -158,18 +165,23 @@ def _check(comparison: Comparison) -> None:
         for seed, value in zip(scores.seeds, values, strict=True):
             if not math.isfinite(value):
                 raise UserError(
-                    f"The {name} of {where}, seed {seed}, must be a finite "
+                    f"The {name} of {where}, {unit} {seed}, must be a finite "
                     f"number, got {value}: its training diverged; lower its "
                     f"learning rate."
                 )
 
 
-def _row(scores: Scores, differences: Sequence[Difference | None]) -> Row:
+def _row(
+    scores: Scores, differences: Sequence[Difference | None], folds: int
+) -> Row:
+    overlap = overlap_of(folds)
     return Row(
         variant=scores.variant,
         budget=scores.budget,
         train_examples=scores.train_examples,
-        metrics={n: mean_interval(v) for n, v in scores.metrics.items()},
+        metrics={
+            n: mean_interval(v, overlap) for n, v in scores.metrics.items()
+        },
         seconds=float(np.mean(scores.seconds)),
         trained_parameters=scores.trained_parameters,
         against=dict(zip(REFERENCES, differences, strict=True)),
@@ -177,9 +189,10 @@ def _row(scores: Scores, differences: Sequence[Difference | None]) -> Row:
 
 
 def _differences(
-    scores: Sequence[Scores], reference: str, metric: str
+    scores: Sequence[Scores], reference: str, comparison: Comparison
 ) -> dict[str, Difference]:
     """Of each variant at one budget from the reference there."""
+    metric, overlap = comparison.metric, overlap_of(comparison.folds)
     bases = [_by_seed(s, metric) for s in scores if s.variant == reference]
     base = bases[0] if bases else {}
     tests: dict[str, PairedTest] = {}
@@ -191,11 +204,17 @@ def _differences(
             continue
         after = [own[seed] for seed in common]
         before = [base[seed] for seed in common]
-        tests[one.variant] = paired_test(after, before)
+        tests[one.variant] = paired_test(after, before, overlap)
         margins[one.variant] = margin_of(metric, float(np.mean(before)))
     adjusted = holm([test.p for test in tests.values()])
     return {
-        name: judged(test, p, margin=margins[name], family=len(tests))
+        name: judged(
+            test,
+            p,
+            margin=margins[name],
+            family=len(tests),
+            unit=comparison.unit,
+        )
         for (name, test), p in zip(tests.items(), adjusted, strict=True)
     }
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from keras_ptft.comparison.result import FOLD, SEED, counted
 from keras_ptft.comparison.statistics import (
     FEWEST_ALIKE,
     LEVEL,
@@ -32,7 +33,8 @@ class Difference:
         count: number of seeds that both have.
         verdict: "helped", "hurt", "did not help" or "undecided".
         needed: about how many seeds in all would decide; None where it is
-            decided, or where that takes more than 1,000.
+            decided, or where that takes more than 1,000, and of folds.
+        unit: what the runs differ by, SEED or FOLD.
     """
 
     gain: float
@@ -42,6 +44,7 @@ class Difference:
     count: int
     verdict: str
     needed: int | None
+    unit: str = SEED
 
 
 def margin_of(metric: str, reference: float) -> float:
@@ -83,7 +86,12 @@ def verdict_of(test: PairedTest, p: float, margin: float) -> str:
 
 
 def judged(
-    test: PairedTest, p: float, *, margin: float, family: int
+    test: PairedTest,
+    p: float,
+    *,
+    margin: float,
+    family: int,
+    unit: str = SEED,
 ) -> Difference:
     """Returns a difference with its verdict.
 
@@ -92,10 +100,12 @@ def judged(
         p: its adjusted p.
         margin: a gain below this is none.
         family: number of tests that `p` was adjusted for.
+        unit: what the runs differ by, SEED or FOLD.
     """
     interval, verdict = test.interval, verdict_of(test, p, margin)
     needed = None
-    if verdict == UNDECIDED:
+    # more folds of the same examples are no more evidence
+    if verdict == UNDECIDED and unit == SEED:
         needed = _needed(test, margin, family)
     return Difference(
         gain=interval.mean,
@@ -105,6 +115,7 @@ def judged(
         count=interval.count,
         verdict=verdict,
         needed=needed,
+        unit=unit,
     )
 
 
@@ -153,8 +164,8 @@ def linear_sentence(variant: str, difference: Difference, metric: str) -> str:
         amount = _amount(difference, metric, sign=-1)
         return f"{start} does better by {amount} ({_basis(difference)})"
     if difference.verdict == UNDECIDED:
-        seeds = _seeds(difference.count)
-        return f"{start} may do as well (undecided over {seeds})"
+        runs = counted(difference.count, difference.unit)
+        return f"{start} may do as well (undecided over {runs})"
     return f"{start} does as well"
 
 
@@ -178,19 +189,18 @@ def _undecided(difference: Difference, metric: str) -> str:
     elif low < high and (low > 0 or high < 0):
         # the interval alone looks decided
         amount += f", p = {difference.p:.2g} with all variants counted"
+    start = "undecided whether pretraining helped"
+    if difference.unit == FOLD:
+        return f"{start} ({amount}, {counted(count, FOLD)})"
     tell = "more than 1,000 seeds would be needed to tell"
     if needed is not None:
-        more = _seeds(needed - count).replace(" ", " more ")
+        more = counted(needed - count, SEED).replace(" ", " more ")
         tell = f"about {more} would tell"
-    return f"undecided whether pretraining helped ({amount}): {tell}"
+    return f"{start} ({amount}): {tell}"
 
 
 def _basis(difference: Difference) -> str:
-    return f"95 % interval, {_seeds(difference.count)}"
-
-
-def _seeds(count: int) -> str:
-    return f"{count:,} seed" + "s" * (count != 1)
+    return f"95 % interval, {counted(difference.count, difference.unit)}"
 
 
 def _amount(difference: Difference, metric: str, sign: int = 1) -> str:

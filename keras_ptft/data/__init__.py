@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from keras_ptft.data.core.checks import check
 from keras_ptft.data.core.dataset import Dataset, Loading, Source
+from keras_ptft.data.core.folds import check_folds, hold_out_fold
 from keras_ptft.data.core.splits import hold_out_test
 from keras_ptft.data.core.targets import CLASSES, NUMBERS
 from keras_ptft.data.sources import (
@@ -66,6 +67,8 @@ def load(spec: str, loading: Loading) -> Dataset:
     >>> load("digits", Loading(image_size=28)).spec.shape
     TensorShape([28, 28, 1])
     """
+    # before what may take minutes
+    check_folds(loading.folds, loading.fold)
     started = time.perf_counter()
     dataset = checked(lookup(DATASETS, spec, "dataset")(loading), spec, loading)
     seconds = time.perf_counter() - started
@@ -100,6 +103,9 @@ def checked(dataset: Dataset, spec: str, loading: Loading) -> Dataset:
     dataset = check(dataset, spec, scoring=loading.scoring)
     if "train" not in dataset.splits:
         return dataset
+    dataset = hold_out_fold(
+        dataset, loading.folds, loading.fold, seed=loading.split_seed
+    )
     dataset = hold_out_test(
         dataset, stratify=loading.stratify, seed=loading.split_seed
     )
@@ -141,7 +147,7 @@ def _check_kind(dataset: Dataset, spec: str, loading: Loading) -> None:
 
 
 def _check_grouped(dataset: Dataset, spec: str, loading: Loading) -> None:
-    """Refuses groups that a data set does not have."""
+    """Refuses groups, and values of a column, that a data set has not."""
     grouped = all(part.groups is not None for part in dataset.splits.values())
     for name in ("group_column", "group_pattern"):
         if getattr(loading, name) and not grouped:
@@ -149,3 +155,9 @@ def _check_grouped(dataset: Dataset, spec: str, loading: Loading) -> None:
                 f"--{name}={getattr(loading, name)} needs a table or files "
                 f"with names, and --dataset={spec} has none: leave it out."
             )
+    asked = loading.by_column
+    if asked and any(part.by is None for part in dataset.splits.values()):
+        raise UserError(
+            f"--by={asked} needs a table with this column, and "
+            f"--dataset={spec} is none: leave it out."
+        )

@@ -1,6 +1,6 @@
 """How much metrics of a test split would differ with other examples."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from scipy import sparse
@@ -64,28 +64,33 @@ def class_intervals(
     }
 
 
-def loss_intervals(losses: np.ndarray) -> dict[str, Interval]:
-    """Computes the interval of `loss`, a mean over the examples.
+def mean_intervals(
+    values: Mapping[str, np.ndarray],
+) -> dict[str, Interval]:
+    """Computes the intervals of metrics that are means over the examples.
 
-    Of more than 100,000 examples there is none: it would take seconds.
+    Of more than 100,000 examples there are none: it would take seconds.
 
     Args:
-        losses: of each example, float of shape (examples,).
+        values: name of a metric to that of each example, float of shape
+            (examples,).
 
     Example:
 
-    >>> loss_intervals(np.array([0.5, 0.5]))
+    >>> mean_intervals({"loss": np.array([0.5, 0.5])})
     {'loss': [0.5, 0.5]}
     """
-    examples = len(losses)
-    if examples > _MOST_OF_MEANS:
+    examples = max(map(len, values.values()), default=0)
+    if not examples or examples > _MOST_OF_MEANS:
         return {}
-    wide = losses.astype(np.float64)
+    # the metrics are columns
+    wide = np.stack([*values.values()], axis=1).astype(np.float64)
     means = [
         counts @ wide / examples
         for counts in _resamples(np.arange(examples), examples)
     ]
-    return {"loss": _interval(np.concatenate(means))}
+    columns = np.concatenate(means).T
+    return dict(zip(values, map(_interval, columns), strict=True))
 
 
 def binary_intervals(

@@ -33,7 +33,8 @@ class Predictions(NamedTuple):
     """The predictions of a split, an example a row.
 
     Attributes:
-        logits: float32 of shape (examples, classes).
+        logits: as the model gives them, which no temperature divides,
+            float32 of shape (examples, classes).
         labels: the true classes, int64 of shape (examples,).
         hashes: of each example's stored content, uint64 of shape
             (examples,).

@@ -23,6 +23,7 @@ from keras_ptft.data.pipeline.mix import MIXES
 from keras_ptft.data.pipeline.moments import moments
 from keras_ptft.data.text.tokenizers import TOKENIZERS
 from keras_ptft.errors import UserError
+from keras_ptft.experiment.calibrating import check_calibrate
 from keras_ptft.experiment.loading import GIVEN, TOKENIZER
 from keras_ptft.experiment.pretrained import Pretrained, is_known_model
 from keras_ptft.models import BACKBONES
@@ -43,6 +44,7 @@ from keras_ptft.serving.export import check_export_dir
 from keras_ptft.training.checkpointing.store import parse_interval
 from keras_ptft.training.distribution import strategies
 from keras_ptft.training.optimizers import OPTIMIZERS, SCHEDULES
+from keras_ptft.training.profiling import parse_profile_steps
 from keras_ptft.transfer.loading import (
     TransferReport,
     check_input,
@@ -83,6 +85,7 @@ def check(config: Config) -> None:
             "but one."
         )
     parse_interval(config.checkpoint_every)
+    parse_profile_steps(config.profile_steps)
     parse_color(config.background)
     if config.resize:
         cut_of(config.resize)
@@ -108,6 +111,7 @@ def check(config: Config) -> None:
         if spec != GIVEN:
             lookup(table, spec, kind)
     _check_servable(config)
+    check_calibrate(config)
     _check_labels(config)
 
 

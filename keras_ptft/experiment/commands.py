@@ -10,9 +10,10 @@ from typing import Any
 import keras
 
 from keras_ptft.config import FIELDS, Config, PredictConfig
-from keras_ptft.data.core.dataset import Dataset
+from keras_ptft.data.core.dataset import Dataset, Source
 from keras_ptft.errors import UserError
 from keras_ptft.experiment import builders, run_dir
+from keras_ptft.experiment.by_column import score_groups
 from keras_ptft.experiment.conclude import export_run
 from keras_ptft.experiment.loading import (
     GIVEN,
@@ -58,7 +59,8 @@ class Scores:
         metrics: as `result.json` has them.
         name: what `result.json` calls them: "test", followed by the settings
             that differ from the run's; "test of changed data" where the
-            run's own are no longer what they were.
+            run's own are no longer what they were. With a column, "by" and
+            its name follow.
     """
 
     folder: pathlib.Path
@@ -80,6 +82,7 @@ def evaluate(
     run: str | os.PathLike,
     *,
     dataset: Dataset | str | None = None,
+    by: str = "",
     **changes: Any,
 ) -> dict[str, Any]:
     """Scores a run's model, and adds the scores to its `result.json`.
@@ -87,6 +90,7 @@ def evaluate(
     Args:
         run: as in `score`.
         dataset: as in `score`.
+        by: as in `score`.
         changes: as in `score`.
 
     Returns:
@@ -95,7 +99,7 @@ def evaluate(
     Raises:
         UserError: see `score`; or the run folder cannot be written.
     """
-    scores = score(run, dataset=dataset, **changes)
+    scores = score(run, dataset=dataset, by=by, **changes)
     scores.write()
     return scores.metrics
 
@@ -104,6 +108,7 @@ def score(
     run: str | os.PathLike,
     *,
     dataset: Dataset | str | None = None,
+    by: str = "",
     **changes: Any,
 ) -> Scores:
     """Scores a run's model on its test split, or on other data.
@@ -115,6 +120,8 @@ def score(
         run: a complete run folder.
         dataset: in place of the run's, the name of another data set, or one
             of your own.
+        by: column of a table; each of its values is scored on its own too,
+            as metric "by", see `score_groups`.
         changes: settings of the data that differ from the run's.
 
     Raises:
@@ -137,27 +144,23 @@ def score(
         trained,
         as_test=not own,
         classes=changes.get("classes", ""),
+        by=by,
     )
     check_input(backbone, loaded.spec)
     info = loaded.info.as_trained(trained)
     objective = builders.build_objective(config, info)
-    # one process scores what several workers have trained
-    strategy = "auto" if config.strategy == "multi_worker" else config.strategy
-    with get_strategy(strategy).scope():
-        model = load_model(path)
-    _check_inputs(folder, model, objective)
+    model = _model(folder, config, objective)
     test = loaded.splits["test"]
-    metrics = objective.score_again(model, test, result.metrics["test"])
+    before_it = result.metrics.get("test", {})
+    metrics = objective.score_again(model, test, before_it)
     name = " ".join(["test", *_changed(changes)])
     if not own:
         metrics["data"] = accounted.as_dict()
-    elif not changes and not run_dir.was_scored_on(folder, test):
-        _LOG.warning(
-            "The test split of %s has changed since %s was trained.",
-            config.dataset,
-            folder,
-        )
+    elif not changes and _has_changed(folder, config, test):
         name = "test of changed data"
+    if by:
+        metrics["by"] = score_groups(objective, model, test, before_it, by)
+        name += f" by {by}"
     return Scores(folder, metrics, name)
 
 
@@ -302,6 +305,30 @@ def _check_changes(changes: dict[str, Any]) -> None:
                 f"evaluate takes settings of the data alone, got --{name}: "
                 "leave it out."
             )
+
+
+def _model(
+    folder: pathlib.Path, config: Config, objective: Objective
+) -> keras.Model:
+    """The model of a run, on the devices that it is scored on."""
+    # one process scores what several workers have trained
+    strategy = "auto" if config.strategy == "multi_worker" else config.strategy
+    with get_strategy(strategy).scope():
+        model = load_model(folder / run_dir.MODEL_FILE)
+    _check_inputs(folder, model, objective)
+    return model
+
+
+def _has_changed(folder: pathlib.Path, config: Config, test: Source) -> bool:
+    """Whether a run's own test split is another one now, which is told."""
+    if run_dir.was_scored_on(folder, test):
+        return False
+    _LOG.warning(
+        "The test split of %s has changed since %s was trained.",
+        config.dataset,
+        folder,
+    )
+    return True
 
 
 def _check_inputs(

@@ -1,8 +1,10 @@
 """The end of a run: scores, report, result and export."""
 
+import dataclasses
 import logging
 import os
 import pathlib
+import shutil
 from collections.abc import Mapping
 
 import keras
@@ -11,18 +13,16 @@ from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Dataset
 from keras_ptft.evaluation.metrics.out_of_scope import summary_line
 from keras_ptft.evaluation.predictions import write_predictions
-from keras_ptft.evaluation.report.lineage import Lineage
-from keras_ptft.evaluation.report.report import (
-    Course,
-    DataFindings,
-    write_report,
-)
+from keras_ptft.evaluation.report.forgetting import forgetting_sentence
 from keras_ptft.experiment import run_dir
-from keras_ptft.experiment.loading import GIVEN, Loaded, reload_dataset
+from keras_ptft.experiment.calibrating import calibrated
+from keras_ptft.experiment.documents import write_documents
+from keras_ptft.experiment.forgetting import forgetting
+from keras_ptft.experiment.loading import Loaded, reload_dataset
 from keras_ptft.experiment.results import ExportResult, RunResult
-from keras_ptft.experiment.run_files import REPORT_FILE
-from keras_ptft.experiment.showing import shown_examples
+from keras_ptft.experiment.run_files import CARD_FILE
 from keras_ptft.experiment.weights import Weights
+from keras_ptft.explanation.insight import insight
 from keras_ptft.models.saved import load_model
 from keras_ptft.objectives import Objective
 from keras_ptft.objectives.saved import (
@@ -64,9 +64,19 @@ def conclude(
     """
     with timer("evaluate"), get_strategy(config.strategy).scope():
         model = load_model(folder / run_dir.MODEL_FILE)
+        objective = calibrated(folder, config, objective, model, loaded.dataset)
         found = objective.evaluate(
             model, loaded.dataset, reject_below=config.reject_below
         )
+    if config.explain and found.answers is not None:
+        with timer("explain"), get_strategy(config.strategy).scope():
+            splits = loaded.dataset.splits
+            told = insight(model, objective.info, splits, found)
+        found = dataclasses.replace(found, insight=told)
+    if config.forgetting:
+        with timer("forgetting"):
+            result = result.replace(forgetting=forgetting(folder, config))
+            _LOG.info(forgetting_sentence(result.forgetting or {}))
     result = result.replace(
         seconds=timer.seconds,
         metrics=dict(found.metrics),
@@ -86,15 +96,7 @@ def conclude(
         words, vectors = found.word_vectors.words, found.word_vectors.vectors
         write_word2vec(folder / "vectors.txt", words, vectors)
         write_projector(folder / "projector", words, vectors)
-    write_report(
-        folder / REPORT_FILE,
-        title=folder.name,
-        lineage=_lineage(folder, config, result),
-        course=_course(result),
-        evaluation=found,
-        comparison=result.comparison,
-        data=_findings(config, loaded, objective),
-    )
+    write_documents(folder, config, loaded, objective, result, found)
     result.write(folder)
     return publish(folder, config, result, loaded.dataset)
 
@@ -168,55 +170,20 @@ def export_run(
     objective = read_objective(folder)
     source = _source(folder, model)
     model = in_float32(model)
+
+    def write_extra(extra: pathlib.Path) -> None:
+        write_objective(extra, config.objective, objective.info)
+        # runs of earlier versions have none
+        if (folder / CARD_FILE).exists():
+            shutil.copyfile(folder / CARD_FILE, extra / CARD_FILE)
+
     exported = export(
         config.export_to,
         objective.signatures(model, dataset.splits["test"]),
-        write_extra=lambda extra: write_objective(
-            extra, config.objective, objective.info
-        ),
+        write_extra=write_extra,
         source=source,
     )
     return _note(folder, config.export_to, result, exported)
-
-
-def _course(result: RunResult) -> Course:
-    seconds = dict(result.seconds)
-    if result.scratch is not None:
-        seconds["scratch"] = sum(result.scratch.seconds.values())
-    return Course(
-        result.history,
-        result.range_test,
-        seconds,
-        result.steps,
-        bool(result.resumed),
-    )
-
-
-def _lineage(
-    folder: pathlib.Path, config: Config, result: RunResult
-) -> Lineage:
-    given = [n for n in ("dataset", "backbone") if getattr(config, n) == GIVEN]
-    return Lineage(
-        stage=result.stage,
-        folder=folder,
-        config=config,
-        environment=run_dir.read_environment(folder),
-        handed_over=given,
-        transfer=result.transfer,
-        audit=result.audit,
-        trained_parameters=result.trained_parameters,
-    )
-
-
-def _findings(
-    config: Config, loaded: Loaded, objective: Objective
-) -> DataFindings:
-    return DataFindings(
-        loaded.leaks.as_dict(),
-        loaded.leaks.shown,
-        loaded.account.as_dict(),
-        shown_examples(config, objective, loaded.dataset.splits["train"]),
-    )
 
 
 def _source(folder: pathlib.Path, model: keras.Model) -> Mapping[str, str]:

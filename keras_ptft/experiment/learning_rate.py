@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from keras_ptft import files
 from keras_ptft.config import Config
-from keras_ptft.experiment.run_dir import LEARNING_RATE_FILE
+from keras_ptft.experiment.run_files import LEARNING_RATE_FILE
 from keras_ptft.training.range_test import RangeTest
 
 FIND = "find"

@@ -25,6 +25,7 @@ from keras_ptft.data.text.token_source import texts_of, token_source
 from keras_ptft.data.text.tokenizers import Tokenizer, learn
 from keras_ptft.data.text.window_source import token_window_source
 from keras_ptft.errors import UserError
+from keras_ptft.experiment.calibrating import check_validation
 from keras_ptft.experiment.weights import Weights
 from keras_ptft.objectives.saved import objective_type
 
@@ -82,6 +83,7 @@ def load_dataset(
     encoded = _encoded(config, dataset, weights)
     accounted = dataclasses.replace(account(dataset), notes=encoded.notes)
     _log_account(config, dataset, accounted)
+    check_validation(config, encoded)
     return Loaded(encoded, leaks, accounted)
 
 
@@ -107,6 +109,7 @@ def load_to_score(
     *,
     as_test: bool,
     classes: str = "",
+    by: str = "",
 ) -> tuple[Dataset, Account]:
     """Loads data that a trained model is to be scored on.
 
@@ -120,6 +123,7 @@ def load_to_score(
         trained: what the model knows of its data.
         as_test: whether data that come in one piece are all for testing.
         classes: those of the model to score it on; empty: all.
+        by: column of a table whose values are read too; empty: none.
 
     Returns:
         The data set with its test split alone, and what became of every
@@ -130,11 +134,12 @@ def load_to_score(
         trained=trained,
         scoring=True,
         as_test=as_test,
+        by_column=by,
     )
     if as_test:
         # nothing is split, so nothing has to stay together
         loading = dataclasses.replace(
-            loading, group_column="", group_pattern=""
+            loading, group_column="", group_pattern="", folds=0, fold=0
         )
     dataset = select_classes(_load(config, given, loading), classes)
     dataset = number_as_trained(
@@ -252,6 +257,8 @@ def _loading(config: Config, weights: Weights | None) -> Loading:
         group_pattern=config.group_pattern,
         stratify=config.stratify,
         split_seed=config.split_seed,
+        folds=config.folds,
+        fold=config.fold,
     )
 
 

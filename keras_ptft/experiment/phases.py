@@ -191,9 +191,7 @@ def fine_tune(
         UserError: what was read or computed cannot be trained on.
         RuntimeError: a variable has changed that was frozen in a phase.
     """
-    training = Training(
-        config, objective, sources["train"], folder, callbacks
-    )
+    training = Training(config, objective, sources["train"], folder, callbacks)
     if phases.solved_first is not None and not training.resumes:
         _solve_first(config, phases.solved_first, objective, sources, timer)
     starts = [step.epoch for step in phases.steps]

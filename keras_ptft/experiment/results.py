@@ -141,6 +141,13 @@ class RunResult(TrainingResult):
         ),
         default=None,
     )
+    forgetting: Mapping[str, Any] | None = dataclasses.field(
+        metadata=_help(
+            "with --forgetting: metrics of the pretraining task, before and "
+            "after the fine-tuning"
+        ),
+        default=None,
+    )
     seconds: Mapping[str, float] = dataclasses.field(
         metadata=_help("seconds by part of the program"), default_factory=dict
     )
@@ -241,7 +248,7 @@ def comparison_row(
     seconds = result.seconds
     return {
         "run": name,
-        **shown_metrics(result.metrics["test"]),
+        **shown_metrics(result.metrics.get("test", {})),
         "trained_parameters": result.trained_parameters,
         "seconds": seconds.get("features", 0.0) + seconds["train"],
     }

@@ -19,37 +19,48 @@ from keras_ptft.data.core.dataset import Source, fingerprint
 from keras_ptft.errors import DiskError, UserError
 from keras_ptft.evaluation.predictions import PREDICTIONS_FILE
 from keras_ptft.experiment import identity
+from keras_ptft.experiment.failure import (
+    NONFINITE,
+    forget_failure,
+    keep_failure,
+)
 from keras_ptft.experiment.results import (
     RESULT_FILE,
     RunResult,
     read_result,
 )
 from keras_ptft.experiment.run_files import (
+    CARD_FILE,
     CHECKPOINTS,
     ENVIRONMENT_FILE,
     FLAGS_FILE,
+    LEARNING_RATE_FILE,
+    MARKDOWN_FILE,
     NON_IDENTITY_FIELDS,
     REPORT_FILE,
 )
 from keras_ptft.objectives.saved import (
     LABELS_FILE,
     OBJECTIVE_FILE,
+    TEMPERATURE_FILE,
     THRESHOLDS_FILE,
 )
 from keras_ptft.registry import nearest
 from keras_ptft.training.checkpointing.store import Checkpoints
+from keras_ptft.training.nonfinite import NonFiniteError
 
 _LOG = logging.getLogger("keras_ptft")
 
 MODEL_FILE = "model.keras"
 BACKBONE_FILE = "backbone.keras"
 ADAPTER_FILE = "adapter.safetensors"
-LEARNING_RATE_FILE = "learning_rate.json"
 SCRATCH = "scratch"
 
 ARTIFACTS = (
     RESULT_FILE,
     REPORT_FILE,
+    MARKDOWN_FILE,
+    CARD_FILE,
     BACKBONE_FILE,
     MODEL_FILE,
     ADAPTER_FILE,
@@ -58,6 +69,7 @@ ARTIFACTS = (
     "tensorboard",
     LABELS_FILE,
     THRESHOLDS_FILE,
+    TEMPERATURE_FILE,
     PREDICTIONS_FILE,
     OBJECTIVE_FILE,
     ENVIRONMENT_FILE,
@@ -162,7 +174,8 @@ def exclusive_run(
     An unfinished run with the same settings and provenance is kept and
     resumed. Anything else that a run left is removed first. If the block
     raises a UserError in a new run, what it wrote is removed, so that the
-    user can try again; except when the disk is full.
+    user can try again; except when the disk is full. Where a loss is not
+    finite, what does that step again is kept.
 
     Args:
         folder: the run folder.
@@ -175,6 +188,7 @@ def exclusive_run(
     new = decide(folder, config, provenance) is not State.RESUME
     if new:
         _clear(folder)
+        forget_failure(folder)
     files.write_text(folder / FLAGS_FILE, config.to_flags())
     if not (folder / ENVIRONMENT_FILE).exists():
         files.write_json(folder / ENVIRONMENT_FILE, environment(**provenance))
@@ -182,6 +196,12 @@ def exclusive_run(
         yield
     except DiskError:
         raise
+    except NonFiniteError as error:
+        keep_failure(folder, error.facts)
+        if new:
+            _clear(folder)
+        shown = f"keras_ptft.replay({os.fspath(folder)!r})"
+        raise UserError(f"{error} {shown} in Python does it again.") from error
     except UserError:
         if new:
             _clear(folder)
@@ -311,11 +331,15 @@ def save_models(
 
 
 def _check_free(folder: pathlib.Path) -> None:
-    """Refuses a folder that holds files which no run wrote."""
+    """Refuses a folder that holds files which no run wrote.
+
+    What was kept of a run whose loss was not finite makes room for the next.
+    """
     # a run may have been killed while it wrote its first file
     files.remove_leftovers(folder)
     try:
-        found = next(iter(folder.iterdir()), None)
+        others = (p for p in folder.iterdir() if p.name != NONFINITE)
+        found = next(others, None)
     except FileNotFoundError:
         return
     except OSError as error:

@@ -2,8 +2,11 @@
 
 FLAGS_FILE = "flags.flags"
 ENVIRONMENT_FILE = "environment.json"
+LEARNING_RATE_FILE = "learning_rate.json"
 CHECKPOINTS = "checkpoints"
 REPORT_FILE = "report.html"
+MARKDOWN_FILE = "report.md"
+CARD_FILE = "MODEL_CARD.md"
 
 NON_IDENTITY_FIELDS = frozenset(
     (
@@ -14,6 +17,8 @@ NON_IDENTITY_FIELDS = frozenset(
         "manual_dir",
         "checkpoint_every",
         "keep_checkpoints",
+        "profile_steps",
+        "explain",
         "export_to",
     )
 )

@@ -17,6 +17,7 @@ from keras_ptft.evaluation.report.views import (
     View,
     label_texts,
 )
+from keras_ptft.explanation.method import is_image
 from keras_ptft.objectives import Objective
 from keras_ptft.registry import lookup
 
@@ -79,7 +80,7 @@ def shown_examples(
     """
     showing = build_showing(config, objective)
     is_plain = showing.augment is None and showing.mix is None
-    if is_plain or not _are_pictures(source):
+    if is_plain or not is_image(source.spec):
         return []
     chosen = _some_of_each(source.labels)
     batch = tf.constant(chosen, tf.int64)
@@ -98,15 +99,6 @@ def _views(
 ) -> list[View]:
     texts = label_texts(labels.numpy(), objective.info.label_names)
     return list(map(View, images.numpy(), texts))
-
-
-def _are_pictures(source: Source) -> bool:
-    spec = source.spec
-    return (
-        isinstance(spec, tf.TensorSpec)
-        and spec.shape.rank == 3
-        and spec.dtype == tf.uint8
-    )
 
 
 def _some_of_each(labels: np.ndarray) -> np.ndarray:

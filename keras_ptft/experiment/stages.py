@@ -5,12 +5,13 @@ export. `builders` makes the objects from the settings, `conclude` scores and
 publishes what was trained.
 """
 
+import dataclasses
 import functools
 import logging
 import pathlib
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import keras
 
@@ -19,6 +20,7 @@ from keras_ptft.data.core.dataset import Dataset
 from keras_ptft.errors import UserError
 from keras_ptft.experiment import builders, run_dir
 from keras_ptft.experiment.conclude import conclude, publish
+from keras_ptft.experiment.forgetting import check_forgetting
 from keras_ptft.experiment.loading import GIVEN, Loaded, load_dataset
 from keras_ptft.experiment.phases import (
     Phases,
@@ -36,6 +38,7 @@ from keras_ptft.experiment.results import (
 from keras_ptft.experiment.training import train
 from keras_ptft.experiment.tuning import OF_UNFROZEN, check_tuning, tune
 from keras_ptft.models.feature_model import feature_model
+from keras_ptft.objectives import Objective
 from keras_ptft.training.distribution import strategies
 from keras_ptft.training.distribution.strategies import get_strategy
 from keras_ptft.training.distribution.worker_run_dir import worker_run_dir
@@ -54,10 +57,43 @@ _OF_FINETUNING = (
     "from_scratch",
     "probe",
     "unfreeze",
+    "forgetting",
     *OF_UNFROZEN,
 )
 
 _Stage = Callable[..., RunResult]
+
+End = Callable[
+    [pathlib.Path, Config, Loaded, Objective, RunResult, Timer], RunResult
+]
+"""What is done with a model that was trained, as `conclude` does it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Conduct:
+    """Who watches a stage, and what comes after its training.
+
+    Attributes:
+        end: scores, reports and exports what was trained.
+        callbacks: others that watch the training.
+    """
+
+    end: End = conclude
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+
+
+ALONE = Conduct()
+"""That of a run which is part of nothing."""
+
+
+class _Built(NamedTuple):
+    """What a fine-tuning trains."""
+
+    objective: Objective
+    body: keras.Model
+    model: keras.Model
+    transfer: TransferReport
+    phases: Phases
 
 
 def is_chief(config: Config) -> bool:
@@ -70,8 +106,8 @@ def _in_every_worker(stage: _Stage) -> _Stage:
 
     @functools.wraps(stage)
     def wrapped(config: Config, **objects: Any) -> RunResult:
-        for name, value in objects.items():
-            if value is not None:
+        for name in ("dataset", "backbone"):
+            if objects.get(name) is not None:
                 config = config.replace(**{name: GIVEN})
         # before TensorFlow does anything else, and after what needs none
         strategy = get_strategy(config.strategy)
@@ -91,6 +127,7 @@ def pretrain(
     *,
     dataset: Dataset | None = None,
     backbone: keras.Model | None = None,
+    conduct: Conduct = ALONE,
 ) -> RunResult:
     """Trains a backbone and a head from random weights.
 
@@ -99,6 +136,7 @@ def pretrain(
         dataset: a data set of your own, in place of `config.dataset`.
         backbone: a functional model from inputs to features, in place of
             `config.backbone`; a copy of it is trained, from its weights.
+        conduct: for a run that is one of a search.
 
     Returns:
         What `result.json` in the run folder holds.
@@ -126,12 +164,19 @@ def pretrain(
     provenance = builders.provenance(data, **origin)
     with run_dir.exclusive_run(folder, config, provenance), timer("train"):
         builders.record(folder, config, data, loaded.leaks)
-        trained = train(config, model, objective, data.splits, folder=folder)
+        trained = train(
+            config,
+            model,
+            objective,
+            data.splits,
+            folder=folder,
+            callbacks=conduct.callbacks,
+        )
     with timer("save"):
         run_dir.save_models(folder, body, model)
 
     result = _result("pretrain", folder, config, loaded, trained)
-    return conclude(folder, config, loaded, objective, result, timer)
+    return conduct.end(folder, config, loaded, objective, result, timer)
 
 
 @strategies.restoring_precision
@@ -141,6 +186,7 @@ def finetune(
     *,
     dataset: Dataset | None = None,
     backbone: keras.Model | None = None,
+    conduct: Conduct = ALONE,
 ) -> RunResult:
     """Trains a new head and the unfrozen part of a pretrained backbone.
 
@@ -150,6 +196,7 @@ def finetune(
         backbone: a functional model from inputs to features. Without
             `init_from` it is the pretrained backbone; with it, the
             architecture that the weights are loaded into.
+        conduct: as in `pretrain`.
 
     Returns:
         What `result.json` in the run folder holds.
@@ -172,30 +219,28 @@ def finetune(
         loaded = load_dataset(config, dataset, config.on_leak, weights)
         data = loaded.dataset
     with timer("build"), get_strategy(config.strategy).scope():
-        objective = builders.build_objective(config, data.info)
-        body = builders.build_backbone(config, data, objective, **models)
-        transfer = builders.transfer(config, pretrained, body)
-        model = builders.assemble(body, objective)
-        features = feature_model(body, objective.feature_layer)
-        tuned = _tune(config, features, pretrained, transfer)
-        phases = Phases(config, model, features, tuned)
+        built = _build(config, data, pretrained, models)
     provenance = builders.provenance(data, **origin)
     with run_dir.exclusive_run(folder, config, provenance):
         builders.record(folder, config, data, loaded.leaks)
         trained, audited = fine_tune(
-            config, phases, objective, data.splits, folder=folder, timer=timer
+            config,
+            built.phases,
+            built.objective,
+            data.splits,
+            folder=folder,
+            timer=timer,
+            callbacks=conduct.callbacks,
         )
-    transferred = _transferred(transfer, model, phases)
+    transferred = _transferred(built.transfer, built.model, built.phases)
     with timer("save"):
-        if config.lora != "none":
-            _save_adapter(folder, body, model, phases)
-        run_dir.save_models(folder, body, model)
+        _save(folder, config, built)
     result = _result("finetune", folder, config, loaded, trained)
     result = result.replace(transfer=transferred, audit=audited)
     if config.compare_scratch:
         scratch = _from_scratch(config, data, folder, models)
         result = result.replace(scratch=scratch)
-    return conclude(folder, config, loaded, objective, result, timer)
+    return conduct.end(folder, config, loaded, built.objective, result, timer)
 
 
 def _check_pretraining(config: Config) -> None:
@@ -214,6 +259,30 @@ def _check_finetuning(config: Config) -> None:
     check_probe(config)
     check_unfreeze(config)
     check_tuning(config)
+    check_forgetting(config)
+
+
+def _build(
+    config: Config,
+    data: Dataset,
+    pretrained: Pretrained,
+    models: Mapping[str, keras.Model | None],
+) -> _Built:
+    """Makes all that is trained, with the pretrained weights in it."""
+    objective = builders.build_objective(config, data.info)
+    body = builders.build_backbone(config, data, objective, **models)
+    transfer = builders.transfer(config, pretrained, body)
+    model = builders.assemble(body, objective)
+    features = feature_model(body, objective.feature_layer)
+    tuned = _tune(config, features, pretrained, transfer)
+    phases = Phases(config, model, features, tuned)
+    return _Built(objective, body, model, transfer, phases)
+
+
+def _save(folder: pathlib.Path, config: Config, built: _Built) -> None:
+    if config.lora != "none":
+        _save_adapter(folder, built.body, built.model, built.phases)
+    run_dir.save_models(folder, built.body, built.model)
 
 
 def _tune(

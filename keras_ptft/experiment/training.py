@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import logging
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import keras
@@ -40,6 +40,7 @@ from keras_ptft.training.optimizers import (
 )
 from keras_ptft.training.optimizers.averages import start_averages
 from keras_ptft.training.optimizers.late import start_late
+from keras_ptft.training.profiling import Profile, parse_profile_steps
 from keras_ptft.training.range_test import RATES, RangeTest, range_test
 from keras_ptft.training.training_model import TrainingModel
 from keras_ptft.training.tuning import Tuning, whole
@@ -58,6 +59,7 @@ def train(
     *,
     prefix: keras.Model | None = None,
     folder: pathlib.Path | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> TrainingResult:
     """Trains all of a model in place.
 
@@ -70,9 +72,10 @@ def train(
         prefix: frozen model before `model`, or None.
         folder: gets the history and the checkpoints, and may hold some to
             resume from; None: nothing is written.
+        callbacks: others that watch the training.
     """
     tuning = dataclasses.replace(whole(model), prefix=prefix)
-    training = Training(config, objective, sources["train"], folder)
+    training = Training(config, objective, sources["train"], folder, callbacks)
     return training.run(model, sources, tuning, range(config.epochs))
 
 
@@ -84,6 +87,7 @@ class Training:
         objective: what is trained for.
         source: the training split.
         folder: as in `train`.
+        callbacks: as in `train`.
     """
 
     def __init__(
@@ -92,6 +96,7 @@ class Training:
         objective: Objective,
         source: Source,
         folder: pathlib.Path | None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> None:
         self._config, self._objective = config, objective
         self._folder = folder
@@ -105,6 +110,7 @@ class Training:
             folder=folder,
             checkpoints=checkpoints,
             start=self._start,
+            watching=[*_profile(config, folder), *callbacks],
         )
         if self._start is not None:
             _LOG.info("Resuming after step %s.", f"{self._start.step:,}")
@@ -330,6 +336,11 @@ def _checkpoints(config: Config, folder: pathlib.Path) -> Checkpoints | None:
     folder = folder / CHECKPOINTS
     keep = config.keep_checkpoints
     return Checkpoints(folder, keep=keep, interval=interval)
+
+
+def _profile(config: Config, folder: pathlib.Path | None) -> list[Profile]:
+    steps = parse_profile_steps(config.profile_steps)
+    return [Profile(folder, steps)] if folder and steps else []
 
 
 def _step_seconds(training_model: TrainingModel) -> dict[str, float]:

@@ -28,6 +28,7 @@ _OF_PRETRAINED = (
     "unfreeze",
     "probe",
     "compare_scratch",
+    "forgetting",
     *OF_UNFROZEN,
 )
 

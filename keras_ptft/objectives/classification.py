@@ -13,16 +13,13 @@ from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.core.targets import CLASSES, NUMBERS, SETS
 from keras_ptft.data.pipeline.batching import unweighted
 from keras_ptft.errors import UserError, check_range
-from keras_ptft.evaluation.evaluation import (
-    Evaluation,
-    most_confident_errors,
-    scored_splits,
-)
+from keras_ptft.evaluation.evaluation import Evaluation, scored_splits
 from keras_ptft.evaluation.measure import measure
 from keras_ptft.evaluation.metrics import classifier_metrics
 from keras_ptft.evaluation.metrics.calibration import (
     best_temperature,
     calibration,
+    rescaled,
 )
 from keras_ptft.evaluation.metrics.classification import class_metrics
 from keras_ptft.evaluation.metrics.out_of_scope import (
@@ -40,7 +37,7 @@ from keras_ptft.objectives.linear_head import (
 )
 from keras_ptft.objectives.objective import Answers, Batch, Objective
 from keras_ptft.objectives.positive import Positive
-from keras_ptft.objectives.scored import Chosen, Scored
+from keras_ptft.objectives.scored import Chosen, Scored, tempered
 from keras_ptft.serving.inference.predictor import Predictor
 from keras_ptft.serving.inference.results import Prediction
 from keras_ptft.serving.signatures.signature import Signature
@@ -59,6 +56,10 @@ class Classification(Objective):
     the cross-entropy is multiplied by (1 - p) to a power, with p the
     probability of its class, so that examples which are classified well
     count less.
+
+    With --calibrate, logits are divided by a temperature before they become
+    probabilities, here and in exports; the logits of an answer stay as they
+    are.
 
     Args:
         info: what is known of the data; its labels count.
@@ -79,6 +80,7 @@ class Classification(Objective):
     """
 
     servable = True
+    calibrates = True
     probe = "lbfgs"
     solved_for: ClassVar[Mapping[str, Any]] = {
         "label_smoothing": 0.0,
@@ -178,11 +180,12 @@ class Classification(Objective):
         """Scores each split, and what belongs to no class."""
         splits = dataset.splits
         scored = self._scored_splits(model, dataset)
-        logits = {name: part.logits for name, part in scored.items()}
+        logits = {name: part.answered for name, part in scored.items()}
         found = None
         if OUT_OF_SCOPE in splits:
             sure = {name: confidence(rows) for name, rows in logits.items()}
-            unknown = confidence(outputs_of(model, splits[OUT_OF_SCOPE]))
+            outputs = outputs_of(model, splits[OUT_OF_SCOPE])
+            unknown = confidence(tempered(outputs, self.info.temperature))
             found = out_of_scope(
                 sure["test"],
                 unknown,
@@ -193,14 +196,18 @@ class Classification(Objective):
             {name: part.metrics for name, part in scored.items()},
             self.titles,
             out_of_scope=found,
-            mistakes=most_confident_errors(
-                splits["test"], logits["test"], self.info.label_names
-            ),
+            answers=logits["test"],
             predictions={
                 name: Predictions(part.logits, part.labels, splits[name].hashes)
                 for name, part in scored.items()
             },
         )
+
+    def fit_temperature(
+        self, model: keras.Model, source: Source
+    ) -> float | None:
+        """Fits the temperature; None where every example is right."""
+        return best_temperature(source.labels, outputs_of(model, source))
 
     def signatures(self, model: keras.Model, source: Source) -> list[Signature]:
         """Returns signatures that answer with probabilities and logits."""
@@ -250,7 +257,7 @@ class Classification(Objective):
         chosen = Chosen()
         if validation := scored.get("validation"):
             chosen = Chosen(
-                best_temperature(validation.labels, validation.logits),
+                self._untold_temperature(validation),
                 self._positive.best_threshold(validation),
             )
             self._add_threshold(validation, chosen)
@@ -261,13 +268,20 @@ class Classification(Objective):
         found, kept = measure(
             model, self, source, self._kept, batch_size=_BATCH
         )
-        labels, logits = source.labels, kept["logits"]
-        found |= classifier_metrics(labels, logits)
-        found |= class_metrics(
-            labels, logits.argmax(axis=1), self.info.label_names
+        scored = Scored(
+            found,
+            source.labels,
+            kept["logits"],
+            kept["losses"],
+            self.info.temperature,
         )
-        found |= self._positive.metrics(labels, logits)
-        return Scored(found, labels, logits, kept["losses"])
+        labels, answered = scored.labels, scored.answered
+        found |= classifier_metrics(labels, answered)
+        found |= class_metrics(
+            labels, scored.logits.argmax(axis=1), self.info.label_names
+        )
+        found |= self._positive.metrics(labels, answered)
+        return scored
 
     def _judged(self, test: Scored, chosen: Chosen) -> Scored:
         """Adds what is told of a test split alone."""
@@ -276,10 +290,19 @@ class Classification(Objective):
             **test.intervals(),
             **self._positive.intervals(test),
         }
-        test.metrics["calibration"] = calibration(
-            test.labels, test.logits, chosen.temperature
-        )
+        told = calibration(test.labels, test.answered, chosen.temperature)
+        if test.temperature != 1:
+            told["applied"] = rescaled(
+                test.labels, test.logits, test.temperature
+            )
+        test.metrics["calibration"] = told
         return test
+
+    def _untold_temperature(self, validation: Scored) -> float | None:
+        """What a temperature would do, where none is applied."""
+        if validation.temperature != 1:
+            return None
+        return best_temperature(validation.labels, validation.logits)
 
     def _add_threshold(self, scored: Scored, chosen: Chosen) -> None:
         if chosen.threshold is not None:

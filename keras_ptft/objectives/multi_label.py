@@ -48,11 +48,15 @@ _TIE = 1e-5
 
 
 class _Measured(NamedTuple):
-    """The loss of a split, its sets, and the probability of each label."""
+    """The loss of a split, its sets, and the logit of each label."""
 
     found: dict[str, Any]
     true: np.ndarray
-    probabilities: np.ndarray
+    logits: np.ndarray
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        return expit(self.logits)
 
 
 class MultiLabel(Objective):
@@ -143,7 +147,7 @@ class MultiLabel(Objective):
         self, model: keras.Model, dataset: Dataset
     ) -> dict[str, dict[str, Any]]:
         """Scores the splits with thresholds chosen on "validation"."""
-        return self._scored(model, dataset)[0]
+        return self._scored(self._measured_splits(model, dataset))[0]
 
     def evaluate(
         self,
@@ -154,8 +158,14 @@ class MultiLabel(Objective):
     ) -> Evaluation:
         """Chooses the thresholds and scores each split with them."""
         del reject_below
-        found, chosen = self._scored(model, dataset)
-        return Evaluation(found, self.titles, thresholds=chosen)
+        measured = self._measured_splits(model, dataset)
+        found, chosen = self._scored(measured)
+        return Evaluation(
+            found,
+            self.titles,
+            answers=measured["test"].logits,
+            thresholds=chosen,
+        )
 
     def signatures(self, model: keras.Model, source: Source) -> list[Signature]:
         """Returns signatures that answer with probabilities and labels."""
@@ -186,14 +196,18 @@ class MultiLabel(Objective):
             )
         ]
 
-    def _scored(
+    def _measured_splits(
         self, model: keras.Model, dataset: Dataset
-    ) -> tuple[dict[str, dict[str, Any]], dict[str, float]]:
-        """The metrics of each split, and the thresholds that were chosen."""
-        measured = {
+    ) -> dict[str, _Measured]:
+        return {
             name: self._measured(model, source)
             for name, source in scored_splits(dataset.splits).items()
         }
+
+    def _scored(
+        self, measured: Mapping[str, _Measured]
+    ) -> tuple[dict[str, dict[str, Any]], dict[str, float]]:
+        """The metrics of each split, and the thresholds that were chosen."""
         thresholds, chosen = self._thresholds, {}
         if "validation" in measured and not self._threshold:
             validation = measured["validation"]
@@ -210,7 +224,7 @@ class MultiLabel(Objective):
 
     def _measured(self, model: keras.Model, source: Source) -> _Measured:
         found, kept = measure(model, self, source, _kept, batch_size=_BATCH)
-        return _Measured(found, kept["true"], expit(kept["logits"]))
+        return _Measured(found, kept["true"], kept["logits"])
 
     def _judged(
         self, measured: _Measured, thresholds: np.ndarray

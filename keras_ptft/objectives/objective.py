@@ -47,6 +47,7 @@ class Objective(abc.ABC):
             features of a frozen part cannot be computed once for all.
         extra_inputs: names of the model's inputs beside its backbone's.
         servable: whether models of it answer requests.
+        calibrates: whether `fit_temperature` fits one.
         probe: the row of `probes.PROBES` that solves its head; empty: none
             does, as for a subclass that has another loss.
         solved_for: settings of the objective, and the values of them for
@@ -64,6 +65,7 @@ class Objective(abc.ABC):
     changes_inputs: ClassVar[bool] = False
     extra_inputs: ClassVar[tuple[str, ...]] = ()
     servable: ClassVar[bool] = False
+    calibrates: ClassVar[bool] = False
     probe: ClassVar[str] = ""
     solved_for: ClassVar[Mapping[str, Any]] = {}
     titles: Mapping[str, str] = {}
@@ -194,6 +196,27 @@ class Objective(abc.ABC):
             name: self.score(model, source)
             for name, source in scored_splits(dataset.splits).items()
         }
+
+    def fit_temperature(
+        self, model: keras.Model, source: Source
+    ) -> float | None:
+        """Fits what logits are divided by before they become probabilities.
+
+        Args:
+            model: as `assemble` made it.
+            source: the validation split.
+
+        Returns:
+            The temperature, or None where the examples can fit none.
+
+        Raises:
+            UserError: the model gives no probabilities of classes.
+        """
+        del model, source
+        raise UserError(
+            f"A temperature is for probabilities of classes, and "
+            f"{type(self).__name__} has none: leave out --calibrate."
+        )
 
     def signatures(self, model: keras.Model, source: Source) -> list[Signature]:
         """Returns what an export answers, with cases that prove it.

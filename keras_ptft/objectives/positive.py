@@ -49,7 +49,8 @@ class Positive:
         """Chooses the threshold with the highest F1; None: not two classes."""
         if not self.exists:
             return None
-        return best_threshold(*self._seen(validation.labels, validation.logits))
+        seen = self._seen(validation.labels, validation.answered)
+        return best_threshold(*seen)
 
     def add_threshold(self, scored: Scored, threshold: float) -> None:
         """Adds to the metrics of a split what a threshold gives there.
@@ -58,7 +59,7 @@ class Positive:
             scored: of two classes.
             threshold: that of `best_threshold`.
         """
-        seen = self._seen(scored.labels, scored.logits)
+        seen = self._seen(scored.labels, scored.answered)
         chosen = at_threshold(*seen, threshold)
         scored.metrics["positive"]["at_best_validation_f1"] = chosen
 
@@ -66,7 +67,7 @@ class Positive:
         """Computes `binary_intervals`; of other than two classes, none."""
         if not self.exists:
             return {}
-        return binary_intervals(*self._seen(scored.labels, scored.logits))
+        return binary_intervals(*self._seen(scored.labels, scored.answered))
 
     def _seen(
         self, labels: np.ndarray, logits: np.ndarray

@@ -13,7 +13,7 @@ from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.core.targets import NUMBERS
 from keras_ptft.data.pipeline.batching import unweighted
 from keras_ptft.errors import UserError, check_range
-from keras_ptft.evaluation.estimates import estimates
+from keras_ptft.evaluation.estimates import Estimates
 from keras_ptft.evaluation.evaluation import Evaluation, scored_splits
 from keras_ptft.evaluation.measure import measure
 from keras_ptft.evaluation.metrics.regression import regression_metrics
@@ -147,14 +147,12 @@ class Regression(Objective):
             name: self._scored(model, source)
             for name, source in scored_splits(dataset.splits).items()
         }
+        true, predicted = scored["test"][1:]
         return Evaluation(
-            {name: metrics for name, (metrics, _) in scored.items()},
+            {name: metrics for name, (metrics, *_) in scored.items()},
             self.titles,
-            estimates=estimates(
-                dataset.splits["test"],
-                scored["test"][1],
-                self.info.target.name,
-            ),
+            answers=predicted[:, None],
+            estimates=Estimates(self.info.target.name, true, predicted),
         )
 
     def signatures(self, model: keras.Model, source: Source) -> list[Signature]:
@@ -185,13 +183,13 @@ class Regression(Objective):
 
     def _scored(
         self, model: keras.Model, source: Source
-    ) -> tuple[dict[str, Any], np.ndarray]:
+    ) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
         """The metrics of a split, and the numbers they were computed from."""
         found, kept = measure(
             model, self, source, _numbers_of, batch_size=_BATCH
         )
         true, predicted = kept["true"][:, 0], kept["predicted"][:, 0]
-        return found | regression_metrics(true, predicted), predicted
+        return found | regression_metrics(true, predicted), true, predicted
 
 
 def _mse(errors: tf.Tensor, delta: float) -> tf.Tensor:

@@ -1,6 +1,7 @@
 """The objective of a model, written beside it and read back."""
 
 import dataclasses
+import math
 import os
 import pathlib
 from collections.abc import Mapping
@@ -28,6 +29,10 @@ from keras_ptft.registry import lookup
 OBJECTIVE_FILE = "objective.json"
 LABELS_FILE = "labels.json"
 THRESHOLDS_FILE = "thresholds.json"
+TEMPERATURE_FILE = "temperature.json"
+
+NO_TEMPERATURE = DataInfo().temperature
+"""Divides logits by 1: they are left as they are."""
 
 _VERSION = 1
 
@@ -73,7 +78,8 @@ def write_objective(
 ) -> None:
     """Writes what a model is beside it: objective, labels and the like.
 
-    These are also the tokenizer of texts, and the thresholds of sets.
+    These are also the tokenizer of texts, the thresholds of sets, and the
+    temperature of calibrated probabilities.
 
     Args:
         folder: a run folder, or `assets.extra` of an export.
@@ -98,8 +104,21 @@ def write_objective(
     if info.thresholds:
         named = zip(info.label_names, info.thresholds, strict=True)
         write_thresholds(folder, dict(named))
+    if info.temperature != NO_TEMPERATURE:
+        write_temperature(folder, info.temperature)
     if info.tokenizer is not None:
         info.tokenizer.save(folder)
+
+
+def write_temperature(folder: str | os.PathLike, temperature: float) -> None:
+    """Writes what logits are divided by before they become probabilities.
+
+    Args:
+        folder: a run folder, or `assets.extra` of an export.
+        temperature: more than 0.
+    """
+    path = pathlib.Path(folder, TEMPERATURE_FILE)
+    write_json(path, {"temperature": temperature})
 
 
 def write_thresholds(
@@ -142,6 +161,7 @@ def read_objective(folder: str | os.PathLike) -> Objective:
         label_kind=objective_type(found["objective"]).label_kind,
         target=Target(**found["target"]) if "target" in found else NO_TARGET,
         thresholds=_thresholds(path.with_name(THRESHOLDS_FILE), names),
+        temperature=_temperature(path.with_name(TEMPERATURE_FILE)),
     )
     return make_objective(found["objective"], info)
 
@@ -267,6 +287,20 @@ def _thresholds(
             f"{', '.join(names)}: correct it, or remove it for 0.5 each."
         )
     return tuple(float(found[name]) for name in names)
+
+
+def _temperature(path: pathlib.Path) -> float:
+    """The temperature of probabilities; 1 where none was fitted."""
+    if not path.exists():
+        return NO_TEMPERATURE
+    found = read_json(path)
+    value: Any = found.get("temperature") if isinstance(found, dict) else None
+    if type(value) not in (int, float) or not 0 < value < math.inf:
+        raise UserError(
+            f"{path} must hold a temperature above 0, got {found}: correct "
+            "it, or remove it for probabilities as they were trained."
+        )
+    return float(value)
 
 
 def _is_probability(found: Any) -> bool:

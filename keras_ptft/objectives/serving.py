@@ -44,7 +44,10 @@ def label_signatures(
     examples = model_examples(model, source)
     if info.tokenizer is None:
         return array_signatures(
-            model, class_scores(model), examples, info.image_form
+            model,
+            class_scores(model, info.temperature),
+            examples,
+            info.image_form,
         )
     (ids,) = examples.values()
     return text_signatures(
@@ -54,6 +57,7 @@ def label_signatures(
         ids,
         _texts_of(source),
         tagging=info.tagged,
+        temperature=info.temperature,
     )
 
 
@@ -147,7 +151,8 @@ def answer_predictor(
 def predictor(loaded: keras.Model | Predictor, info: DataInfo) -> Predictor:
     """Returns a predictor of labels; that of a text model takes texts."""
     if isinstance(loaded, keras.Model):
-        loaded = keras_predictor(loaded, class_scores(loaded))
+        scores = class_scores(loaded, info.temperature)
+        loaded = keras_predictor(loaded, scores)
     if info.tokenizer is None:
         return loaded
     return text_predictor(

@@ -50,7 +50,10 @@ def _notes(listing: Listing) -> list[str]:
     notes = []
     if listing.comparisons:
         names = some_of(listing.comparisons)
-        notes.append(f"Runs of comparisons are left out ({names}): see --all.")
+        notes.append(
+            f"Runs of comparisons and searches are left out ({names}): see "
+            "--all."
+        )
     if listing.others:
         names = some_of(listing.others)
         notes.append(f"Folders that hold no run are left out ({names}).")

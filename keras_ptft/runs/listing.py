@@ -5,11 +5,13 @@ import os
 import pathlib
 from collections.abc import Sequence
 
-from keras_ptft.comparison.settings import FOLDER_SUFFIX
+from keras_ptft.comparison import settings as comparison_settings
 from keras_ptft.errors import UserError
 from keras_ptft.runs.reading import Run, is_run_folder, read_run
+from keras_ptft.search import settings as search_settings
 
 _MOST_NAMED = 3
+_SUFFIXES = (comparison_settings.FOLDER_SUFFIX, search_settings.FOLDER_SUFFIX)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,8 +21,8 @@ class Listing:
     Attributes:
         folder: the folder.
         runs: by name.
-        comparisons: names of folders of comparisons whose runs are not among
-            `runs`.
+        comparisons: names of folders of comparisons and searches whose runs
+            are not among `runs`.
         others: names of folders that hold no run; hidden ones do not count.
     """
 
@@ -34,7 +36,8 @@ def list_runs(folder: pathlib.Path, *, within_comparisons: bool) -> Listing:
     """Reads every run in a folder of runs.
 
     Args:
-        folder: holds run folders, and maybe folders of comparisons.
+        folder: holds run folders, and maybe folders of comparisons and of
+            searches.
         within_comparisons: read the runs of these too.
 
     Raises:
@@ -46,7 +49,7 @@ def list_runs(folder: pathlib.Path, *, within_comparisons: bool) -> Listing:
         path = folder / name
         if is_run_folder(path):
             runs.append(read_run(path, name))
-        elif not name.endswith(FOLDER_SUFFIX):
+        elif not name.endswith(_SUFFIXES):
             others.append(name)
         elif within_comparisons:
             runs += _of_comparison(path)

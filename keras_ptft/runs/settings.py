@@ -30,7 +30,10 @@ class RunsConfig:
     )
     html: str = setting("", "runs", "page to write the table to")
     all: bool = setting(
-        False, "runs", "list the runs of comparisons too, of NAME-compare/"
+        False,
+        "runs",
+        "list the runs of comparisons and searches too, of NAME-compare/ and "
+        "NAME-tune/",
     )
     delete: str = setting(
         "",

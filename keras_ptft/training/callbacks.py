@@ -14,7 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ptft import files
-from keras_ptft.errors import DiskError, UserError, first_line
+from keras_ptft.errors import DiskError, first_line
+from keras_ptft.training.nonfinite import NonFiniteError
 
 Logs = dict[str, float] | None
 
@@ -64,10 +65,7 @@ class History(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         seconds, self._earlier = self._seconds(), 0.0
-        # under a strategy the rate is a variable without a float of its own
-        rate = float(
-            keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
-        )
+        rate = _learning_rate(self.model)
         scores = {name: float(value) for name, value in (logs or {}).items()}
         scores["learning_rate"] = rate
         self.rows.append(
@@ -170,11 +168,22 @@ class StopOnNaN(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         step = int(self.model.failed_step.numpy())
         if step >= 0:
-            raise UserError(
+            raise NonFiniteError(
                 f"The loss is not finite at step {step} (epoch {epoch + 1}): "
                 "lower --learning_rate, set --clip_norm=1, or look for "
-                "extreme values in the data."
+                "extreme values in the data.",
+                {
+                    "step": step,
+                    "epoch": epoch + 1,
+                    "learning_rate": _learning_rate(self.model),
+                    "jit_compile": bool(self.model.plan.jit_compile),
+                },
             )
+
+
+def _learning_rate(model: keras.Model) -> float:
+    # under a strategy the rate is a variable without a float of its own
+    return float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
 
 
 @contextlib.contextmanager

@@ -4,9 +4,11 @@ import contextlib
 import dataclasses
 import math
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import NoReturn
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -22,6 +24,7 @@ from keras_ptft.training.checkpointing.callback import (
 from keras_ptft.training.checkpointing.preemption import stop_on_signal
 from keras_ptft.training.checkpointing.store import Checkpoint, Checkpoints
 from keras_ptft.training.distribution.strategies import distributed
+from keras_ptft.training.replay import Found, is_looked_for, look
 from keras_ptft.training.training_model import Trainable, TrainingModel
 
 
@@ -129,6 +132,7 @@ class Session:
         folder: as in `fit`.
         checkpoints: as in `fit`.
         start: as in `fit`.
+        watching: other callbacks, told last.
 
     Attributes:
         step: steps done.
@@ -142,10 +146,11 @@ class Session:
         folder: pathlib.Path | None = None,
         checkpoints: Checkpoints | None = None,
         start: Checkpoint | None = None,
+        watching: Sequence[keras.callbacks.Callback] = (),
     ) -> None:
         self.step = start.step if start else 0
         self.ended = start is not None and bool(start.facts["ended"])
-        self._config = fit_config
+        self._config, self._start = fit_config, start
         self._history = callbacks.History(folder)
         stateful: dict[str, Stateful] = {"history": self._history}
         if patience := fit_config.early_stopping_patience:
@@ -161,6 +166,7 @@ class Session:
         if checkpoints is not None:
             self._saver = CheckpointCallback(checkpoints, start, stateful)
             self._callbacks.append(self._saver)
+        self._callbacks += watching
 
     @property
     def rows(self) -> list[dict[str, float]]:
@@ -189,6 +195,8 @@ class Session:
         if self.step:
             with model.distribute_strategy.scope():
                 model.step.assign(self.step)
+        if is_looked_for(until * steps):
+            self._look(model, splits["train"])
         with contextlib.ExitStack() as stack:
             if self._saver is not None:
                 self._saver.set_model(model)
@@ -208,6 +216,14 @@ class Session:
                 self._saver.check_stopped()
         self.step = int(model.step.numpy())
         self.ended |= bool(model.stop_training)
+
+    def _look(self, model: TrainingModel, source: Source) -> NoReturn:
+        start = self._start
+        if start is not None and start.step != self.step:
+            # an earlier phase was trained from there
+            start = None
+        batches = _training(model, source, self._config, self.step)
+        raise Found(look(model, batches, start))
 
 
 def _training(

@@ -115,10 +115,6 @@ CASES = [
     (PRETRAIN + "--classes=7-12", "no class '7-12'"),
     (PRETRAIN + "--classes=7", "at least two classes"),
     (PRETRAIN + "--train_examples=3", "from 10, one a class, to 1305"),
-    (
-        PRETRAIN + "--optimizer=sgd --learning_rate=1000 --normalization=none",
-        "loss is not finite at step",
-    ),
     # run folders and exports
     (PRETRAIN + "--name=a/b", "must name one folder"),
     (PRETRAIN + "--name=..", "must name one folder"),

@@ -46,6 +46,8 @@ def test_a_probe_beside_a_linear_model():
     assert compared.unmet == []
     names = {path.name for path in compared.folder.iterdir()}
     assert {"compare.json", "compare.html", "compare.md"} <= names
+    table = {path.name for path in (compared.folder / "tensorboard").iterdir()}
+    assert table == {"linear-recipe-0", "fine-tuned-recipe-0"}
 
 
 def test_what_is_no_fine_tuning(capsys):

@@ -1,7 +1,6 @@
 import dataclasses
 import re
 
-from keras_ptft.comparison.markdown import escaped
 from tests.comparison.measured import one_budget, three_budgets, written
 
 
@@ -39,12 +38,6 @@ def test_each_budget_has_a_table_with_as_many_cells_in_every_row(tmp_path):
     # six columns in three tables of a heading, a rule and three variants
     assert counts == [7] * 15
     assert len(lines(markdown, r"| a\|b\\\|c |")) == 3
-
-
-def test_signs_of_markdown_are_escaped():
-    assert escaped("a|b") == r"a\|b"
-    assert escaped("*a* _b_ `c` <d> $e$") == (r"\*a\* \_b\_ \`c\` \<d\> \$e\$")
-    assert escaped("two\nlines ") == "two lines"
 
 
 def test_a_recipe_may_have_fences_of_its_own(tmp_path):

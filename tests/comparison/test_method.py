@@ -20,6 +20,20 @@ def test_seeds_that_differ_are_told():
     }
 
 
+def test_folds_are_told_in_place_of_seeds():
+    measured = comparison(
+        scores("scratch", [0.5, 0.6, 0.6]),
+        scores("fine-tuned", [0.5, 0.7, 0.6]),
+        folds=3,
+    )
+    assert ("folds", "0, 1, 2") in facts(measured)
+    told = " ".join(method(measured))
+    assert "the variance of the mean is 1/3 + 1/2 of that over the" in told
+    assert "paired t-test, corrected likewise, by Holm's method" in told
+    assert "at the same fold, over the folds that both" in told
+    assert "seed" not in told
+
+
 @pytest.mark.parametrize(
     "metric, margin",
     [

@@ -152,7 +152,7 @@ def test_a_share_of_more_than_all():
         ),
         ({"variant": ("a: --freeze='conv",)}, "No closing quotation"),
         ({"variant": ("a: --frieze=conv",)}, "Unknown setting 'frieze'"),
-        ({"variant": ("a: --seed=3",)}, "sets --seed, which differs between"),
+        ({"variant": ("a: --seed=3",)}, "sets --seed, which no variant has"),
         ({"seeds": 0}, "--seeds must be from 1 to 1000, got 0."),
         ({"variant": "a: --epochs=3"}, "--variant must be a tuple of str"),
     ],
@@ -161,3 +161,20 @@ def test_wrong_settings_are_named(settings, message):
     with pytest.raises(UserError) as caught:
         variants(RECIPE, CompareConfig(**settings))
     assert message in str(caught.value)
+
+
+def test_each_fold_is_a_test_split_of_its_own():
+    recipe = RECIPE.replace(folds=3, split_seed=4)
+    runs = planned(recipe, beside="scratch")
+    found = [(c.config.fold, c.config.seed, c.variant) for c in runs]
+    assert found == [
+        (0, 7, "scratch"),
+        (0, 7, "fine-tuned"),
+        (1, 8, "scratch"),
+        (1, 8, "fine-tuned"),
+        (2, 9, "scratch"),
+        (2, 9, "fine-tuned"),
+    ]
+    assert {c.config.split_seed for c in runs} == {4}
+    assert [(c.unit, c.number) for c in runs[-2:]] == [("fold", 2)] * 2
+    assert runs[-1].config.name == "fine-tuned-all-fold2"

@@ -213,3 +213,15 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DiskError, match=r"Cannot write .*compare\.html"):
         written(tmp_path / "file", one_budget())
+
+
+def test_folds_are_told_in_place_of_seeds(tmp_path):
+    measured = dataclasses.replace(one_budget(), folds=3)
+    page, markdown = written(tmp_path, measured)
+    text = words(page)
+    assert "Lines are 95 % intervals over folds." in text
+    # √(1 / 3 + 1 / 2) in place of √(1 / 3): 1.5811 times 2.48 and 4.97
+    assert "helped by 10.0 ± 3.9 points (95 % interval, 3 folds)" in text
+    assert Page(page).tables[0][1][2] == "82.00 ± 7.86"
+    assert "may do as well (undecided over 3 folds)" in markdown
+    assert "seed" not in text and "seed" not in markdown

@@ -12,6 +12,7 @@ from keras_ptft.comparison.statistics import (
     Interval,
     holm,
     mean_interval,
+    overlap_of,
     paired_test,
     seeds_needed,
 )
@@ -216,3 +217,35 @@ def test_imports_no_tensorflow():
         "sys.exit('tensorflow' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_folds_worked_by_hand():
+    # of 3 folds the variance of the mean is 1 / 3 + 1 / 2 of that over them
+    overlap = overlap_of(3)
+    assert overlap == 0.5
+    found = mean_interval([1, 2, 3], overlap)
+    assert found.half == pytest.approx(4.302653 * math.sqrt(5 / 6), rel=1e-6)
+    found = paired_test([0.9, 0.8, 0.7], [0.8, 0.6, 0.4], overlap)
+    # t = 0.2 / (0.1 √(5 / 6)) = √4.8
+    assert found.p == pytest.approx(1 - math.sqrt(4.8 / 6.8))
+    half = 4.302653 * 0.1 * math.sqrt(5 / 6)
+    assert found.interval.half == pytest.approx(half, abs=1e-6)
+    assert found.spread == pytest.approx(0.1)
+
+
+def test_folds_that_are_as_alike_as_their_training_sets():
+    # by Nadeau and Bengio runs are correlated by n_test / (n_test + n_train)
+    folds, share = 5, 1 / 5
+    random = np.random.default_rng(0)
+    common = random.normal(0, math.sqrt(share), (4000, 1))
+    own = random.normal(0, math.sqrt(1 - share), (4000, folds))
+    gains = common + own
+
+    def found(overlap):
+        nothing = [0.0] * folds
+        tests = [paired_test(row, nothing, overlap) for row in gains]
+        return float(np.mean([test.p < 0.05 for test in tests]))
+
+    assert found(overlap_of(folds)) == pytest.approx(0.05, abs=0.01)
+    # without the correction, chance is taken for a difference
+    assert found(0.0) > 0.12

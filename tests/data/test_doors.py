@@ -18,6 +18,8 @@ SLOW = {"csv of images", "metadata", "parquet of texts", "tsv"}
 CLASSIFYING = {name: d for name, d in DOORS.items() if not d.tagged}
 FILES = {name: d for name, d in DOORS.items() if d.named_splits}
 OWNED = {name: d for name, d in DOORS.items() if d.owners}
+TABLES = {n: d for n, d in OWNED.items() if "group_column" in d.owners}
+WITHOUT_TABLE = {n: d for n, d in DOORS.items() if n not in TABLES}
 
 
 def doors(some):
@@ -239,3 +241,45 @@ def test_a_class_that_the_model_lacks(door, tmp_path):
     dataset = door.open(tmp_path, parts, scoring=True, as_test=True)
     with pytest.raises(UserError, match=r'"blue"'):
         number_as_trained(dataset, ("blue", "red"), drop_others=False)
+
+
+@every_door
+def test_every_example_is_in_one_test_fold(door, tmp_path):
+    parts = {
+        "train": fresh(["red", "blue"] * 10),
+        "valid" if door.named_splits else "validation": fresh(
+            ["red", "blue"] * 2, 50
+        ),
+    }
+    tested = []
+    for fold in range(2):
+        place = tmp_path / str(fold)
+        place.mkdir()
+        dataset = door.open(place, parts, folds=2, fold=fold)
+        test, train = dataset.splits["test"], dataset.splits["train"]
+        assert len(test) == len(train) == 12
+        assert len(train.gather(np.arange(12))) == 12
+        tested += test.hashes.tolist()
+    assert len(set(tested)) == len(tested) == 24
+
+
+@doors(TABLES)
+def test_values_of_another_column_are_read(door, tmp_path):
+    parts = {"train": fresh(["red", "blue"] * 5)}
+    dataset = door.open(tmp_path, parts, by_column="owner", stratify=True)
+    found = {name: part.by for name, part in dataset.splits.items()}
+    assert all(len(found[k]) == len(v) for k, v in dataset.splits.items())
+    owners = [owner for part in found.values() for owner in part]
+    assert sorted(owners) == sorted(f"o{n}" for n in range(10))
+    place = tmp_path / "again"
+    place.mkdir()
+    told = refused(door, place, parts, by_column="oner")
+    assert "'oner'" in told and "choose by --by one of" in told
+
+
+@doors(WITHOUT_TABLE)
+def test_a_column_of_what_has_none(door, tmp_path):
+    told = refused(
+        door, tmp_path, {"train": fresh(["red", "blue"] * 5)}, by_column="age"
+    )
+    assert told.startswith("--by=age needs a table with this column, and ")

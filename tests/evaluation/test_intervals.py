@@ -9,7 +9,7 @@ from keras_ptft.evaluation import intervals
 from keras_ptft.evaluation.intervals import (
     binary_intervals,
     class_intervals,
-    loss_intervals,
+    mean_intervals,
 )
 
 
@@ -52,7 +52,7 @@ def test_they_are_those_of_plain_resamples():
         resampled(f1, labels, predicted), abs=0.006
     )
     losses = np.random.default_rng(2).exponential(size=400)
-    assert loss_intervals(losses)["loss"] == pytest.approx(
+    assert mean_intervals({"loss": losses})["loss"] == pytest.approx(
         resampled(np.mean, losses), abs=0.02
     )
 
@@ -95,7 +95,7 @@ def test_95_of_100_cover_the_truth():
         shares = numbers.normal(size=300) + np.sqrt(2) * true
         found = {
             **class_intervals(labels, predicted),
-            **loss_intervals(numbers.normal(size=300)),
+            **mean_intervals({"loss": numbers.normal(size=300)}),
             **binary_intervals(true, shares),
         }
         # classes alike have the F1 of the accuracy; Φ(1) of the pairs
@@ -117,7 +117,7 @@ def test_they_are_always_the_same():
         labels, predicted
     )
     losses = np.random.default_rng(0).random(200)
-    assert loss_intervals(losses) == loss_intervals(losses)
+    assert mean_intervals({"loss": losses}) == mean_intervals({"loss": losses})
 
 
 def test_what_is_not_there_has_no_interval(monkeypatch):
@@ -127,7 +127,7 @@ def test_what_is_not_there_has_no_interval(monkeypatch):
     mixed = np.array([True, False, True, False])
     assert binary_intervals(mixed, np.arange(4) / 4) == {}
     monkeypatch.setattr(intervals, "_MOST_OF_MEANS", 3)
-    assert loss_intervals(np.ones(4)) == {}
+    assert mean_intervals({"loss": np.ones(4)}) == {}
     monkeypatch.setattr(intervals, "_MOST_PAIRS", 1)
     assert class_intervals(np.array([0, 1]), np.array([0, 1])) == {}
 

@@ -247,3 +247,63 @@ def test_groups_do_not_matter_where_all_is_scored():
     )
     write_text("new.csv", "\n".join([HEADING, *rows(60, 1)]))
     assert evaluate("runs/owned", dataset="csv:new.csv")["examples"] == 60
+
+
+def hospitals(count, seed):
+    """Rows with a hospital, whose third has labels that are turned round."""
+    for index, line in enumerate(rows(count, seed)):
+        *cells, label = line.split(",")
+        where = "ABC"[index // 3 % 3]
+        if where == "C" and index % 2:
+            label = NAMES[(NAMES.index(label) + 1) % 3]
+        yield ",".join([where, *cells, str(index), label])
+
+
+def test_groups_by_another_column(capsys):
+    heading = "hospital,length,width,depth,mass,age,label"
+    write_text("new.csv", "\n".join([heading, *hospitals(180, 3)]))
+    words = ["evaluate", "runs/wines", "--dataset=csv:new.csv"]
+    assert main([*words, "--by=hospital"]) == 0
+    out = capsys.readouterr().out
+    stored = read_json("runs/wines/result.json")["metrics"]
+    found = stored["test dataset=csv:new.csv by hospital"]["by"]
+    counts = {name: part["examples"] for name, part in found["groups"].items()}
+    assert counts == {"A": 60, "B": 60, "C": 60}
+    assert found["groups"]["A"]["accuracy"] == 1.0
+    assert found["groups"]["C"]["accuracy"] == 0.5
+    gap = found["largest_gap"]
+    assert (gap["worst"], gap["size"]) == ("C", 0.5)
+    low, high = found["groups"]["C"]["intervals"]["accuracy"]
+    assert (gap["low"], gap["high"]) == pytest.approx((1 - high, 1 - low))
+    assert "Largest gap: 50.00 points of accuracy between A and C" in out
+    # a column of many numbers
+    scores = evaluate("runs/wines", dataset="csv:new.csv", by="age")
+    assert len(scores["by"]["groups"]) == 4
+    assert scores["by"]["notes"] == [
+        "'age' is told by quartiles of its numbers"
+    ]
+
+
+def test_groups_by_a_column_of_training():
+    scores = evaluate("runs/wines", by="length")
+    assert (
+        sum(part["examples"] for part in scores["by"]["groups"].values())
+        == scores["examples"]
+    )
+    assert {n: v for n, v in scores.items() if n != "by"} == read_json(
+        "runs/wines/result.json"
+    )["metrics"]["test"]
+
+
+def test_a_column_that_is_missing_is_told_with_those_there_are(capsys):
+    assert main(["evaluate", "runs/wines", "--by=hospital"]) == 2
+    assert capsys.readouterr().err == (
+        "keras-ptft: train.csv has no column 'hospital': choose by --by one "
+        "of length, width, depth, mass, label.\n"
+    )
+    inputs = np.array([[0, 0, 0, 0], [6, 0, 0, 0]], np.float32)
+    given = Dataset(
+        {"train": ArraySource(inputs, [0, 1], name="vector")}, ("blue", "red")
+    )
+    with pytest.raises(UserError, match="--by=age needs a table with this"):
+        evaluate("runs/wines", dataset=given, by="age")

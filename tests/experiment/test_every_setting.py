@@ -70,6 +70,8 @@ CASES = {
     "group_pattern": ({"group_pattern": r"(\d+)_"}, PHOTOS),
     "split_seed": ({"split_seed": "1"}, {}),
     "stratify": ({"stratify": "true"}, {}),
+    "folds": ({"folds": "3"}, {}),
+    "fold": ({"fold": "1"}, {"folds": "2"}),
     "tokenizer": ({"tokenizer": "words"}, TEXT),
     "sequence_length": ({"sequence_length": "3"}, TEXT),
     "on_leak": ({"on_leak": "drop"}, {}),
@@ -99,6 +101,8 @@ CASES = {
         {**FINETUNE, "augment": "shift(padding=1)"},
     ),
     "compare_scratch": ({"compare_scratch": "true"}, FINETUNE),
+    "explain": ({"explain": "false"}, {}),
+    "forgetting": ({"forgetting": "true"}, {**FINETUNE, "freeze": "none"}),
     "optimizer": ({"optimizer": "sgd(momentum=0.9)"}, {}),
     "learning_rate": ({"learning_rate": "find"}, {}),
     "schedule": ({"schedule": "cosine(warmup_steps=1)"}, {}),
@@ -116,9 +120,11 @@ CASES = {
     "strategy": ({"strategy": "mirrored"}, {}),
     "jit_compile": ({"jit_compile": "true"}, {}),
     "steps_per_execution": ({"steps_per_execution": "2"}, {}),
+    "profile_steps": ({"profile_steps": "1,2"}, {}),
     "precision": ({"precision": "mixed_bfloat16"}, {}),
     "export_to": ({"export_to": "saved_models/tiny"}, {}),
     "reject_below": ({"reject_below": "0.5"}, {}),
+    "calibrate": ({"calibrate": "true"}, {"validation_fraction": "0.3"}),
 }
 # op determinism stays enabled in a process: tests/training has its own
 ELSEWHERE = {"deterministic"}

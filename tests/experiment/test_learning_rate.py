@@ -13,6 +13,7 @@ from keras_ptft.files import read_json, read_text
 from tests.alike import differences
 
 FOUND = Config(
+    explain=False,
     name="found",
     image_size=8,
     backbone="mlp_small",

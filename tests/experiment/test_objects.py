@@ -12,6 +12,7 @@ import keras_ptft
 from keras_ptft import ArraySource, Config, Dataset, UserError
 
 SETTINGS = {"epochs": 5, "batch_size": 32, "learning_rate": 0.01}
+SETTINGS |= {"explain": False}
 
 
 @pytest.fixture(autouse=True)

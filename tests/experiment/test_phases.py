@@ -18,6 +18,7 @@ from tests.kill import Recipe, after, killed, undisturbed
 from tests.training.small import timeless
 
 FIRST = Config(
+    explain=False,
     name="first",
     classes="0-4",
     backbone="cnn(filters=[4, 6], dense=8, batch_norm=True, dropout=0.2)",
@@ -26,6 +27,7 @@ FIRST = Config(
     train_examples=200,
 )
 SECOND = Config(
+    explain=False,
     name="second",
     classes="5-9",
     init_from="first",
@@ -86,6 +88,7 @@ def assert_equal_bits(one, other):
     assert [k for k in one if not np.array_equal(one[k], other[k])] == []
 
 
+@pytest.mark.slow
 def test_each_phase_moves_its_layers_alone(monkeypatch, caplog):
     snapshots = []
     cut = Phases.cut

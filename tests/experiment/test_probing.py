@@ -15,6 +15,7 @@ from keras_ptft.experiment.loading import load_dataset
 from keras_ptft.training.forward import outputs_of
 
 FIRST = Config(
+    explain=False,
     name="first",
     classes="0-4",
     backbone="cnn(filters=[6, 8], dense=32)",
@@ -22,6 +23,7 @@ FIRST = Config(
     epochs=2,
 )
 SECOND = Config(
+    explain=False,
     name="second",
     classes="5-9",
     init_from="first",
@@ -199,7 +201,7 @@ def test_training_starts_from_the_solved_head(settings, caplog):
 
 
 def test_the_solved_head_reads_features_that_a_probe_has_computed(caplog):
-    solved(name="probe", overwrite=True)
+    solved(name="probe", probe="lbfgs(C=0.3)")
     caplog.clear()
     keras_ptft.finetune(tuned("shares", freeze="none"))
     assert "Features of 720 examples are in runs" in caplog.text

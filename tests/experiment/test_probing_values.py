@@ -21,9 +21,11 @@ from keras_ptft.training.forward import outputs_of
 
 NAMES = ("even", "above 4", "ten")
 BACKBONE = {"backbone": "mlp(hidden=[16])", "epochs": 1, "batch_size": 16}
+BACKBONE |= {"explain": False}
 OF_NUMBERS = {"objective": "regression", "label_column": "progression"}
 OF_SETS = {"objective": "multi_label", "label_columns": ",".join(NAMES)}
 NUMBERS = Config(
+    explain=False,
     name="numbers",
     dataset="csv:patients.csv",
     init_from="of_numbers",
@@ -31,6 +33,7 @@ NUMBERS = Config(
     **OF_NUMBERS,
 )
 SETS = Config(
+    explain=False,
     name="sets",
     dataset="csv:digits.csv",
     init_from="of_sets",

@@ -8,9 +8,11 @@ from keras_ptft import files
 from keras_ptft.config import Config
 from keras_ptft.errors import DiskError, TrainingInterrupted, UserError
 from keras_ptft.experiment import run_dir
+from keras_ptft.experiment.failure import read_failure
 from keras_ptft.experiment.results import RunResult
 from keras_ptft.experiment.run_dir import State
 from keras_ptft.training.checkpointing.store import Checkpoint, Checkpoints
+from keras_ptft.training.nonfinite import NonFiniteError
 
 CONFIG = Config(name="x", epochs=3)
 PROVENANCE = {"data": {"train": "a" * 32}, "parent": ""}
@@ -193,6 +195,40 @@ def test_a_mistake_later_on_takes_nothing_away(folder):
     with pytest.raises(UserError):
         die_in(folder, error=UserError("not finite"))
     assert names(folder) == BEGUN
+
+
+NOT_A_NUMBER = NonFiniteError("The loss is not finite.", {"step": 9})
+
+
+def test_what_does_a_step_again_is_kept(folder):
+    told = r"^The loss is not finite\. keras_ptft\.replay\('.*x'\) in Python"
+    with pytest.raises(UserError, match=told):
+        die_in(folder, error=NOT_A_NUMBER)
+    assert names(folder) == {"nonfinite"}
+    kept = folder / "nonfinite"
+    assert names(kept) == BEGUN - {"model.keras"} | {"step.json"}
+    assert read_failure(folder) == {"step": 9}
+    assert Checkpoints(kept / "checkpoints").latest().step == 7
+    # the user may try again with other settings
+    other = CONFIG.replace(learning_rate=1e-4)
+    assert run_dir.decide(folder, other, PARENT) is State.NEW
+    die_in(folder, other)
+    assert names(folder) == BEGUN
+
+
+def test_a_resumed_run_keeps_all_and_the_step(folder):
+    die_in(folder)
+    for _ in range(2):
+        with pytest.raises(UserError, match="is not finite"):
+            die_in(folder, error=NOT_A_NUMBER)
+        assert names(folder) == BEGUN | {"nonfinite"}
+
+
+def test_a_folder_without_such_a_step(folder):
+    die_in(folder)
+    told = "x must be the folder of a run whose loss was not finite, got none"
+    with pytest.raises(UserError, match=told):
+        read_failure(folder)
 
 
 def test_a_complete_run_says_so(folder, caplog):

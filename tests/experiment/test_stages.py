@@ -9,10 +9,10 @@ import pytest
 
 import keras_ptft
 from keras_ptft import Config, UserError
-from keras_ptft.experiment import run_dir
+from keras_ptft.experiment import run_dir, run_files
 
 SMALL = {"backbone": "cnn(filters=[6, 8], dense=8)", "image_size": 8}
-SMALL |= {"epochs": 2}
+SMALL |= {"epochs": 2, "explain": False}
 
 
 @pytest.fixture(autouse=True)
@@ -81,8 +81,9 @@ def test_the_whole_way(tmp_path):
     of_texts = {"tokenizer.json", "vocabulary.txt", "vectors.txt", "projector"}
     of_settings = {
         run_dir.ADAPTER_FILE,
-        run_dir.LEARNING_RATE_FILE,
+        run_files.LEARNING_RATE_FILE,
         "thresholds.json",
+        "temperature.json",
     }
     images = {*run_dir.ARTIFACTS} - of_texts - of_settings
     assert names == {*images, run_dir.CHECKPOINTS, run_dir.SCRATCH}

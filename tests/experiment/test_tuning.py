@@ -13,7 +13,7 @@ from keras_ptft.experiment.tuning import check_tuning
 from keras_ptft.transfer.adapter import load_adapter
 
 CNN = "cnn(filters=[6, 8], dense=8, batch_norm=True, dropout=0.2)"
-SMALL = {"image_size": 8, "epochs": 1}
+SMALL = {"image_size": 8, "epochs": 1, "explain": False}
 
 # settings → names of the backbone's variables that move
 WAYS = {

@@ -4,12 +4,11 @@ import pytest
 import tensorflow as tf
 
 from keras_ptft.data.core.array_source import ArraySource
-from keras_ptft.data.core.dataset import Dataset, take
+from keras_ptft.data.core.dataset import Dataset
 from keras_ptft.data.text.source import TextSource
 from keras_ptft.data.text.storage import in_memory
 from keras_ptft.data.text.token_source import texts_of, token_source, word_rows
 from keras_ptft.data.text.tokenizers import learn
-from keras_ptft.evaluation.evaluation import Mistake, most_confident_errors
 from keras_ptft.evaluation.word_neighbors import word_vectors
 from keras_ptft.models.backbone_input import BackboneInput
 from keras_ptft.models.embedding import embedding
@@ -62,8 +61,11 @@ def test_out_of_scope_is_told_where_there_is_such():
     assert found.out_of_scope["threshold"] == pytest.approx(0.7)
 
 
-def test_of_images_no_mistakes_are_told():
-    assert examined(test=rows(0.9, labels=[0])).mistakes == ()
+def test_the_answers_to_the_test_split_are_kept():
+    test = rows(0.9, 0.25, labels=[0, 0])
+    found = examined(test=test, validation=rows(0.1, labels=[0]))
+    logits = np.log([[0.1, 0.9], [0.75, 0.25]])
+    np.testing.assert_allclose(found.answers, logits, rtol=1e-5)
 
 
 def told(*given):
@@ -74,30 +76,6 @@ def tokens(given, labels=None, setting="words"):
     texts = TextSource(in_memory(given), labels)
     tokenizer = learn(setting, lambda: texts_of(texts), 4)
     return token_source(texts, tokenizer), tokenizer
-
-
-def test_the_surest_mistakes_come_first():
-    given = [b"to be", b"not \xff", b"", "生存".encode()]
-    source, _ = tokens(given, [0, 1, 1, 1])
-    # the first is right; the third is as sure as the second
-    logits = np.log([[3.0, 1.0], [3.0, 2.0], [3.0, 2.0], [4.0, 1.0]])
-    assert most_confident_errors(source, logits, NAMES) == (
-        Mistake("生存", "b", "a", pytest.approx(0.8)),
-        Mistake("not \ufffd", "b", "a", pytest.approx(0.6)),
-        Mistake("", "b", "a", pytest.approx(0.6)),
-    )
-    assert most_confident_errors(source, -logits[:, ::-1], NAMES) != ()
-    assert most_confident_errors(source, np.eye(2)[source.labels], NAMES) == ()
-
-
-def test_mistakes_in_a_subset_are_found():
-    texts = TextSource(in_memory(told("a", "b", "c")), [0, 0, 1])
-    tokenizer = learn("words", lambda: texts_of(texts), 4)
-    source = token_source(take(texts, [2, 0]), tokenizer)
-    (mistake,) = most_confident_errors(
-        source, np.array([[2.0, 0], [2, 0]]), NAMES
-    )
-    assert (mistake.text, mistake.label) == ("c", "b")
 
 
 def test_word_vectors_come_with_their_neighbours():

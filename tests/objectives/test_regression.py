@@ -102,7 +102,7 @@ def test_scores_by_hand():
     )
 
 
-def test_each_split_is_scored_and_the_worst_are_found():
+def test_each_split_is_scored_and_the_answers_are_kept():
     model, objective = made()
     test = rows([0, 1], [50.0, 60.0])
     splits = {"train": test, "validation": rows([0], [51.0]), "test": test}
@@ -110,7 +110,8 @@ def test_each_split_is_scored_and_the_worst_are_found():
     assert found.metrics["validation"]["mae"] == 1.0
     assert found.metrics["test"]["r2"] == pytest.approx(1 - 18 / 25)
     assert found.estimates.predicted.tolist() == [50.0, 54.0]
-    assert found.estimates.worst[0].true == 60.0
+    assert found.estimates.true.tolist() == [50.0, 60.0]
+    assert found.answers.tolist() == [[50.0], [54.0]]
     assert found.estimates.target == "price"
     assert found.titles["loss"] == "loss (mse, standardised)"
 

@@ -63,7 +63,7 @@ later   pretrain  interrupted                      –       mnist\
 old     –         damaged: result.json is no JSON  –       digits\
              –         –       –                   –        –  –\
                  ''              0.001       5
-Runs of comparisons are left out (digits-compare): see --all.
+Runs of comparisons and searches are left out (digits-compare): see --all.
 Folders that hold no run are left out (notes).
 """
 

@@ -9,6 +9,10 @@ import pytest
 from tests.conftest import ROOT
 
 
+# it takes a process of its own
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkpoints")

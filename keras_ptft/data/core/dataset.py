@@ -55,11 +55,14 @@ class Loading:
         group_pattern: regular expression that finds a group in a file name.
         stratify: whether every class gets its share of each split.
         split_seed: each draws other splits.
+        folds: parts that the training examples are divided into; 0: none.
+        fold: the part that is the test split, from 0.
         trained: what a model knows of the data that it was trained on,
             where others are loaded for it: they are read by its columns.
         scoring: whether the data are to score a model, which needs neither
             training examples nor two classes.
         as_test: whether data that come in one piece are all for testing.
+        by_column: the column whose values `Source.by` holds; empty: none.
     """
 
     image_size: int = 0
@@ -77,9 +80,12 @@ class Loading:
     group_pattern: str = ""
     stratify: bool = False
     split_seed: int = 0
+    folds: int = 0
+    fold: int = 0
     trained: DataInfo | None = None
     scoring: bool = False
     as_test: bool = False
+    by_column: str = ""
 
     def refuse(self, row: str, *names: str) -> None:
         """Refuses settings that a data set has no use for.
@@ -131,6 +137,8 @@ class Source(abc.ABC):
         groups: uint64 array of shape (examples,), a hash of what each
             example belongs to, which is never divided by a split; None: each
             stands for itself.
+        by: text of shape (examples,), the value of a column of the table
+            that scores are told by; None: not asked for.
     """
 
     spec: InputSpec
@@ -146,6 +154,7 @@ class Source(abc.ABC):
     cut_off: float | None = None
     unknown: float = 0.0
     groups: np.ndarray | None = None
+    by: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -219,7 +228,7 @@ class DerivedSource(Source):
         )
         self.encoding = source.encoding
         self.cut_off, self.unknown = source.cut_off, source.unknown
-        self.groups = source.groups
+        self.groups, self.by = source.groups, source.by
 
     def gather(self, indices: tf.Tensor) -> Any:
         return self.source.gather(indices)
@@ -260,6 +269,8 @@ class Subset(DerivedSource):
             self.values = source.values[indices]
         if source.groups is not None:
             self.groups = source.groups[indices]
+        if source.by is not None:
+            self.by = source.by[indices]
         if source.lengths is not None:
             self.lengths = source.lengths[indices]
         # windows are not cut where texts end: all texts are theirs

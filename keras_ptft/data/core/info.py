@@ -64,6 +64,8 @@ class DataInfo:
         target: the number to be predicted, where labels are numbers.
         thresholds: the probability from which each label of a set is given;
             empty: not chosen.
+        temperature: what logits are divided by before they become
+            probabilities; 1: not fitted.
 
     Example:
 
@@ -80,15 +82,19 @@ class DataInfo:
     label_kind: str = CLASSES
     target: Target = NO_TARGET
     thresholds: tuple[float, ...] = ()
+    temperature: float = 1.0
 
     def as_trained(self, trained: "DataInfo") -> "DataInfo":
-        """Returns the same with what a trained model knows of its targets.
+        """Returns the same with what was found out by training a model.
 
         Args:
             trained: what the model knows of the data it was trained on.
         """
         return dataclasses.replace(
-            self, target=trained.target, thresholds=trained.thresholds
+            self,
+            target=trained.target,
+            thresholds=trained.thresholds,
+            temperature=trained.temperature,
         )
 
     @property

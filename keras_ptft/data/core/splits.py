@@ -45,7 +45,7 @@ def hold_out_test(
         raise UserError(
             f"test_fraction must lie between 0 and 1, got {fraction}."
         )
-    bits = _mixed(_keys(train), seed) >> _HALF
+    bits = _mixed(keys_of(train), seed) >> _HALF
     rest, held_out = _divide(train, bits, fraction, stratify)
     parts = {"train": take(train, rest), "test": take(train, held_out)}
     others = {k: v for k, v in dataset.splits.items() if k != "train"}
@@ -86,7 +86,7 @@ def hold_out_validation(
         last = round(len(train) * (1 - fraction))
         rest, held_out = np.split(np.arange(len(train)), [last])
     else:
-        bits = _mixed(_keys(train), seed) & _LOW
+        bits = _mixed(keys_of(train), seed) & _LOW
         rest, held_out = _divide(train, bits, fraction, stratify)
     if not len(rest) or not len(held_out):
         raise UserError(
@@ -157,6 +157,34 @@ def subset_of_classes(
     return dataset.keep("train", np.sort(chosen), reason)
 
 
+def keys_of(source: Source) -> np.ndarray:
+    """Returns the hash of what is never divided: an example, or its group."""
+    return source.hashes if source.groups is None else source.groups
+
+
+def most_common(owners: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Returns the most common label of each owner; the least of several.
+
+    Args:
+        owners: of each example, int of shape (examples,).
+        labels: likewise.
+
+    Returns:
+        A label for each owner that there is, by their number.
+
+    Example:
+
+    >>> most_common(np.array([0, 0, 0, 3]), np.array([5, 4, 5, 1])).tolist()
+    [5, 1]
+    """
+    pairs, counts = np.unique(
+        np.stack([owners, labels], 1), axis=0, return_counts=True
+    )
+    order = np.lexsort((pairs[:, 1], -counts, pairs[:, 0]))
+    _, first = np.unique(pairs[order, 0], return_index=True)
+    return pairs[order[first], 1]
+
+
 def _mixed(keys: np.ndarray, seed: int) -> np.ndarray:
     """Hashes that are independent for each seed; as they are for 0.
 
@@ -169,11 +197,6 @@ def _mixed(keys: np.ndarray, seed: int) -> np.ndarray:
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
-
-
-def _keys(source: Source) -> np.ndarray:
-    """The hash of what is never divided: an example, or its group."""
-    return source.hashes if source.groups is None else source.groups
 
 
 def _divide(
@@ -194,9 +217,9 @@ def _of_each_class(
     What is never divided counts for the most common of its labels.
     """
     keys, first, inverse = np.unique(
-        _keys(source), return_index=True, return_inverse=True
+        keys_of(source), return_index=True, return_inverse=True
     )
-    labels = _most_common(inverse, source.labels)
+    labels = most_common(inverse, source.labels)
     order = np.lexsort((keys, bits[first]))
     ranks = np.empty(len(keys), np.int64)
     ranks[order] = _ranks_within_class(labels[order])
@@ -204,16 +227,6 @@ def _of_each_class(
     sizes = np.bincount(codes, minlength=len(values))
     counts = np.clip(np.rint(fraction * sizes), 1, np.maximum(sizes - 1, 0))
     return (ranks < counts[codes])[inverse]
-
-
-def _most_common(owners: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The most common label of each owner; the least of several."""
-    pairs, counts = np.unique(
-        np.stack([owners, labels], 1), axis=0, return_counts=True
-    )
-    order = np.lexsort((pairs[:, 1], -counts, pairs[:, 0]))
-    _, first = np.unique(pairs[order, 0], return_index=True)
-    return pairs[order[first], 1]
 
 
 def _ranks_within_class(labels: np.ndarray) -> np.ndarray:

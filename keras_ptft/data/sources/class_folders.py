@@ -33,12 +33,14 @@ class SplitFiles(NamedTuple):
         given: the split, as files that are left out are accounted for; empty
             where all files are in one piece.
         values: as `Source.values`, or None.
+        by: as `Source.by`, or None.
     """
 
     paths: Sequence[pathlib.Path]
     labels: np.ndarray
     given: str = ""
     values: np.ndarray | None = None
+    by: np.ndarray | None = None
 
 
 class ClassFiles(NamedTuple):

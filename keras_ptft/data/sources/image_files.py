@@ -122,6 +122,8 @@ def image_dataset(
         )
         if part.values is not None:
             sources[split].values = part.values[kept]
+        if part.by is not None:
+            sources[split].by = part.by[kept]
         unused += _unread(found, split, good[start:end])
         start = end
     _check_classes(sources, found.classes)

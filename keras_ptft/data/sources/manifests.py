@@ -219,6 +219,7 @@ def _class_files(
             encoded.labels[split],
             split if len(found) > 1 else "",
             encoded.values[split],
+            np.array(part.by, object) if part.by else None,
         )
         for split, part in found.items()
     }

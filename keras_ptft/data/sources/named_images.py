@@ -8,11 +8,16 @@ from typing import Any
 
 from keras_ptft.data.core.dataset import Loading
 from keras_ptft.data.sources.table_labels import LabelReader
-from keras_ptft.data.tables.labels import as_filled, as_group, as_text
+from keras_ptft.data.tables.labels import (
+    as_filled,
+    as_group,
+    as_text,
+    as_value,
+)
 from keras_ptft.data.tables.table import Table
 from keras_ptft.errors import UserError
 
-_IMAGE, _GROUP = "--image_column", "--group_column"
+_IMAGE, _GROUP, _BY = "--image_column", "--group_column", "--by"
 
 
 @dataclasses.dataclass
@@ -24,6 +29,7 @@ class NamedImages:
         paths: of the files that are there, one an example.
         labels: of each, as the `LabelReader` reads them.
         groups: of each, empty without a column of them.
+        by: what each has in the column that is asked for, if one is.
         numbers: of the row of each.
         missing: what a user knows each row by whose file is not there.
         missing_labels: of each of these.
@@ -33,6 +39,7 @@ class NamedImages:
     paths: list[pathlib.Path] = dataclasses.field(default_factory=list)
     labels: list[Any] = dataclasses.field(default_factory=list)
     groups: list[str] = dataclasses.field(default_factory=list)
+    by: list[str] = dataclasses.field(default_factory=list)
     numbers: list[int] = dataclasses.field(default_factory=list)
     missing: list[str] = dataclasses.field(default_factory=list)
     missing_labels: list[Any] = dataclasses.field(default_factory=list)
@@ -111,6 +118,7 @@ def _read(
         for setting, name in (
             (_IMAGE, loading.image_column),
             (_GROUP, loading.group_column),
+            (_BY, loading.by_column),
         )
         if name
     }
@@ -124,9 +132,13 @@ def _read(
         name = _as_path(cells[_IMAGE], table, number, loading.image_column)
         label = reader.read(row[count:], table, number)
         _add(part, number, base / name, label)
-        if _GROUP in cells and part.numbers[-1:] == [number]:
+        if part.numbers[-1:] != [number]:
+            continue
+        if _GROUP in cells:
             group = as_group(cells[_GROUP], table, number, columns[_GROUP])
             part.groups.append(group)
+        if _BY in cells:
+            part.by.append(as_value(cells[_BY]))
     return part
 
 

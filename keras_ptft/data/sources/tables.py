@@ -14,7 +14,7 @@ from keras_ptft.data.sources.table_files import read_files
 from keras_ptft.data.sources.table_labels import LabelReader, label_reader
 from keras_ptft.data.sources.text_tables import blank_rows, of_texts, texts_in
 from keras_ptft.data.tables.columns import check_columns, other_columns
-from keras_ptft.data.tables.labels import as_group
+from keras_ptft.data.tables.labels import as_group, as_value
 from keras_ptft.data.tables.numbers import to_numbers
 from keras_ptft.data.tables.table import Row, Table
 from keras_ptft.errors import UserError
@@ -81,12 +81,14 @@ class _Part(NamedTuple):
         labels: of each row.
         groups: hash of each row's group, if there are groups.
         rows: number of each row in the file.
+        by: what each row has in the column that is asked for, if one is.
     """
 
     numbers: np.ndarray
     labels: list[Any]
     groups: array.array
     rows: array.array
+    by: list[str]
 
 
 class _TableSource(ArraySource):
@@ -103,6 +105,8 @@ class _TableSource(ArraySource):
         self._table, self._rows_there = table, part.rows
         if part.groups:
             self.groups = np.array(part.groups, np.uint64)
+        if part.by:
+            self.by = np.array(part.by, object)
 
     def name_of(self, index: int) -> str:
         return self._table.place(self._rows_there[index])
@@ -114,6 +118,9 @@ def _of_numbers(
     reader = label_reader(loading)
     used = [*reader.columns]
     used += [loading.group_column] if loading.group_column else []
+    trained = loading.trained.columns if loading.trained else ()
+    if loading.by_column and loading.by_column not in trained:
+        used.append(loading.by_column)
     columns = _columns(loading, tables, reader, used)
     notes = [note for table in tables.values() for note in table.notes]
     for table in tables.values():
@@ -163,6 +170,8 @@ def _columns(
             table.find(column, reader.setting)
         if loading.group_column:
             table.find(loading.group_column, "--group_column")
+        if loading.by_column:
+            table.find(loading.by_column, "--by")
     if loading.trained is not None and loading.trained.columns:
         return loading.trained.columns
     columns = other_columns(tables["train"], used)
@@ -182,23 +191,26 @@ def _read(
 ) -> _Part:
     labels: list[Any] = []
     groups, rows = array.array("Q"), array.array("q")
-    group = loading.group_column
+    group, by = loading.group_column, loading.by_column
+    values: list[str] = []
     count, end = len(columns), len(columns) + len(reader.columns)
 
     def numbers() -> Iterator[Row]:
-        asked = [*columns, *reader.columns, *([group] if group else [])]
+        asked = [*columns, *reader.columns, *filter(None, (group, by))]
         for number, cells in table.rows(asked):
             labels.append(reader.read(cells[count:end], table, number))
             rows.append(number)
             if group:
-                text = as_group(cells[-1], table, number, group)
+                text = as_group(cells[end], table, number, group)
                 groups.append(int(content_hash(text.encode())))
+            if by:
+                values.append(as_value(cells[-1]))
             yield number, cells[:count]
 
     found = to_numbers(numbers(), columns, table)
     if not len(found):
         raise UserError(f"{table.path} has no rows: add some.")
-    return _Part(found, labels, groups, rows)
+    return _Part(found, labels, groups, rows, values)
 
 
 def _doubtful(numbers: np.ndarray, columns: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from keras_ptft.data.core.dataset import Dataset, Loading
 from keras_ptft.data.core.hashing import content_hash
 from keras_ptft.data.sources.table_files import read_files
 from keras_ptft.data.sources.table_labels import LabelReader, label_reader
-from keras_ptft.data.tables.labels import as_group, as_text
+from keras_ptft.data.tables.labels import as_group, as_text, as_value
 from keras_ptft.data.tables.table import Table
 from keras_ptft.data.text.pairs import joined
 from keras_ptft.data.text.source import TextSource
@@ -138,11 +138,12 @@ class _TableTexts(InMemoryTexts):
 
 
 class _Part(NamedTuple):
-    """One table as it was read; no groups where there are none."""
+    """One table as it was read; what is not asked for is empty."""
 
     texts: _TableTexts
     labels: list[Any]
     groups: array.array
+    by: list[str]
 
 
 def _text_columns(loading: Loading) -> tuple[str, ...]:
@@ -156,15 +157,16 @@ def _read(
     reader: LabelReader,
     loading: Loading,
 ) -> _Part:
-    group = loading.group_column
+    group, by = loading.group_column, loading.by_column
     chosen = [
         *((column, "--text_column") for column in columns),
         *((column, reader.setting) for column in reader.columns),
         *([(group, "--group_column")] if group else []),
+        *([(by, "--by")] if by else []),
     ]
     for column, setting in chosen:
         table.find(column, setting)
-    part = _Part(_TableTexts(table), [], array.array("Q"))
+    part = _Part(_TableTexts(table), [], array.array("Q"), [])
     count = len(columns)
     end = count + len(reader.columns)
     for number, cells in table.rows([column for column, _ in chosen]):
@@ -175,8 +177,10 @@ def _read(
         part.texts.append(joined(pieces).encode(), number)
         part.labels.append(reader.read(cells[count:end], table, number))
         if group:
-            text = as_group(cells[-1], table, number, group)
+            text = as_group(cells[end], table, number, group)
             part.groups.append(int(content_hash(text.encode())))
+        if by:
+            part.by.append(as_value(cells[-1]))
     if not len(part.texts):
         raise UserError(f"{table.path} has no rows: add some.")
     return part
@@ -189,4 +193,6 @@ def _source(
     source.values = values
     if part.groups:
         source.groups = np.array(part.groups, np.uint64)
+    if part.by:
+        source.by = np.array(part.by, object)
     return source

@@ -49,6 +49,20 @@ def as_group(cell: Any, table: Table, number: int, column: str) -> str:
     return _checked(text, table, number, column)
 
 
+def as_value(cell: Any) -> str:
+    """Returns what a cell holds as one line of text; "" where it is empty.
+
+    Args:
+        cell: the cell, of any kind.
+
+    Example:
+
+    >>> as_value(" north  east "), as_value(None), as_value(1.5)
+    ('north east', '', '1.5')
+    """
+    return "" if cell is None else " ".join(str(cell).split())
+
+
 def as_filled(cell: Any, table: Table, number: int, column: str) -> str:
     """Returns what a cell holds as text, without space at its ends.
 

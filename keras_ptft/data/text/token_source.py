@@ -115,7 +115,7 @@ def token_source(source: Source, tokenizer: Tokenizer) -> TokenSource:
         tags=None if tags is None else np.concatenate(tags),
         texts=source,
     )
-    tokens.values = source.values
+    tokens.values, tokens.by = source.values, source.by
     return tokens
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from keras_ptft.evaluation.metrics.out_of_scope import confidence
+from keras_ptft.evaluation.metrics.probabilities import brier_score
 
 _BINS = 15
 # beyond, a temperature makes all probabilities alike, or 0 and 1
@@ -139,6 +140,59 @@ def calibration(
         told["temperature"] = temperature
         told["error_scaled"] = calibration_error(labels, scaled)
     return told
+
+
+def log_loss(labels: np.ndarray, logits: np.ndarray) -> float:
+    """Computes the mean negative log probability of the labels, in nats.
+
+    It is what a temperature makes the least; the loss of a training may be
+    another, as with label smoothing.
+
+    Args:
+        labels: int of shape (examples,).
+        logits: float of shape (examples, classes).
+
+    Example:
+
+    >>> shares = np.array([[3.0, 1.0], [1.0, 3.0]])
+    >>> round(log_loss(np.array([0, 1]), np.log(shares)), 4)  # log(4/3)
+    0.2877
+    """
+    wide = logits.astype(np.float64)
+    own = wide[np.arange(len(labels)), labels]
+    return float(np.mean(logsumexp(wide, axis=1) - own))
+
+
+def rescaled(
+    labels: np.ndarray, logits: np.ndarray, temperature: float
+) -> dict[str, Any]:
+    """Computes what dividing logits by a temperature has done, for JSON.
+
+    Args:
+        labels: int of shape (examples,).
+        logits: as the model gives them, float of shape (examples, classes).
+        temperature: what they are divided by.
+
+    Returns:
+        `temperature`, and `before` and `after` it each the `log_loss`,
+        `brier_score` and `calibration_error`.
+    """
+    scaled = logits.astype(np.float64) / temperature
+    return {
+        "temperature": temperature,
+        "before": _probability_metrics(labels, logits),
+        "after": _probability_metrics(labels, scaled),
+    }
+
+
+def _probability_metrics(
+    labels: np.ndarray, logits: np.ndarray
+) -> dict[str, float]:
+    return {
+        "log_loss": log_loss(labels, logits),
+        "brier_score": brier_score(labels, logits),
+        "calibration_error": calibration_error(labels, logits),
+    }
 
 
 def _rows(found: Reliability) -> list[dict[str, float]]:

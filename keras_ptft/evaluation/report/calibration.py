@@ -126,6 +126,8 @@ validation split, it would be 1.00 %.'
             "best temperature on the validation split, it would be "
             f"{100 * found['error_scaled']:.2f} %"
         )
+    if "applied" in found:
+        return f"{text}. {_applied(found['applied'])}"
     return f"{text}."
 
 
@@ -145,6 +147,23 @@ def interval_texts(metrics: Mapping[str, Any]) -> dict[str, str]:
         low, high = map(metric_of(name).cell, ends)
         texts[name] = f"95 % interval {low} to {high}"
     return texts
+
+
+def _applied(found: Mapping[str, Any]) -> str:
+    """What dividing the logits by a temperature has done."""
+    before, after = found["before"], found["after"]
+    losses, scores, errors = (
+        [part[name] for part in (before, after)]
+        for name in ("log_loss", "brier_score", "calibration_error")
+    )
+    return (
+        f"These are the probabilities of logits divided by "
+        f"{found['temperature']:.3g}, the best temperature on the validation "
+        "split; undivided and divided, the log loss is "
+        f"{losses[0]:.4f} and {losses[1]:.4f} nats, the Brier score "
+        f"{scores[0]:.4f} and {scores[1]:.4f}, the expected calibration error "
+        f"{100 * errors[0]:.2f} and {100 * errors[1]:.2f} %."
+    )
 
 
 def _reach(row: Mapping[str, float]) -> tuple[float, float]:

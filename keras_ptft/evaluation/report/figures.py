@@ -22,7 +22,9 @@ _PLOTTED = ("loss", "accuracy", "mae", "f1_micro")
 _MOST_POINTS = 5000
 
 
-def learning_curves(history: Sequence[Mapping[str, float]]) -> str:
+def learning_curves(
+    history: Sequence[Mapping[str, float]],
+) -> list[tuple[str, str]]:
     """Draws loss and metrics by epoch, training beside validation.
 
     Args:
@@ -30,29 +32,26 @@ def learning_curves(history: Sequence[Mapping[str, float]]) -> str:
             `mae` and `f1_micro`, and maybe the same with `val_` before.
 
     Returns:
-        A PNG in base64.
+        What each picture shows, and a PNG in base64.
     """
     known = set().union(*history)
-    measures = plotted_metrics(history)
-    figure = Figure(figsize=(4.6 * len(measures), 3.2), layout="constrained")
-    for axes, name in zip(
-        figure.subplots(1, len(measures), squeeze=False)[0],
-        measures,
-        strict=True,
-    ):
+    pictures = []
+    for name in plotted_metrics(history):
+        figure = Figure(figsize=(4.6, 3.2), layout="constrained")
+        axes = figure.subplots()
         _curve(axes, history, name, "training", TRAINING)
         if f"val_{name}" in known:
             _curve(axes, history, f"val_{name}", "validation", VALIDATION)
         axes.set(title=measure_title(name), xlabel="epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.25)
         axes.legend(frameon=False)
-    return figure_png(figure)
+        _plain(axes)
+        pictures.append((f"{measure_title(name)} by epoch", figure_png(figure)))
+    return pictures
 
 
 def plotted_metrics(history: Sequence[Mapping[str, float]]) -> list[str]:
-    """Returns the metrics that `learning_curves` draws, side by side.
+    """Returns the metrics that `learning_curves` draws, in order.
 
     Example:
 
@@ -102,14 +101,15 @@ def range_test_png(range_test: Mapping[str, Any]) -> str:
     # the last steps diverge, and would flatten all else
     descent = means[: means.index(min(means)) + 1]
     axes.set_ylim(0, 1.3 * max(descent))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
     axes.legend(frameon=False)
+    _plain(axes)
     return figure_png(figure)
 
 
-def estimates_png(true: np.ndarray, predicted: np.ndarray, target: str) -> str:
-    """Draws predicted numbers against true ones, beside their errors.
+def estimates_pngs(
+    true: np.ndarray, predicted: np.ndarray, target: str
+) -> list[tuple[str, str]]:
+    """Draws predicted numbers against true ones, and their errors.
 
     Of more than 5,000 examples, as many are drawn, evenly chosen.
 
@@ -119,25 +119,25 @@ def estimates_png(true: np.ndarray, predicted: np.ndarray, target: str) -> str:
         target: what the data call the number; empty: not known.
 
     Returns:
-        A PNG in base64.
+        What each picture shows, and a PNG in base64.
     """
     count = min(len(true), _MOST_POINTS)
     chosen = np.linspace(0, len(true) - 1, count).astype(np.int64)
     true, predicted = true[chosen], predicted[chosen]
-    figure = Figure(figsize=(9.2, 4.2), layout="constrained")
-    scatter, errors = figure.subplots(1, 2)
+    unit = f" {target}" if target and drawable(target) else ""
+    figures = [Figure(figsize=(4.6, 4.2), layout="constrained") for _ in "12"]
+    scatter, errors = (figure.subplots() for figure in figures)
     ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
     scatter.plot(ends, ends, color=VALIDATION, linewidth=1)
     scatter.scatter(true, predicted, s=9, alpha=0.5, color=TRAINING)
-    unit = f" {target}" if target and drawable(target) else ""
     scatter.set(xlabel=f"true{unit}", ylabel=f"predicted{unit}")
     errors.axhline(0, color=VALIDATION, linewidth=1)
     errors.scatter(predicted, predicted - true, s=9, alpha=0.5, color=TRAINING)
     errors.set(xlabel=f"predicted{unit}", ylabel="predicted - true")
-    for axes in (scatter, errors):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.25)
-    return figure_png(figure)
+    _plain(scatter)
+    _plain(errors)
+    shown = "Predicted numbers against true ones", "Errors of the numbers"
+    return list(zip(shown, map(figure_png, figures), strict=True))
 
 
 def confusion_png(
@@ -230,6 +230,11 @@ def _curve(
     axes.plot(
         epochs, values, label=label, color=color, marker=marker, markersize=3.5
     )
+
+
+def _plain(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
 
 
 def _write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from keras_ptft.config import Config
+from keras_ptft.evaluation.report.forgetting import forgetting_sentence
 from keras_ptft.evaluation.report.settings_table import (
     repeating_commands,
     shown_settings,
@@ -28,6 +29,7 @@ class Lineage(NamedTuple):
         transfer: "transfer" of `result.json`, of a fine-tuning.
         audit: "audit" of `result.json`, of a fine-tuning.
         trained_parameters: numbers that training could change.
+        forgetting: "forgetting" of `result.json`, where it was measured.
     """
 
     stage: str
@@ -38,6 +40,7 @@ class Lineage(NamedTuple):
     transfer: Mapping[str, Any] | None = None
     audit: Mapping[str, Any] | None = None
     trained_parameters: int = 0
+    forgetting: Mapping[str, Any] | None = None
 
 
 class ShownLayer(NamedTuple):
@@ -143,6 +146,8 @@ def transfer_sentences(lineage: Lineage) -> list[str]:
         ]
     if (audit := lineage.audit) is not None:
         sentences.append(_audited(audit))
+    if lineage.forgetting is not None:
+        sentences.append(forgetting_sentence(lineage.forgetting))
     return sentences
 
 

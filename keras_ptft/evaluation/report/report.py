@@ -19,12 +19,12 @@ from keras_ptft.evaluation.report.class_tables import (
     most_confused,
     worst_classes,
 )
+from keras_ptft.evaluation.report.exhibits import insight_parts
 from keras_ptft.evaluation.report.figures import (
     confusion_png,
-    estimates_png,
+    estimates_pngs,
     image_png,
     learning_curves,
-    plotted_metrics,
     range_test_png,
 )
 from keras_ptft.evaluation.report.lineage import Lineage, lineage_parts
@@ -118,18 +118,15 @@ def write_report(
         scratch_cards=_scratch_cards(comparison, evaluation.titles),
         interval_cards=_interval_cards(evaluation),
         comparison=table_cells(comparison) if comparison else [],
-        curves=learning_curves(course.history) if course.history else "",
-        measures=plotted_metrics(course.history),
+        curves=learning_curves(course.history),
         range_test=course.range_test,
         range_test_png=_tried(course.range_test),
         positive=evaluation.metrics["test"].get("positive"),
         positive_rows=_positive_rows(evaluation.metrics["test"]),
         outside=evaluation.out_of_scope,
         rejections=_rejections(evaluation.out_of_scope),
-        mistakes=evaluation.mistakes,
         chosen_thresholds=evaluation.thresholds,
-        estimates=evaluation.estimates,
-        estimates_png=_drawn(evaluation.estimates),
+        estimates=_drawn(evaluation.estimates),
         neighbors=vectors.neighbors if vectors else [],
         leaks=leak_rows(data.leaks) if data else [],
         pairs=[_pictured(pair) for pair in data.pairs] if data else [],
@@ -137,6 +134,7 @@ def write_report(
         class_counts=class_counts(data.account or {}) if data else [],
         views=view_rows(data.shown) if data else [],
         **_on_classes(evaluation.metrics["test"]),
+        **insight_parts(evaluation.insight),
     )
     files.write_text(path, page)
 
@@ -267,10 +265,10 @@ def _tried(range_test: Mapping[str, Any] | None) -> str:
     return "" if range_test is None else range_test_png(range_test)
 
 
-def _drawn(found: "Estimates | None") -> str:
+def _drawn(found: "Estimates | None") -> list[tuple[str, str]]:
     if found is None:
-        return ""
-    return estimates_png(found.true, found.predicted, found.target)
+        return []
+    return estimates_pngs(found.true, found.predicted, found.target)
 
 
 def _positive_rows(metrics: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -11,10 +11,12 @@ _NAMES = {
     "train": "training",
     "save": "saving",
     "evaluate": "evaluation",
+    "explain": "explaining predictions",
+    "forgetting": "scoring the pretraining task again",
     "scratch": "the same from scratch",
 }
 # that the style of the page has
-_COLORS = 10
+_COLORS = 11
 
 
 class Part(NamedTuple):

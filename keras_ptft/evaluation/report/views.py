@@ -1,16 +1,15 @@
 """Training images as they are, beside those that a model sees in training."""
 
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_ptft.evaluation.report.figures import image_png
-
-_SIDE = 128
-# smaller ones are drawn as squares, not blurred
-_SMALL = 64
+from keras_ptft.evaluation.report.pictures import (
+    is_small,
+    picture_source,
+    smaller,
+)
 
 
 class View(NamedTuple):
@@ -69,19 +68,9 @@ def _shares(row: np.ndarray, names: Sequence[str]) -> str:
 
 
 def _picture(view: View) -> dict[str, Any]:
-    image = _smaller(view.image)
-    small = max(image.shape[:2]) < _SMALL
-    return {"png": image_png(image), "label": view.label, "small": small}
-
-
-def _smaller(image: np.ndarray) -> np.ndarray:
-    """Averages blocks of pixels, where an image is large."""
-    height, width, channels = image.shape
-    size = math.ceil(max(height, width) / _SIDE)
-    rows, columns = height // size, width // size
-    if size == 1 or not rows or not columns:
-        return image
-    blocks = image[: rows * size, : columns * size].reshape(
-        rows, size, columns, size, channels
-    )
-    return np.round(blocks.mean(axis=(1, 3))).astype(np.uint8)
+    image = smaller(view.image)
+    return {
+        "source": picture_source(image),
+        "label": view.label,
+        "small": is_small(image),
+    }

@@ -67,11 +67,13 @@ def array_signatures(
     return found
 
 
-def class_scores(model: keras.Model) -> ServingFn:
+def class_scores(model: keras.Model, temperature: float = 1.0) -> ServingFn:
     """Returns what computes a classifier's logits and probabilities.
 
     Args:
         model: one output of logits, of shape (..., classes).
+        temperature: what the logits are divided by before they become
+            probabilities; they are answered as they are.
 
     Returns:
         The model's inputs → float32 `logits` and `probabilities`.
@@ -79,7 +81,8 @@ def class_scores(model: keras.Model) -> ServingFn:
 
     def scores(inputs: Any) -> Tensors:
         logits = tf.cast(model(inputs, training=False), tf.float32)
-        return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
+        shares = tf.nn.softmax(logits / temperature)
+        return {"logits": logits, "probabilities": shares}
 
     return scores
 

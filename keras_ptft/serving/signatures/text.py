@@ -47,6 +47,7 @@ def text_signatures(
     texts: np.ndarray,
     *,
     tagging: bool,
+    temperature: float = 1.0,
 ) -> list[Signature]:
     """Returns the signatures of a text model.
 
@@ -64,11 +65,12 @@ def text_signatures(
             pipeline made them, int32 of shape (examples, tokens[, width]).
         texts: what the ids were made of, UTF-8 `bytes` of shape (examples,).
         tagging: whether the words of a text have labels, not the text.
+        temperature: as in `signatures.arrays.class_scores`.
 
     Raises:
         UserError: there are no examples.
     """
-    scores = class_scores(model)
+    scores = class_scores(model, temperature)
     spec = tf.TensorSpec(model.inputs[0].shape, tf.int32, "tokens")
     ids, texts = with_odd_texts(ids, texts, tokenizer, tagging=tagging)
     outputs = expected_outputs(scores, {"tokens": ids})

@@ -165,6 +165,10 @@ class Checkpoints:
         paths = self._newest_first()
         return _parsed(paths[0])[0] if paths else None
 
+    def latest_path(self) -> pathlib.Path | None:
+        """Returns the file of the last checkpoint, intact or not, if any."""
+        return next(iter(self._newest_first()), None)
+
     def remove(self) -> None:
         """Removes every checkpoint, and the folder if it is then empty.
 

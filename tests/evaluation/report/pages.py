@@ -78,5 +78,8 @@ def words(page):
 
 
 def pictures(page):
-    found = re.findall(r"data:image/png;base64,([\w+/=]+)", page)
-    return [imread(io.BytesIO(base64.b64decode(text))) for text in found]
+    found = re.findall(r"data:image/(png|jpeg);base64,([\w+/=]+)", page)
+    return [
+        imread(io.BytesIO(base64.b64decode(text)), format=kind)
+        for kind, text in found
+    ]

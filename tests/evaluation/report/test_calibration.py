@@ -55,7 +55,7 @@ def test_one_example_is_a_picture_too(tmp_path):
     metrics = example_metrics(NAMES)
     metrics["calibration"] = calibrated(1, 1, 1.0)
     page = report(tmp_path / "report.html", NAMES, metrics=metrics)
-    assert len(pictures(page)) == 3
+    assert len(pictures(page)) == 4
     assert "about as sure as it is right" in words(page)
 
 

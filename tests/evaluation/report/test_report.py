@@ -38,7 +38,7 @@ WITHOUT_VALIDATION = [
 )
 def test_any_label_names_make_a_page(tmp_path, label_names):
     page = report(tmp_path / "report.html", label_names)
-    assert [picture.ndim for picture in pictures(page)] == [3, 3]
+    assert [picture.ndim for picture in pictures(page)] == [3, 3, 3]
     assert sorted(tmp_path.iterdir()) == [tmp_path / "report.html"]
 
 
@@ -205,7 +205,7 @@ def test_every_table_scrolls_in_a_box_of_its_own(tmp_path):
 
 def test_pictures_lie_on_white_in_the_dark(tmp_path):
     page = report(tmp_path / "report.html", ["no", "yes"])
-    assert page.count("<img") == page.count('<img class="figure"') == 2
+    assert page.count("<img") == page.count('<img class="figure"') == 3
     assert "@media screen and (prefers-color-scheme: dark)" in page
     assert re.search(r"\.figure {[^}]* background: #fff; }", page)
 

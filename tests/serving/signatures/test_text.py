@@ -195,3 +195,21 @@ def test_what_cannot_be_in_a_graph_takes_tokens(
     assert "jieba cannot run in a graph: the export takes tokens" in caplog.text
     outputs = in_session(done.path, "serving_default", tokens=ids)
     np.testing.assert_allclose(outputs["logits"], model(ids), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_probabilities_are_of_divided_logits(
+    text_model, tokenizer, text_examples
+):
+    signatures = text_signatures(
+        text_model,
+        tokenizer,
+        KINDS,
+        *text_examples,
+        tagging=False,
+        temperature=2.0,
+    )
+    for signature in signatures:
+        outputs = signature.cases[0].outputs
+        shares = tf.nn.softmax(outputs["logits"] / 2)
+        np.testing.assert_allclose(outputs["probabilities"], shares, rtol=1e-6)

@@ -1,0 +1,1 @@
+"""Single test examples, and what a model looks at in them."""

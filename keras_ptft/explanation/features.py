@@ -1,0 +1,89 @@
+"""The features under a head, laid out in two dimensions."""
+
+import keras
+import numpy as np
+
+from keras_ptft.data.core.dataset import Source, take
+from keras_ptft.data.core.info import DataInfo
+from keras_ptft.evaluation.report.feature_map import FeatureMap
+from keras_ptft.explanation.judgement import Judgement
+from keras_ptft.models.structure import input_tensors
+from keras_ptft.training.forward import outputs_of
+
+MOST = 2000
+"""Examples on the map."""
+
+FEWEST = 50
+"""With fewer of many there is no shape to be seen."""
+
+# the first layer of each head
+_HEADS = ("logits", "standardised")
+
+
+def feature_layers(model: keras.Model) -> keras.Model | None:
+    """Returns the part of a model that gives the features of its head.
+
+    Args:
+        model: functional.
+
+    Returns:
+        Model to features of shape (batch, width), at least 2 wide; None
+        where the head is another.
+    """
+    for layer in model.layers:
+        if layer.name in _HEADS:
+            features = layer.input
+            is_vector = len(features.shape) == 2 and features.shape[1] > 1
+            if is_vector:
+                return keras.Model(input_tensors(model), features)
+    return None
+
+
+def feature_map(
+    features: keras.Model,
+    info: DataInfo,
+    source: Source,
+    judgement: Judgement,
+    count: int,
+) -> FeatureMap | None:
+    """Lays out the features of test examples by PCA.
+
+    PCA keeps distances as far as two directions can, and its share of the
+    variance says how far that is; t-SNE is slower, and shows clusters where
+    there are none.
+
+    Args:
+        features: as returned by `feature_layers`.
+        info: what is known of the data.
+        source: the examples.
+        judgement: of them.
+        count: of how many, evenly chosen.
+
+    Returns:
+        None where features are all the same, or no numbers.
+    """
+    count = min(count, len(source))
+    chosen = np.linspace(0, len(source) - 1, count).round().astype(np.int64)
+    rows = outputs_of(features, take(source, chosen)).astype(np.float64)
+    if len(rows) < 3 or not np.isfinite(rows).all() or not np.ptp(rows):
+        return None
+    # it takes half a second to import
+    from sklearn.decomposition import PCA
+
+    analysis = PCA(2, svd_solver="randomized", random_state=0)
+    points = analysis.fit_transform(rows)
+    first, second = analysis.explained_variance_ratio_.tolist()
+    values = source.values
+    is_number = values is not None and values.ndim == 1
+    return FeatureMap(
+        points,
+        (first, second),
+        features=rows.shape[1],
+        total=len(source),
+        groups=judgement.groups[chosen],
+        # of sets no example has one color
+        names=info.label_names if values is None else (),
+        wrong=judgement.wrong[chosen],
+        values=values[chosen] if values is not None and is_number else None,
+        target=info.target.name,
+    )

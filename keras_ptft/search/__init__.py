@@ -1,0 +1,1 @@
+"""Trains a recipe with other settings, and finds the best by validation."""
