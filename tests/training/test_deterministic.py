@@ -8,7 +8,6 @@ import pytest
 
 from tests.conftest import ROOT
 
-
 # it takes a process of its own
 pytestmark = pytest.mark.slow
 
