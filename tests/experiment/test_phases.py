@@ -125,6 +125,7 @@ def test_each_phase_moves_its_layers_alone(monkeypatch, caplog):
     assert result.audit["changed"] == []
 
 
+@pytest.mark.slow
 def test_a_phase_that_was_not_reached_trains_no_layer():
     # nothing gets better without a learning rate
     result = tuned(

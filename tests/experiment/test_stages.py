@@ -44,6 +44,7 @@ def read(path):
         return json.load(file)
 
 
+@pytest.mark.slow
 def test_the_whole_way(tmp_path):
     pretrained = first(epochs=6)
     tuned = second(epochs=6, compare_scratch=True, freeze="conv1")

@@ -72,6 +72,7 @@ def test_pieces_come_by_frequency_and_are_counted():
     assert UNKNOWN not in counts
 
 
+@pytest.mark.slow
 def test_real_requests(requests, batches):
     tokenizer = learn("words", batches(requests), 0)
     assert len(tokenizer.vocabulary) == 5_229
