@@ -28,6 +28,7 @@ _GAINS = (
     "mean of the differences at the same {unit}, over the {unit}s that both "
     "variants have; above 0 is better."
 )
+_SECONDS = "Seconds are those of the fastest run."
 _REACH_OF_FOLDS = (
     "Each example is tested once, by models that have not seen it. Intervals "
     "tell what other such examples would change; test data from elsewhere may "
@@ -55,7 +56,7 @@ def method(comparison: Comparison) -> list[str]:
     """Returns how values, gains and verdicts were computed."""
     gains = _GAINS.format(unit=comparison.unit)
     if all(len(scores.seeds) < 2 for scores in comparison.scores):
-        return [gains, _ONE_SEED]
+        return [gains, _ONE_SEED, _SECONDS]
     values, reach, corrected = _VALUES, _REACH, ""
     if folds := comparison.folds:
         values = _VALUES_OF_FOLDS.format(folds=folds, others=folds - 1)
@@ -67,7 +68,7 @@ def method(comparison: Comparison) -> list[str]:
         f"if the whole interval is below {_margin(comparison.metric)}, and it "
         "is undecided if not."
     )
-    return [values, gains, verdicts, reach]
+    return [values, gains, verdicts, reach, _SECONDS]
 
 
 def _margin(metric: str) -> str:

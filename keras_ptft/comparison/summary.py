@@ -47,7 +47,7 @@ class Row:
         budget: as it was asked for.
         train_examples: training examples, the mean over seeds.
         metrics: test metric to its mean and interval.
-        seconds: of a run, the mean.
+        seconds: of the fastest run, since other work slows some of them.
         trained_parameters: numbers that training could change.
         against: "scratch" and "linear" to the difference of the headline
             metric from that variant at the same budget; None for the variant
@@ -182,7 +182,7 @@ def _row(
         metrics={
             n: mean_interval(v, overlap) for n, v in scores.metrics.items()
         },
-        seconds=float(np.mean(scores.seconds)),
+        seconds=float(min(scores.seconds)),
         trained_parameters=scores.trained_parameters,
         against=dict(zip(REFERENCES, differences, strict=True)),
     )

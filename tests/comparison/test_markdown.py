@@ -14,7 +14,7 @@ def test_markdown_has_the_numbers_and_sentences_of_the_page(tmp_path):
         "| fine-tuned | 50 | 92.00 ± 4.30 "
         "| +10.00 ± 2.48 **helped** (+7.52 to +12.48, p = 0.007) "
         "| +5.00 ± 7.45 **undecided** (-2.45 to +12.45, p = 0.102) "
-        "| 1,234 | 3.0 |"
+        "| 1,234 | 2.0 |"
     ]
     assert lines(markdown, "#") == [
         "# digits",

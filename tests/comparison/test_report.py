@@ -78,7 +78,7 @@ def test_a_table_has_the_numbers_of_the_summary(tmp_path):
             "+10.00 ± 2.48 helped +7.52 to +12.48, p = 0.007",
             "+5.00 ± 7.45 undecided -2.45 to +12.45, p = 0.102",
             "1,234",
-            "3.0",
+            "2.0",
         ],
         [
             "▲ linear",
