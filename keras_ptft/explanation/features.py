@@ -65,7 +65,9 @@ def feature_map(
     count = min(count, len(source))
     chosen = np.linspace(0, len(source) - 1, count).round().astype(np.int64)
     rows = outputs_of(features, take(source, chosen)).astype(np.float64)
-    if len(rows) < 3 or not np.isfinite(rows).all() or not np.ptp(rows):
+    if len(rows) < 3 or not np.isfinite(rows).all():
+        return None
+    if not np.ptp(rows, axis=0).any():
         return None
     # it takes half a second to import
     from sklearn.decomposition import PCA

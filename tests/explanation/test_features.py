@@ -74,7 +74,13 @@ def test_numbers_and_sets_have_no_classes():
 
 
 @pytest.mark.parametrize(
-    "rows", [np.ones((4, 3)), [[1, 2], [3, 4]], np.full((4, 3), np.nan)]
+    "rows",
+    [
+        np.ones((4, 3)),
+        [[1, 2, 3]] * 4,
+        [[1, 2], [3, 4]],
+        np.full((4, 3), np.nan),
+    ],
 )
 def test_features_without_a_shape_are_not_laid_out(rows):
     labels = np.arange(len(rows)) % 2

@@ -69,7 +69,7 @@ def heat_source(image: np.ndarray, heat: np.ndarray) -> str:
     Args:
         image: uint8 of shape (height, width, channels).
         heat: float of shape (rows, columns), spread over the image; what
-            is below 0 counts as 0.
+            is below 0, or not finite, counts as 0.
 
     Returns:
         The `src` of a page.
@@ -87,7 +87,8 @@ def heat_source(image: np.ndarray, heat: np.ndarray) -> str:
 
 def _spread(heat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """A map from 0 to 1 in the size of a picture, without edges."""
-    positive = np.maximum(heat, 0.0).astype(np.float32)
+    finite = np.where(np.isfinite(heat), heat, 0.0)
+    positive = np.maximum(finite, 0.0).astype(np.float32)
     highest = positive.max(initial=0.0)
     if highest > 0:
         positive /= highest

@@ -57,7 +57,10 @@ def test_heat_is_yellow_where_it_is_most():
     np.testing.assert_allclose(least, 0.15 * np.array([68, 1, 84]) + 85, atol=6)
 
 
-@pytest.mark.parametrize("heat", [np.zeros((3, 3)), np.full((3, 3), -1.0)])
+@pytest.mark.parametrize(
+    "heat",
+    [np.zeros((3, 3)), np.full((3, 3), -1.0), np.full((3, 3), np.nan)],
+)
 def test_what_counts_nothing_stays_grey(heat):
     [picture] = pictures(heat_source(plain(8, 1), heat))
     expected = 0.15 * np.array([68, 1, 84]) + 85
