@@ -16,7 +16,7 @@ from tests.alike import differences
 # 170,000 parameters: a checkpoint, which has Adam's means too, is 2 MB
 WORDS = "pretrain --name=x --backbone=mlp(hidden=[512,256]) --image_size=8 "
 WORDS += "--epochs=4 --jit_compile=false --checkpoint_every=20 "
-WORDS += "--export_to=saved_models/x "
+WORDS += "--export_to=saved_models/x --explain=false "
 MB = 2**20
 
 

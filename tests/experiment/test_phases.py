@@ -262,7 +262,7 @@ def test_two_replicas_train_alike():
 def test_the_best_weights_of_an_earlier_phase_come_back():
     # the head is at its best before all else is unfrozen, at a high rate
     result = tuned(
-        name="early",
+        name="best_early",
         unfreeze="0:all,1:conv2,5:none",
         early_stopping_patience=1,
         ema=0.5,
