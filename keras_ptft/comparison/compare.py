@@ -3,11 +3,11 @@
 import dataclasses
 import logging
 import pathlib
-import re
 from collections.abc import Sequence
 
 from keras_ptft import files
 from keras_ptft.comparison.header import write_header
+from keras_ptft.comparison.plan import plain_name
 from keras_ptft.comparison.report import write_comparison
 from keras_ptft.comparison.require import (
     check_requirements,
@@ -114,7 +114,7 @@ def _rows(comparison: Comparison) -> list[HParamsRow]:
     """A row a run, with what differs between them."""
     return [
         HParamsRow(
-            _plain(f"{scores.variant}-{scores.budget}-{seed}"),
+            plain_name(f"{scores.variant}-{scores.budget}-{seed}"),
             {
                 "variant": scores.variant,
                 "budget": scores.budget,
@@ -128,8 +128,3 @@ def _rows(comparison: Comparison) -> list[HParamsRow]:
         for scores in comparison.scores
         for index, seed in enumerate(scores.seeds)
     ]
-
-
-def _plain(name: str) -> str:
-    """A name that is one of a folder."""
-    return re.sub(r"[^\w.%-]+", "_", name)

@@ -185,7 +185,7 @@ def cells(
                 own = f"{FOLD if config.folds else ''}{number}"
                 name = f"{variant}-{budget.name or 'all'}-{own}"
                 config = config.replace(
-                    name=re.sub(r"[^\w.%-]+", "_", name),
+                    name=plain_name(name),
                     runs_dir=folder,
                     seed=config.seed + number,
                     **_split(config, number),
@@ -198,6 +198,17 @@ def _split(config: Config, number: int) -> dict[str, int]:
     if config.folds:
         return {"fold": number}
     return {"split_seed": config.split_seed + number}
+
+
+def plain_name(name: str) -> str:
+    """Returns a name that a folder can have.
+
+    Example:
+
+    >>> plain_name("last stages-50%-0")
+    'last_stages-50%-0'
+    """
+    return re.sub(r"[^\w.%-]+", "_", name)
 
 
 def _reset(config: Config, names: Sequence[str]) -> Config:

@@ -221,6 +221,11 @@ def freeze_of(config: Config) -> str:
     return config.freeze or ("none" if moves else "all")
 
 
+def trains_head_alone(config: Config) -> bool:
+    """Returns whether all of a backbone is frozen, to the end."""
+    return freeze_of(config) == "all" and not config.unfreeze
+
+
 def provenance(dataset: Dataset, **fingerprints: str) -> dict[str, Any]:
     """Returns what decides a run beside its settings.
 

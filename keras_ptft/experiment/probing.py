@@ -19,7 +19,7 @@ from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.pipeline.augment import AUGMENTATIONS
 from keras_ptft.data.pipeline.epoch_views import Views
 from keras_ptft.errors import UserError
-from keras_ptft.experiment.builders import freeze_of
+from keras_ptft.experiment.builders import trains_head_alone
 from keras_ptft.experiment.results import TrainingResult
 from keras_ptft.objectives import OBJECTIVES, Objective
 from keras_ptft.objectives.classification import balanced_weights
@@ -59,8 +59,7 @@ def is_solved(config: Config) -> bool:
 
 def is_probe(config: Config) -> bool:
     """Returns whether the head is solved in place of being trained."""
-    head_alone = freeze_of(config) == "all" and not config.unfreeze
-    return is_solved(config) and head_alone
+    return is_solved(config) and trains_head_alone(config)
 
 
 def check_probe(config: Config) -> None:

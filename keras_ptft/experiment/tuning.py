@@ -6,7 +6,7 @@ import keras
 
 from keras_ptft.config import Config
 from keras_ptft.errors import UserError
-from keras_ptft.experiment.builders import freeze_of
+from keras_ptft.experiment.builders import freeze_of, trains_head_alone
 from keras_ptft.registry import lookup
 from keras_ptft.training.tuning import Tuning
 from keras_ptft.transfer.l2_sp import l2_sp
@@ -37,8 +37,8 @@ def check_tuning(config: Config) -> None:
     """Raises a UserError where settings of a fine-tuning contradict it."""
     if config.from_scratch:
         _check_from_scratch(config)
-    head_alone = freeze_of(config) == "all" and not config.unfreeze
-    for name in filter(config.is_set, OF_UNFROZEN if head_alone else ()):
+    unused = OF_UNFROZEN if trains_head_alone(config) else ()
+    for name in filter(config.is_set, unused):
         raise UserError(
             f"--{name}={getattr(config, name)} is for an unfrozen backbone, "
             "but --freeze=all trains the head alone: set --freeze=none or a "

@@ -113,9 +113,7 @@ class OfClasses(Judgement):
 
     def worst(self, count: int) -> np.ndarray:
         """Returns the mistakes it was surest of; often the label is wrong."""
-        wrong = np.flatnonzero(self.wrong)
-        order = np.argsort(-self._sure[wrong], kind="stable")
-        return wrong[order[:count]]
+        return _surest(self.wrong, self._sure, count)
 
     def best(self, count: int) -> np.ndarray:
         """Returns the first right examples, of as many classes as it can."""
@@ -175,9 +173,7 @@ class OfSets(Judgement):
 
     def worst(self, count: int) -> np.ndarray:
         """Returns the examples with the surest wrong labels."""
-        wrong = np.flatnonzero(self.wrong)
-        order = np.argsort(-self._sure[wrong], kind="stable")
-        return wrong[order[:count]]
+        return _surest(self.wrong, self._sure, count)
 
     def best(self, count: int) -> np.ndarray:
         """Returns the first examples that have labels, all of them right."""
@@ -237,6 +233,13 @@ class OfNumbers(Judgement):
             f"{self._errors[index]:+.4g}",
             self._name,
         )
+
+
+def _surest(wrong: np.ndarray, sure: np.ndarray, count: int) -> np.ndarray:
+    """Indices of wrong examples, the one it was surest of first."""
+    indices = np.flatnonzero(wrong)
+    order = np.argsort(-sure[indices], kind="stable")
+    return indices[order[:count]]
 
 
 JUDGEMENTS: dict[str, Callable[..., Judgement]] = {
