@@ -108,6 +108,13 @@ class Config:
     validation_fraction: float = setting(
         0.1, "data", "share of train held out for validation", low=0.0, high=0.9
     )
+    validation_examples: int = setting(
+        0,
+        "data",
+        "class-balanced validation subset, where labels are few or an epoch "
+        "waits for it; 0: all",
+        low=0,
+    )
     image_size: int = setting(
         0,
         "data",
@@ -487,6 +494,15 @@ class Config:
         (True, False)
         """
         return bool(getattr(self, name) != FIELDS[name].default)
+
+    def of_all_examples(self) -> "Config":
+        """Returns the settings that leave no example out of a split."""
+        return self.replace(
+            train_examples=0,
+            train_per_class=0,
+            train_fraction=1.0,
+            validation_examples=0,
+        )
 
     def replace(self, **changes: Any) -> "Config":
         """The same settings but for `changes`."""

@@ -152,9 +152,7 @@ def _check(recipe: Config, compare: CompareConfig) -> None:
 
 def _class_sizes(recipe: Config) -> list[int]:
     """Training examples of each class, by the first seed's, or fold's."""
-    whole = recipe.replace(
-        train_examples=0, train_per_class=0, train_fraction=1.0
-    )
+    whole = recipe.of_all_examples()
     with only_warnings():
         weights = load_pretrained(whole, None).weights
         loaded = load_dataset(whole, None, whole.on_leak, weights)

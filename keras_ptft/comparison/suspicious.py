@@ -182,7 +182,7 @@ def write_suspicious(folder: str | os.PathLike, found: Suspicious) -> None:
 
 def _places(run: Config, model: pathlib.Path) -> _Places:
     """Where each example stands that any fold was tested on."""
-    whole = run.replace(train_examples=0, train_per_class=0, train_fraction=1.0)
+    whole = run.of_all_examples()
     with only_warnings():
         weights = Weights.beside(model, load_model(model))
         dataset = reload_dataset(whole, None, weights)

@@ -263,6 +263,9 @@ def _loading(config: Config, weights: Weights | None) -> Loading:
 
 
 def _subset(config: Config, dataset: Dataset) -> Dataset:
+    dataset = splits.subset(
+        dataset, "validation", config.validation_examples, config.seed
+    )
     each, share = config.train_per_class, config.train_fraction
     if each:
         reason = f"beyond --train_per_class={each}"
@@ -274,7 +277,7 @@ def _subset(config: Config, dataset: Dataset) -> Dataset:
         return splits.subset_of_classes(
             dataset, lambda size: round(share * size), config.seed, reason
         )
-    return splits.subset_train(dataset, config.train_examples, config.seed)
+    return splits.subset(dataset, "train", config.train_examples, config.seed)
 
 
 def _encoded(

@@ -1,5 +1,6 @@
 """The one loop that runs a model over examples without training it."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ptft.data.core.dataset import Source
+from keras_ptft.data.core.length_buckets import GROUP, evaluation_order
 from keras_ptft.data.pipeline.batching import (
     Transform,
     evaluation_batches,
@@ -66,11 +68,15 @@ def forward(
     # each call of `forward` traces a function of its own, which TensorFlow
     # would take for one that is traced again and again
     step._omit_frequent_tracing_warning = True
-    left = len(source)
-    for batch in distributed(strategy, batches):
-        found = gather_replicas(strategy, step(batch))
-        yield tf.nest.map_structure(partial(_first, min(left, size)), found)
-        left -= size
+
+    def observed() -> Iterator[Any]:
+        left = len(source)
+        for batch in distributed(strategy, batches):
+            found = gather_replicas(strategy, step(batch))
+            yield tf.nest.map_structure(partial(_first, min(left, size)), found)
+            left -= size
+
+    yield from _in_order(observed(), source, size)
 
 
 def outputs_of(
@@ -100,6 +106,23 @@ def only_outputs(targets: Any, outputs: Any, weights: tf.Tensor) -> Any:
     """Returns the outputs: an `observe` that keeps nothing else."""
     del targets, weights
     return outputs
+
+
+def _in_order(
+    parts: Iterator[Any], source: Source, batch_size: int
+) -> Iterator[Any]:
+    """Rows of batches of `evaluation_batches` in the order of the examples."""
+    if source.lengths is None:
+        yield from parts
+        return
+    order = evaluation_order(source.lengths, batch_size)
+    start = 0
+    while group := list(itertools.islice(parts, GROUP)):
+        rows = tf.nest.map_structure(lambda *x: np.concatenate(x), *group)
+        count = len(tf.nest.flatten(rows)[0])
+        places = np.argsort(order[start : start + count])
+        yield tf.nest.map_structure(lambda x, p=places: x[p], rows)
+        start += count
 
 
 def _first(count: int, rows: tf.Tensor) -> np.ndarray:

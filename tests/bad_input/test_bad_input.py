@@ -115,6 +115,10 @@ CASES = [
     (PRETRAIN + "--classes=7-12", "no class '7-12'"),
     (PRETRAIN + "--classes=7", "at least two classes"),
     (PRETRAIN + "--train_examples=3", "from 10, one a class, to 1305"),
+    (
+        PRETRAIN + "--validation_fraction=0 --validation_examples=9",
+        "needs a validation split",
+    ),
     # run folders and exports
     (PRETRAIN + "--name=a/b", "must name one folder"),
     (PRETRAIN + "--name=..", "must name one folder"),

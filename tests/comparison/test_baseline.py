@@ -21,7 +21,7 @@ from keras_ptft.comparison.baseline import has_baseline, linear_baseline
 from keras_ptft.data import Dataset, Loading
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.dataset import take
-from keras_ptft.data.core.splits import hold_out_validation, subset_train
+from keras_ptft.data.core.splits import hold_out_validation, subset
 from keras_ptft.data.text.source import TextSource
 from keras_ptft.data.text.storage import in_memory
 from keras_ptft.data.text.token_source import TokenSource, token_source
@@ -81,7 +81,7 @@ def test_digits_against_scikit_learn():
 
 
 def test_metrics_are_those_of_a_run_and_the_same_again():
-    dataset = subset_train(digits(), 100, seed=3)
+    dataset = subset(digits(), "train", 100, seed=3)
     objective = Classification(dataset.info)
     found = linear_baseline(dataset, objective)
     keras.utils.set_random_seed(1)
@@ -98,7 +98,7 @@ def test_metrics_are_those_of_a_run_and_the_same_again():
 
 
 def test_one_label_a_class_leaves_nothing_to_choose_by():
-    found = of(Classification, subset_train(digits(), 10, seed=0))
+    found = of(Classification, subset(digits(), "train", 10, seed=0))
     assert found.description == (
         "logistic regression on pixels, C=0.1 (too few examples to choose it)"
     )
@@ -166,7 +166,7 @@ def test_topics_against_scikit_learn(shared_data, language, analyzer, least):
 @pytest.mark.slow
 def test_tokens_are_read_by_their_texts(shared_data):
     dataset = sib200(shared_data, "zho_Hans")
-    dataset = subset_train(dataset, 70, seed=0)
+    dataset = subset(dataset, "train", 70, seed=0)
     train = dataset.splits["train"]
     tokenizer = learn("characters", lambda: texts_in(train), 64)
     parts = dataset.splits.items()
@@ -189,7 +189,7 @@ def test_requests_are_told_apart(shared_data, tmp_path):
         ]
         (tmp_path / f"{name}.jsonl").write_text("\n".join(lines))
     dataset = data.load(f"jsonl:{tmp_path}", Loading())
-    found = of(Classification, subset_train(dataset, 1500, seed=0))
+    found = of(Classification, subset(dataset, "train", 1500, seed=0))
     # 150 intents, 10 requests each
     assert found.metrics["accuracy"] > 0.75
 

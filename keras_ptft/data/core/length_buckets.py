@@ -9,7 +9,7 @@ from keras_ptft.data.core.index_shuffle import Order, permuted
 
 # batches that are sorted together: enough that lengths within a batch are
 # alike, few enough that an epoch's batches stay mixed
-_GROUP = 16
+GROUP = 16
 _MIN_STEP = 8
 
 
@@ -63,7 +63,7 @@ def by_length(
         of the examples in that batch.
     """
     lengths = tf.constant(lengths, tf.int32)
-    group_size = tf.constant(_GROUP, tf.int64)
+    group_size = tf.constant(GROUP, tf.int64)
 
     def choose(step: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
         group = step // group_size
@@ -79,3 +79,25 @@ def by_length(
         return tf.gather(batches, turn[0])
 
     return choose
+
+
+def evaluation_order(lengths: np.ndarray, batch_size: int) -> np.ndarray:
+    """Returns the order in which examples are evaluated.
+
+    Each group of 16 batches is sorted by length, so that whoever needs the
+    outputs in the order of the examples holds back one group at a time.
+
+    Args:
+        lengths: tokens of each example.
+        batch_size: examples a batch.
+
+    Returns:
+        int64 permutation of the examples.
+
+    Example:
+
+    >>> evaluation_order(np.array([9, 2, 5]), batch_size=1).tolist()
+    [1, 2, 0]
+    """
+    groups = np.arange(len(lengths)) // (GROUP * batch_size)
+    return np.lexsort((lengths, groups))

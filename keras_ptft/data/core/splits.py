@@ -101,37 +101,44 @@ def hold_out_validation(
     return dataclasses.replace(divided, drawn=drawn)
 
 
-def subset_train(dataset: Dataset, examples: int, seed: int) -> Dataset:
-    """Keeps a seeded training subset with classes as equal as possible.
+def subset(dataset: Dataset, split: str, examples: int, seed: int) -> Dataset:
+    """Keeps a seeded subset of a split with classes as equal as possible.
 
     A class with too few examples is kept whole. With the same seed, a
     smaller subset is part of every larger one.
 
     Args:
         dataset: whose other splits are unchanged.
+        split: "train" or "validation".
         examples: number to keep; 0 keeps all.
         seed: of the choice.
 
     Returns:
-        The data set with a smaller "train", or the same one.
+        The data set with a smaller split, or the same one.
 
     Raises:
-        UserError: more examples than there are, or fewer than classes.
+        UserError: more examples than there are, or fewer than classes, or
+            no such split.
     """
     if not examples:
         return dataset
-    train = dataset.splits["train"]
-    present = len(np.unique(train.labels))
-    if not present <= examples <= len(train):
+    setting = f"--{split}_examples"
+    if split not in dataset.splits:
         raise UserError(
-            f"--train_examples must be from {present}, one a class, to "
-            f"{len(train)}, all there are, got {examples}."
+            f"{setting}={examples} needs a {split} split: set "
+            "--validation_fraction above 0, or leave it out."
         )
-    order = np.random.default_rng(seed).permutation(len(train))
-    ranks = _ranks_within_class(train.labels[order])
+    source = dataset.splits[split]
+    present = len(np.unique(source.labels))
+    if not present <= examples <= len(source):
+        raise UserError(
+            f"{setting} must be from {present}, one a class, to "
+            f"{len(source)}, all there are, got {examples}."
+        )
+    order = np.random.default_rng(seed).permutation(len(source))
+    ranks = _ranks_within_class(source.labels[order])
     chosen = order[np.argsort(ranks, kind="stable")[:examples]]
-    reason = f"beyond --train_examples={examples}"
-    return dataset.keep("train", np.sort(chosen), reason)
+    return dataset.keep(split, np.sort(chosen), f"beyond {setting}={examples}")
 
 
 def subset_of_classes(

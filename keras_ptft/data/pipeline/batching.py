@@ -14,7 +14,10 @@ import tensorflow as tf
 
 from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.core.index_shuffle import shuffled
-from keras_ptft.data.core.length_buckets import by_length
+from keras_ptft.data.core.length_buckets import (
+    by_length,
+    evaluation_order,
+)
 from keras_ptft.data.pipeline.balanced import balanced
 from keras_ptft.data.pipeline.epoch_views import seeds_of
 from keras_ptft.data.pipeline.showing import (
@@ -91,11 +94,12 @@ def evaluation_batches(
     batch_size: int,
     shard: Shard = _WHOLE,
 ) -> tf.data.Dataset:
-    """Returns every example once, in order, in batches of one size.
+    """Returns every example once, in batches of one size.
 
-    The last batch is filled up with example 0 at weight 0, so that nothing
-    is dropped, compiled code sees one shape, and any number of replicas
-    computes the same sums.
+    They come in order; texts in that of `evaluation_order`, which needs less
+    padding. The last batch is filled up with the first example at weight 0,
+    so that nothing is dropped, compiled code sees one shape, and any number
+    of replicas computes the same sums.
 
     Args:
         source: the examples.
@@ -107,6 +111,9 @@ def evaluation_batches(
         The ceil(examples / batch_size) triples that `transform` returns.
     """
     size = len(source)
+    order = None
+    if source.lengths is not None:
+        order = tf.constant(evaluation_order(source.lengths, batch_size))
     shard_positions = tf.constant(own_places(batch_size, shard), tf.int64)
     key = tf.constant([0, _EVALUATION], tf.int64)
 
@@ -114,6 +121,8 @@ def evaluation_batches(
         positions = number * batch_size + shard_positions
         real = positions < size
         indices = tf.where(real, positions, 0)
+        if order is not None:
+            indices = tf.gather(order, indices)
         inputs, targets, weights = transform(
             source.gather(indices),
             source.targets(indices),

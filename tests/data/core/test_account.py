@@ -5,7 +5,7 @@ from keras_ptft.data import checked, load
 from keras_ptft.data.core.account import LeftOut, account, left_out
 from keras_ptft.data.core.classes import select_classes
 from keras_ptft.data.core.dataset import Dataset, Loading
-from keras_ptft.data.core.splits import hold_out_validation, subset_train
+from keras_ptft.data.core.splits import hold_out_validation, subset
 from tests.data.core.small import numbered
 
 
@@ -13,7 +13,7 @@ def test_found_is_used_and_left_out():
     dataset = load("digits", Loading(image_size=8))
     dataset = select_classes(dataset, "0-4")
     dataset = hold_out_validation(dataset, 0.1)
-    dataset = subset_train(dataset, 100, 0)
+    dataset = subset(dataset, "train", 100, 0)
     found = account(dataset).as_dict()
     left = sum(part["count"] for part in found["left_out"])
     assert (found["found"], found["used"] + left) == (1797, 1797)

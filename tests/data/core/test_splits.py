@@ -8,8 +8,8 @@ from keras_ptft.data.core.dataset import Dataset, Loading
 from keras_ptft.data.core.splits import (
     hold_out_test,
     hold_out_validation,
+    subset,
     subset_of_classes,
-    subset_train,
 )
 from keras_ptft.errors import UserError
 from tests.data.core.small import made, numbered
@@ -144,7 +144,7 @@ def test_a_subset_is_balanced_as_far_as_it_goes(examples, counts):
     # class 1 has but one example where 13 are requested
     labels = [0] * 9 + [1] * (1 if examples > 6 else 2) + [2] * 8
     dataset = made(labels, [0], ("a", "b", "c"))
-    train = subset_train(dataset, examples, 0).splits["train"]
+    train = subset(dataset, "train", examples, 0).splits["train"]
     assert np.bincount(train.labels).tolist() == counts
     assert (np.diff(train.indices) > 0).all()
 
@@ -152,7 +152,9 @@ def test_a_subset_is_balanced_as_far_as_it_goes(examples, counts):
 def test_what_is_left_over_goes_to_any_class():
     dataset = made([0, 1] * 20, [0], ("a", "b"))
     counts = {
-        tuple(np.bincount(subset_train(dataset, 3, s).splits["train"].labels))
+        tuple(
+            np.bincount(subset(dataset, "train", 3, s).splits["train"].labels)
+        )
         for s in range(20)
     }
     assert counts == {(1, 2), (2, 1)}
@@ -160,20 +162,35 @@ def test_what_is_left_over_goes_to_any_class():
 
 def test_subsets_are_seeded_and_nested(real):
     def chosen(examples, seed):
-        subset = subset_train(real, examples, seed)
-        assert subset.splits["test"] is real.splits["test"]
-        return set(subset.splits["train"].indices.tolist())
+        kept = subset(real, "train", examples, seed)
+        assert kept.splits["test"] is real.splits["test"]
+        return set(kept.splits["train"].indices.tolist())
 
     assert chosen(100, 1) == chosen(100, 1) != chosen(100, 2)
     assert chosen(20, 1) < chosen(100, 1) < chosen(500, 1)
-    assert subset_train(real, 0, 1) is real
+    assert subset(real, "train", 0, 1) is real
 
 
 @pytest.mark.parametrize("examples", [9, 1447])
 def test_a_subset_of_too_many_or_too_few(real, examples):
     message = f"must be from 10, one a class, to 1446, .* got {examples}"
     with pytest.raises(UserError, match=message):
-        subset_train(real, examples, 0)
+        subset(real, "train", examples, 0)
+
+
+def test_a_validation_subset_leaves_training_whole(real):
+    divided = hold_out_validation(real, 0.2)
+    kept = subset(divided, "validation", 30, 0)
+    assert kept.splits["train"] is divided.splits["train"]
+    validation = kept.splits["validation"]
+    assert np.bincount(validation.labels).tolist() == [3] * 10
+    whole = set(divided.splits["validation"].indices.tolist())
+    assert set(validation.indices.tolist()) < whole
+
+
+def test_a_validation_subset_of_no_validation_split(real):
+    with pytest.raises(UserError, match="needs a validation split: set"):
+        subset(real, "validation", 30, 0)
 
 
 def test_another_seed_draws_other_splits(real):
@@ -244,7 +261,7 @@ def test_several_inputs_are_split_and_chosen_alike():
     source = ArraySource(inputs, np.arange(90) % 3)
     dataset = hold_out_test(Dataset({"train": source}, ("x", "y", "z")))
     dataset = select_classes(hold_out_validation(dataset, 0.2), "x,z")
-    train = subset_train(dataset, 6, 0).splits["train"]
+    train = subset(dataset, "train", 6, 0).splits["train"]
     found = train.gather(np.arange(6))
     assert found["b"].shape == (6, 2)
     classes = found["a"].numpy()[:, 0] % 3 // 2

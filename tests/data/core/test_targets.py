@@ -85,7 +85,7 @@ def test_a_test_and_a_validation_split_are_held_out():
 
 
 def test_some_training_examples_are_kept_at_random():
-    dataset = splits.subset_train(numbers(count=200), 10, 0)
+    dataset = splits.subset(numbers(count=200), "train", 10, 0)
     kept = dataset.splits["train"].values
     assert len(kept) == 10 and kept.max() > 20
 

@@ -2,12 +2,17 @@
 
 from functools import partial
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from keras_ptft.data.core.dataset import fingerprint, take
-from keras_ptft.data.pipeline.batching import training_batches
+from keras_ptft.data.pipeline.batching import (
+    evaluation_batches,
+    training_batches,
+    unweighted,
+)
 from keras_ptft.data.text import token_source as token_source_module
 from keras_ptft.data.text.source import TagSource, TextSource
 from keras_ptft.data.text.storage import in_memory
@@ -17,6 +22,7 @@ from keras_ptft.data.text.token_source import (
     token_source,
 )
 from keras_ptft.data.text.tokenizers import UNKNOWN, learn
+from keras_ptft.training.forward import outputs_of
 
 TEXTS = ["to be or not to be", "", "be", "天地 to"]
 
@@ -132,11 +138,14 @@ def test_subsets_keep_their_tags(tagged):
     assert some.targets(at(0)).numpy()[0, 0] == 3
 
 
+def of_lengths(lengths, longest=32):
+    source = texts_source(["be " * n for n in lengths])
+    return token_source(source, tokenizer_for(source, length=longest))
+
+
 def test_batches_of_texts_are_a_pure_function_of_their_step():
     random = np.random.default_rng(0)
-    texts = ["be " * n for n in random.integers(1, 40, 200)]
-    source = texts_source(texts)
-    found = token_source(source, tokenizer_for(source, length=32))
+    found = of_lengths(random.integers(1, 40, 200))
 
     def transform(inputs, labels, seeds):
         return inputs, seeds[:, 2], tf.ones_like(labels, tf.float32)
@@ -150,6 +159,27 @@ def test_batches_of_texts_are_a_pure_function_of_their_step():
         for i in range(2)
     ]
     assert [a + b for a, b in zip(*halves, strict=True)] == whole
+
+
+def test_texts_of_similar_length_are_evaluated_together():
+    # short and long texts take turns: in order, all would be padded to 24
+    found = of_lengths([1, 20] * 8)
+    batches = list(evaluation_batches(found, unweighted, batch_size=6))
+    assert [inputs.shape for inputs, _, _ in batches] == [
+        *((6, 8), (6, 24), (6, 24))
+    ]
+    shown = [int(w) for _, _, weights in batches for w in weights]
+    assert shown == [1] * 16 + [0] * 2
+
+
+def test_outputs_come_in_the_order_of_the_texts():
+    # three groups of 16 batches, the last of them short
+    lengths = np.random.default_rng(1).integers(1, 40, 90)
+    found = of_lengths(lengths)
+    ids = keras.Input((None,), dtype="int32")
+    count = keras.ops.sum(keras.ops.cast(ids != 0, "float32"), 1, keepdims=True)
+    rows = outputs_of(keras.Model(ids, count), found, batch_size=2)
+    np.testing.assert_array_equal(rows[:, 0], found.lengths)
 
 
 def test_a_source_without_tags_has_labels_as_targets():
