@@ -42,7 +42,7 @@ COMMANDS = {
     ),
     "compare": Command(
         "RECIPE",
-        "prove by several seeds whether a fine-tuning helped",
+        "prove by several seeds whether a training helped",
         "keras-ptft compare flags/finetune_cnn_digits.flags "
         "--budgets=10,50,100%",
         COMPARE_FIELDS | FIELDS,

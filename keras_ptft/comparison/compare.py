@@ -65,7 +65,7 @@ def compare(
     was interrupted.
 
     Args:
-        recipe: a fine-tuning.
+        recipe: a fine-tuning, or a training from random weights.
         config: with what it is compared; None: as by default.
         path: of the recipe's file; empty: it has none.
 

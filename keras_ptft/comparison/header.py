@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from keras_ptft import files
-from keras_ptft.comparison.result import FOLD, TUNED, Comparison, counted
+from keras_ptft.comparison.result import FOLD, RECIPES, Comparison, counted
 from keras_ptft.comparison.statistics import Interval
 from keras_ptft.comparison.summary import Row, Summary
 from keras_ptft.evaluation.metrics import Metric, metric_of
@@ -44,7 +44,7 @@ def measured_sentence(comparison: Comparison, summary: Summary) -> str:
     """Returns scores and seconds of every variant at the largest budget."""
     last = summary.rows[-1].budget
     rows = [row for row in summary.rows if row.budget == last]
-    rows.sort(key=lambda row: row.variant != TUNED)
+    rows.sort(key=lambda row: row.variant not in RECIPES)
     metric = metric_of(summary.metric)
     scores = "; ".join(_scored(row, summary.metric) for row in rows)
     sentences = " ".join(f"{s}." for s in summary.sentences[last])

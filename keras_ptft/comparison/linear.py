@@ -6,16 +6,16 @@ from keras_ptft.comparison.baseline import linear_baseline
 from keras_ptft.config import Config
 from keras_ptft.experiment import builders, run_dir
 from keras_ptft.experiment.loading import load_dataset
-from keras_ptft.experiment.pretrained import load_pretrained
+from keras_ptft.experiment.pretrained import load_origin
 from keras_ptft.experiment.results import RunResult
 from keras_ptft.training.timer import Timer
 
 
 def fit(config: Config) -> RunResult:
-    """Fits the linear baseline on the data of a fine-tuning.
+    """Fits the linear baseline on the data of a training.
 
     Args:
-        config: the fine-tuning; what it says of models is not used.
+        config: the training; what it says of models is not used.
 
     Returns:
         What `result.json` in the run folder holds.
@@ -23,14 +23,15 @@ def fit(config: Config) -> RunResult:
     Raises:
         UserError: there is no linear model for such data.
     """
-    pretrained = load_pretrained(config, None)
+    start = load_origin(config)
+    weights = start.weights if start else None
     folder = pathlib.Path(config.runs_dir) / config.name
-    origin = {"parent": pretrained.fingerprint}
+    origin = {"parent": start.fingerprint if start else ""}
     if result := run_dir.open_run(folder, config, origin):
         return result
     timer = Timer()
     with timer("data"):
-        loaded = load_dataset(config, None, config.on_leak, pretrained.weights)
+        loaded = load_dataset(config, None, config.on_leak, weights)
         objective = builders.build_objective(config, loaded.dataset.info)
     provenance = builders.provenance(loaded.dataset, **origin)
     with run_dir.exclusive_run(folder, config, provenance), timer("train"):

@@ -16,6 +16,7 @@ from keras_ptft.comparison.result import (
     PROBE,
     SCRATCH,
     SEED,
+    TRAINED,
     TUNED,
 )
 from keras_ptft.comparison.settings import CompareConfig
@@ -116,7 +117,7 @@ def variants(recipe: Config, compare: CompareConfig) -> dict[str, Config]:
     """Returns the settings of each variant by its name.
 
     Args:
-        recipe: the fine-tuning that is compared.
+        recipe: the training that is compared.
         compare: says what is trained beside it.
 
     Raises:
@@ -144,7 +145,7 @@ def variants(recipe: Config, compare: CompareConfig) -> dict[str, Config]:
             _LOG.info("Without %s: %s.", name, impossible[name])
         else:
             found[name] = ways[name]
-    found[TUNED] = recipe
+    found[TUNED if recipe.init_from else TRAINED] = recipe
     for text in compare.variant:
         name, config = _own_variant(text, recipe)
         if name in found:
@@ -219,9 +220,13 @@ def _impossible(recipe: Config, probe: Config) -> dict[str, str]:
     """Why a variant that is usual makes no sense for a recipe, by its name."""
     found = {}
     objective = objective_type(recipe.objective)
+    if not recipe.init_from:
+        found[SCRATCH] = "that is the recipe itself"
     if objective.feature_layer != "features":
         found[LINEAR] = f"--objective={recipe.objective} has no label a text"
-    if is_probe(recipe):
+    if not recipe.init_from:
+        found[PROBE] = "nothing was pretrained"
+    elif is_probe(recipe):
         found[PROBE] = "it is the recipe itself"
     elif not objective.probe:
         found[PROBE] = f"none solves the head of {recipe.objective}"

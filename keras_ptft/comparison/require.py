@@ -6,7 +6,7 @@ import operator
 import re
 from collections.abc import Callable, Sequence
 
-from keras_ptft.comparison.result import SCRATCH, TUNED, counted
+from keras_ptft.comparison.result import RECIPES, SCRATCH, TUNED, counted
 from keras_ptft.comparison.summary import Row, Summary
 from keras_ptft.errors import UserError
 from keras_ptft.evaluation.metrics import metric_of
@@ -77,7 +77,7 @@ def parse_requirement(text: str) -> Requirement:
 def check_requirements(
     requirements: Sequence[str], summary: Summary
 ) -> list[str]:
-    """Checks what was required of fine-tuned at the largest budget.
+    """Checks what was required of the recipe at the largest budget.
 
     Args:
         requirements: as `parse_requirement` reads them.
@@ -97,7 +97,7 @@ def check_requirements(
         value, count = _found(text, requirement, row, summary)
         if not requirement.met_by(value):
             failed.append(
-                f"expected {requirement}, found {value:.6g} ({TUNED}, "
+                f"expected {requirement}, found {value:.6g} ({row.variant}, "
                 f"{row.train_examples:,.0f} training examples, mean of "
                 f"{counted(count, summary.unit)})"
             )
@@ -121,7 +121,7 @@ def _check_fraction(text: str, number: float) -> None:
 
 
 def _tuned(text: str, summary: Summary) -> Row:
-    rows = [row for row in summary.rows if row.variant == TUNED]
+    rows = [row for row in summary.rows if row.variant in RECIPES]
     if not rows:
         raise UserError(
             f"Requirement {text!r} needs the variant {TUNED!r}, got only "

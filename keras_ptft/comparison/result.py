@@ -6,6 +6,12 @@ from collections.abc import Mapping, Sequence
 SCRATCH, PROBE, TUNED, LINEAR = "scratch", "probe", "fine-tuned", "linear"
 """Names of the variants that every comparison may have."""
 
+TRAINED = "trained"
+"""The recipe itself, where it trains from random weights."""
+
+RECIPES = TUNED, TRAINED
+"""Names of the recipe itself, of which a comparison has one."""
+
 SEED, FOLD = "seed", "fold"
 """What the runs of a variant at one budget differ by."""
 

@@ -2,7 +2,7 @@
 
 import logging
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import keras
@@ -11,7 +11,7 @@ import numpy as np
 from keras_ptft.comparison import linear
 from keras_ptft.comparison.machine import machine
 from keras_ptft.comparison.plan import Cell, cells, parse_budgets, variants
-from keras_ptft.comparison.result import TUNED, Comparison, Scores
+from keras_ptft.comparison.result import RECIPES, Comparison, Scores
 from keras_ptft.comparison.settings import (
     COMPARE_FIELDS,
     FOLDER_SUFFIX,
@@ -23,7 +23,7 @@ from keras_ptft.errors import UserError
 from keras_ptft.evaluation.metrics import metric_of, shown_metrics
 from keras_ptft.experiment import builders, stages
 from keras_ptft.experiment.loading import load_dataset
-from keras_ptft.experiment.pretrained import load_pretrained
+from keras_ptft.experiment.pretrained import load_origin
 from keras_ptft.experiment.results import RunResult
 from keras_ptft.experiment.several import (
     check_one_machine,
@@ -55,7 +55,7 @@ def measure(recipe: Config, compare: CompareConfig, source: str) -> Measured:
     Runs that are complete already are read, and unfinished ones resumed.
 
     Args:
-        recipe: a fine-tuning.
+        recipe: a fine-tuning, or a training from random weights.
         compare: what it is compared with, and how often.
         source: what the recipe is called.
 
@@ -80,29 +80,38 @@ def measure(recipe: Config, compare: CompareConfig, source: str) -> Measured:
         scores=_scores(outcomes),
         folds=recipe.folds,
     )
-    tuned = [cell for cell in every if cell.variant == TUNED]
+    tuned = [cell for cell in every if cell.variant in RECIPES]
     largest = [c.config for c in tuned if c.budget == tuned[-1].budget]
     return Measured(comparison, largest)
 
 
 def comparison_folder(recipe: Config) -> pathlib.Path:
     """Returns the folder of a comparison, which holds its runs."""
-    name = recipe.name or stages.folder_of("finetune", recipe).name
+    name = recipe.name or stages.folder_of(_stage(recipe), recipe).name
     return pathlib.Path(recipe.runs_dir) / f"{name}{FOLDER_SUFFIX}"
+
+
+def _stage(recipe: Config) -> str:
+    return "finetune" if recipe.init_from else "pretrain"
 
 
 def run_cell(cell: Cell) -> RunResult:
     """Trains one cell, or reads what it came to."""
     with only_warnings():
         try:
-            run = linear.fit if cell.is_linear else stages.finetune
-            return run(cell.config)
+            return _runner(cell)(cell.config)
         except UserError as error:
             where = f"{cell.variant}, {cell.unit} {cell.number}"
             raise UserError(f"{where}: {error}") from error
         finally:
             # graphs of earlier cells would fill the memory
             keras.backend.clear_session()
+
+
+def _runner(cell: Cell) -> Callable[[Config], RunResult]:
+    if cell.is_linear:
+        return linear.fit
+    return stages.finetune if cell.config.init_from else stages.pretrain
 
 
 def _outcomes(every: Sequence[Cell], parallel: int) -> Iterator[Outcome]:
@@ -130,11 +139,6 @@ def _told(cell: Cell, result: RunResult) -> Outcome:
 
 def _check(recipe: Config, compare: CompareConfig) -> None:
     """Finds errors that show before anything is trained."""
-    if not recipe.init_from:
-        raise UserError(
-            "compare needs a recipe that fine-tunes, one with --init_from: "
-            "name another one."
-        )
     check_one_machine("compare", recipe)
     parse_budgets(compare.budgets)
     check_folds(recipe.folds, 0)
@@ -154,15 +158,16 @@ def _class_sizes(recipe: Config) -> list[int]:
     """Training examples of each class, by the first seed's, or fold's."""
     whole = recipe.of_all_examples()
     with only_warnings():
-        weights = load_pretrained(whole, None).weights
+        origin = load_origin(whole)
+        weights = origin.weights if origin else None
         loaded = load_dataset(whole, None, whole.on_leak, weights)
     labels = loaded.dataset.splits["train"].labels
     return np.unique(labels, return_counts=True)[1].tolist()
 
 
 def _headline(outcomes: Sequence[Outcome]) -> str:
-    """The first metric of the table of metrics that fine-tuning has."""
-    test = next(r.metrics["test"] for c, r in outcomes if c.variant == TUNED)
+    """The first metric of the table of metrics that the recipe has."""
+    test = next(r.metrics["test"] for c, r in outcomes if c.variant in RECIPES)
     return next(iter(shown_metrics(test)))
 
 

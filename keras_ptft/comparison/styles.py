@@ -4,7 +4,13 @@ import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from keras_ptft.comparison.result import LINEAR, PROBE, SCRATCH, TUNED
+from keras_ptft.comparison.result import (
+    LINEAR,
+    PROBE,
+    SCRATCH,
+    TRAINED,
+    TUNED,
+)
 
 
 class Style(NamedTuple):
@@ -31,6 +37,7 @@ _KNOWN = {
     SCRATCH: Style("#56606b", "#b4bec8", "s", "■", "--"),
     PROBE: Style("#00805d", "#2fc79a", "D", "◆", "-."),
     TUNED: Style("#0067a5", "#56b4e9", "o", "●", "-"),
+    TRAINED: Style("#0067a5", "#56b4e9", "o", "●", "-"),
     LINEAR: Style("#c75000", "#f28a45", "^", "▲", ":"),
 }
 _COLORS = (

@@ -11,6 +11,7 @@ from keras_ptft.comparison.result import (
     LINEAR,
     SCRATCH,
     SEED,
+    TRAINED,
     TUNED,
     Comparison,
     Scores,
@@ -34,7 +35,7 @@ from keras_ptft.comparison.verdicts import (
 from keras_ptft.errors import UserError
 from keras_ptft.evaluation.metrics import METRICS, metric_of
 
-REFERENCES = SCRATCH, LINEAR
+REFERENCES = SCRATCH, LINEAR, TRAINED
 """Variants that every other one is compared with."""
 
 
@@ -49,9 +50,9 @@ class Row:
         metrics: test metric to its mean and interval.
         seconds: of the fastest run, since other work slows some of them.
         trained_parameters: numbers that training could change.
-        against: "scratch" and "linear" to the difference of the headline
-            metric from that variant at the same budget; None for the variant
-            itself, and where no seed is common.
+        against: "scratch", "linear" and "trained" to the difference of the
+            headline metric from that variant at the same budget; None for the
+            variant itself, and where no seed is common.
     """
 
     variant: str
@@ -232,7 +233,7 @@ def _sign(metric: str) -> int:
 def _sentences(rows: Sequence[Row], metric: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {row.budget: [] for row in rows}
     for row in rows:
-        scratch, linear = (row.against[name] for name in REFERENCES)
+        scratch, linear = row.against[SCRATCH], row.against[LINEAR]
         # a linear model has no pretraining to judge
         if scratch and row.variant != LINEAR:
             text = pretraining_sentence(row.variant, scratch, metric)

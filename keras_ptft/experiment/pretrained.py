@@ -55,6 +55,11 @@ def load_pretrained(config: Config, given: keras.Model | None) -> Pretrained:
     return Pretrained(backbone, audit.fingerprint(backbone), weights)
 
 
+def load_origin(config: Config) -> Pretrained | None:
+    """Loads what a fine-tuning starts from; of other trainings nothing."""
+    return load_pretrained(config, None) if config.init_from else None
+
+
 def is_known_model(config: Config) -> bool:
     """Returns whether `init_from` names a row of PRETRAINED.
 

@@ -1,7 +1,5 @@
 """A comparison in short, and what it refuses."""
 
-import pathlib
-
 import pytest
 
 import keras_ptft
@@ -50,10 +48,37 @@ def test_a_probe_beside_a_linear_model():
     assert table == {"linear-recipe-0", "fine-tuned-recipe-0"}
 
 
-def test_what_is_no_fine_tuning(capsys):
-    pathlib.Path("first.flags").write_text("--name=a\n", "utf-8")
-    assert main(["compare", "first.flags"]) == 2
-    assert "compare needs a recipe that fine-tunes" in capsys.readouterr().err
+def test_a_training_from_nothing_beside_another(caplog):
+    recipe = Config(name="first", backbone="mlp(hidden=[8])", **SETTINGS)
+    wider = "wider: --backbone='mlp(hidden=[16])'"
+    beside = CompareConfig(
+        seeds=2, variant=(wider,), require=("accuracy>=0.999",)
+    )
+    with caplog.at_level("INFO", "keras_ptft"):
+        compared = compare(recipe, beside)
+    assert "Without scratch: that is the recipe itself." in caplog.messages
+    assert "Without probe: nothing was pretrained." in caplog.messages
+    rows = {row.variant: row for row in compared.summary.rows}
+    assert list(rows) == ["linear", "trained", "wider"]
+    assert rows["trained"].trained_parameters == 64 * 8 + 8 + 8 * 10 + 10
+    names = "runs/first-compare/{}-all-{}/result.json"
+    own, other = (
+        [
+            read_json(names.format(name, seed))["metrics"]["test"]["accuracy"]
+            for seed in range(2)
+        ]
+        for name in ("trained", "wider")
+    )
+    gain = rows["wider"].against["trained"].gain
+    assert gain == pytest.approx(sum(other) / 2 - sum(own) / 2)
+    assert rows["wider"].against["scratch"] is None
+    (unmet,) = compared.unmet
+    assert unmet.startswith("expected accuracy >= 0.999, found 0.")
+    sentences = compared.summary.sentences["recipe"]
+    assert all("a linear model" in sentence for sentence in sentences)
+
+
+def test_what_names_no_recipe(capsys):
     for words in (["compare"], ["compare", "a.flags", "b.flags"]):
         assert main(words) == 2
         assert "Expected keras-ptft compare RECIPE" in capsys.readouterr().err

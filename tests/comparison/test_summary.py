@@ -86,7 +86,8 @@ def test_only_seeds_that_both_have_are_compared():
 def test_where_there_is_nothing_to_compare_with():
     found = summary(SCRATCH, scores("fine-tuned", (0.9,), seeds=(7,)))
     for row in found.rows:
-        assert row.against == {"scratch": None, "linear": None}
+        assert set(row.against) == {"scratch", "linear", "trained"}
+        assert not any(row.against.values())
     assert found.sentences == {"50": []}
     assert found.label_worth == ""
 
