@@ -136,6 +136,12 @@ class Config:
         "colour under transparent pixels of images, as black or #ffeedd",
     )
     skip_bad_images: bool = _skip_bad_images()
+    decode_cache: bool = setting(
+        True,
+        "data",
+        "keep decoded photos in RUNS_DIR/.features, within "
+        "--feature_cache_gb, so that each is decoded once",
+    )
     text_column: str = _text_column()
     label_column: str = setting(
         "label",
@@ -333,8 +339,8 @@ class Config:
     feature_cache_gb: float = setting(
         4.0,
         "transfer",
-        "most disk for features of the frozen part, in GB, of all runs "
-        "together in RUNS_DIR/.features; 0: none",
+        "most disk for features of the frozen part and decoded photos, in "
+        "GB, of all runs together in RUNS_DIR/.features; 0: none",
         low=0.0,
     )
     augment_views: int = setting(
@@ -453,6 +459,14 @@ class Config:
     )
     steps_per_execution: int = setting(
         0, "machine", "training steps a call to the device; 0: chosen", low=0
+    )
+    resident: str = setting(
+        "auto",
+        "machine",
+        "gather batches inside of the training loop, from rows that the "
+        "device holds: auto where they are in memory and take 1 GB of a GPU's "
+        "at most",
+        choices=("auto", "true", "false"),
     )
     profile_steps: str = setting(
         "",

@@ -5,8 +5,12 @@ import shutil
 import subprocess
 
 import keras
+import numpy as np
 import pytest
 
+from keras_ptft.data.core.cache_folder import CacheFolder
+from keras_ptft.data.core.hashing import content_hash
+from keras_ptft.data.images.decoded import open_photos
 from keras_ptft.errors import UserError
 from keras_ptft.main import main
 from keras_ptft.training.callbacks import History
@@ -120,6 +124,32 @@ def test_of_tensorboard(disk, tmp_path, full_from):
     assert str(caught.value) == (
         f"Cannot write {folder}/tensorboard: No space left on device. Make "
         "room, and start the same command again."
+    )
+
+
+def test_of_decoded_photos(disk, caplog):
+    """Those that are there stay, others are decoded at each epoch."""
+    encoded = sorted((b"%d" % n for n in range(6)), key=content_hash)
+    hashes = np.array([content_hash(content) for content in encoded])
+    images = np.random.default_rng(0).integers(0, 256, (6, MB), np.uint8)
+    cache, rows = CacheFolder("runs/.features", 1e9), np.arange(6)
+    fill(disk, 5 * MB)
+    assert open_photos(cache, hashes, (MB,)) is None
+    assert "would take 6.3 MB in runs/.features, its disk has" in caplog.text
+    (disk / "filling").unlink()
+    photos = open_photos(cache, hashes, (MB,))
+    fill(disk, int(3.5 * MB))
+    for count in (3, 0):
+        known = photos.has(rows)
+        new = np.array(encoded, object)[~known]
+        found = photos.filled(rows, known, images[~known], new)
+        assert (found == images).all()
+        assert photos.has(rows).sum() == 3
+        assert len(new) == 3 + count
+    _, _, told = caplog.messages
+    assert told.startswith("Cannot write to runs/.features/")
+    assert told.endswith(
+        ": No space left on device. Other photos are decoded at each epoch."
     )
 
 

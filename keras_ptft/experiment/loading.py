@@ -13,6 +13,7 @@ from keras_ptft import data
 from keras_ptft.config import Config
 from keras_ptft.data.core import splits
 from keras_ptft.data.core.account import Account, account
+from keras_ptft.data.core.cache_folder import CacheFolder
 from keras_ptft.data.core.checks import uncovered
 from keras_ptft.data.core.classes import number_as_trained, select_classes
 from keras_ptft.data.core.dataset import Dataset, Loading, Source
@@ -73,7 +74,7 @@ def load_dataset(
             texts and images are read as they read them.
     """
     dataset, leaks = handle_leaks(
-        _split(config, given, weights),
+        _split(config, given, weights, _cache(config)),
         on_leak,
         near=config.near_copies,
         pretrained_on=weights.seen() if weights else None,
@@ -162,10 +163,13 @@ def load_to_score(
 
 
 def _split(
-    config: Config, given: Dataset | None, weights: Weights | None
+    config: Config,
+    given: Dataset | None,
+    weights: Weights | None,
+    cache: CacheFolder | None = None,
 ) -> Dataset:
     """The data set with its chosen classes and a validation split."""
-    loading = _loading(config, weights)
+    loading = dataclasses.replace(_loading(config, weights), cache=cache)
     columns = weights.columns() if weights is not None else ()
     if columns:
         trained = DataInfo(columns=columns)
@@ -177,6 +181,13 @@ def _split(
             *_as_images(dataset, config, weights),
         )
     return _with_validation(config, select_classes(dataset, config.classes))
+
+
+def _cache(config: Config) -> CacheFolder | None:
+    """Where photos are kept that are read in more than one epoch."""
+    if not config.decode_cache:
+        return None
+    return CacheFolder.of_runs(config.runs_dir, config.feature_cache_gb)
 
 
 def _with_validation(config: Config, dataset: Dataset) -> Dataset:

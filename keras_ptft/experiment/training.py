@@ -32,6 +32,7 @@ from keras_ptft.training.distribution.strategies import (
     get_strategy,
 )
 from keras_ptft.training.execution.plan import make_plan
+from keras_ptft.training.execution.resident import choose_resident
 from keras_ptft.training.execution.xla_autotune import autotune_xla
 from keras_ptft.training.fit import FitConfig, Session, training_batches
 from keras_ptft.training.optimizers import (
@@ -185,8 +186,9 @@ class Training:
     ) -> TrainingModel:
         """Makes the training model, as fast as it is found to run."""
         config, steps = self._config, self._steps
+        strategy = get_strategy(config.strategy)
         plan = make_plan(
-            get_strategy(config.strategy),
+            strategy,
             model,
             batch_size=config.batch_size,
             steps_per_epoch=steps,
@@ -194,6 +196,8 @@ class Training:
             jit_compile=config.jit_compile,
             steps_per_execution=config.steps_per_execution,
         )
+        resident = choose_resident(config.resident, source)
+        plan = dataclasses.replace(plan, resident=resident)
         if start is not None:
             plan = plan.as_before(start.facts["plan"])
         make = partial(
@@ -272,8 +276,7 @@ def frozen_inputs(
         epochs = range(_views(config))
         views = (Augmented(train, augment, setting, seed, e) for e in epochs)
         shown["train"] = Views(tuple(views))
-    folder = pathlib.Path(config.runs_dir) / ".features"
-    cache = FeatureCache(folder, limit=config.feature_cache_gb * 1e9)
+    cache = FeatureCache.of_runs(config.runs_dir, config.feature_cache_gb)
     cached = cache_features(prefix, shown, cache)
     return (prefix, sources) if cached is None else (None, cached)
 

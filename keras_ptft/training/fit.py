@@ -4,9 +4,9 @@ import contextlib
 import dataclasses
 import math
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import keras
 import numpy as np
@@ -74,15 +74,8 @@ def training_batches(
         shard: (index, count): which of `count` equal parts of each batch.
         start_step: the step of the first batch.
     """
-    return batching.training_batches(
-        source,
-        batching.weighted(trainable.transform, fit_config.class_weights),
-        batch_size=fit_config.step_size,
-        seed=fit_config.seed,
-        showing=fit_config.showing,
-        start_step=start_step,
-        shard=shard,
-    )
+    make = _making(batching.training_batches, trainable, fit_config)
+    return make(source, shard=shard, start_step=start_step)
 
 
 def fit(
@@ -203,7 +196,7 @@ class Session:
                 stop = stop_on_signal(self._saver.request_stop)
                 stack.enter_context(stop)
             model.fit(
-                _training(model, splits["train"], self._config, self.step),
+                _shown(model, splits["train"], self._config, self.step),
                 initial_epoch=until if self.ended else self.step // steps,
                 epochs=until,
                 steps_per_epoch=steps,
@@ -224,6 +217,45 @@ class Session:
             start = None
         batches = _training(model, source, self._config, self.step)
         raise Found(look(model, batches, start))
+
+
+def _shown(
+    model: TrainingModel, source: Source, fit_config: FitConfig, step: int
+) -> tf.data.Dataset:
+    """What `fit` reads; nothing where the model gathers its batches."""
+    if not model.plan.resident:
+        return _training(model, source, fit_config, step)
+    replicas = model.plan.replicas
+    shards = [(index, replicas) for index in range(replicas)]
+    make = _making(batching.training_batch, model.objective, fit_config)
+    model.batch_at = make(source, shards=shards)
+    return distributed(model.distribute_strategy, partial(_nothing, replicas))
+
+
+def _nothing(replicas: int, shard: Shard = (0, 1)) -> tf.data.Dataset:
+    """Endless batches for `fit` to distribute, which are not read."""
+    _, workers = shard
+    batch = (tf.zeros([replicas // workers]),)
+    return tf.data.Dataset.from_tensors(batch).repeat()
+
+
+def _making(
+    make: Callable[..., Any], trainable: Trainable, fit_config: FitConfig
+) -> Callable[..., Any]:
+    """(source, ...) → what `make` makes of the settings."""
+
+    def made(source: Source, **more: Any) -> Any:
+        transform = trainable.transform
+        return make(
+            source,
+            batching.weighted(transform, fit_config.class_weights),
+            batch_size=fit_config.step_size,
+            seed=fit_config.seed,
+            showing=fit_config.showing,
+            **more,
+        )
+
+    return made
 
 
 def _training(

@@ -3,12 +3,15 @@
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_ptft.data.core.rows import rows_on
+from keras_ptft.data.pipeline.batching import BatchAt
 from keras_ptft.models.rematerialize import forward_of
 from keras_ptft.training.execution.plan import Plan
 from keras_ptft.training.optimizers.averages import averages_of
@@ -57,6 +60,9 @@ class TrainingModel(keras.Model):
     of the last batch. So the loop over steps and the sums over examples are
     here, the same for every strategy.
 
+    Where the plan has rows on the device, `batch_at` is set and makes the
+    batch of each step; nothing is read from the iterator then.
+
     A frozen prefix runs in inference, outside the gradient tape: training
     cannot change its batch statistics, and its dropout is off.
 
@@ -98,6 +104,7 @@ class TrainingModel(keras.Model):
         self.steps_per_epoch = steps_per_epoch
         self.gradient_accumulation = gradient_accumulation
         self.evaluation_steps = 0
+        self.batch_at: BatchAt | None = None
         self.mean_loss = keras.metrics.Mean("loss")
         self.scores = list(trainable.metrics())
         self.step = _counter("step")
@@ -107,7 +114,7 @@ class TrainingModel(keras.Model):
         self.stopped = _counter("stopped")
         self._waited = _counter("waited", 0.0, tf.float64)
         self.clock = Timer()
-        self._measures_waiting = _may_read_clock()
+        self._measures_waiting = not plan.resident and _may_read_clock()
         self._calls_to_skip = 0
         self._gradients = self.gradients
         if plan.jit_compile:
@@ -168,7 +175,10 @@ class TrainingModel(keras.Model):
 
     @property
     def waited_seconds(self) -> float | None:
-        """Seconds that steps waited for data; None under op determinism."""
+        """Seconds that steps waited for data; None where none was measured.
+
+        That is under op determinism, and where no data come from outside.
+        """
         return float(self._waited.numpy()) if self._measures_waiting else None
 
     def call(self, inputs: Tensors, training: bool = False) -> Tensors:
@@ -272,8 +282,13 @@ class TrainingModel(keras.Model):
             return (self.step < last) & healthy
 
         def body(_: tf.Tensor) -> tuple[tf.Tensor]:
-            strategy, batch = self.distribute_strategy, self._next(iterator)
-            parts = strategy.run(self._replica_step, args=(batch,))
+            strategy = self.distribute_strategy
+            if self.batch_at is not None:
+                step = partial(self._resident_step, self.batch_at)
+                parts = strategy.run(step)
+            else:
+                batch = self._next(iterator)
+                parts = strategy.run(self._replica_step, args=(batch,))
             total = strategy.reduce("SUM", parts, axis=None)
             loss, stopping = tf.unstack(total)
             passed = tf.constant(-1, tf.int64)
@@ -293,6 +308,13 @@ class TrainingModel(keras.Model):
         """
         loss = self.train_step(data)
         return tf.stack([loss, tf.cast(self.stop_requested, tf.float32)])
+
+    def _resident_step(self, batch_at: BatchAt) -> tf.Tensor:
+        """Trains on a replica's part of a batch that it gathers itself."""
+        context = tf.distribute.get_replica_context()
+        with rows_on(self.tuning.variables[0].value.device):
+            batch = batch_at(self.step, context.replica_id_in_sync_group)
+        return self._replica_step(batch)
 
     def _next(self, iterator: Iterator[Any]) -> Any:
         """Returns the next batch, and measures how long it takes to come."""

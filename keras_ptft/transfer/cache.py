@@ -6,12 +6,8 @@ import hashlib
 import logging
 import math
 import os
-import pathlib
-import re
-import shutil
-import time
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
@@ -19,18 +15,16 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ptft import files
+from keras_ptft.data.core.cache_folder import CacheFolder, remove
 from keras_ptft.data.core.dataset import Source, fingerprint
 from keras_ptft.data.images.decoding import PREPROCESSING_VERSION
 from keras_ptft.data.pipeline.epoch_views import Augmented
-from keras_ptft.errors import UserError
 from keras_ptft.transfer import audit
 
 _LOG = logging.getLogger("keras_ptft")
 
-_ENTRY = re.compile(r"(\.partial-\d+-)?[0-9a-f]{32}\.features")
+_KIND = "features"
 _CHECKSUM = 4
-# seconds; a file that is still being written is younger
-_ABANDONED = 3600.0
 _PROBES = 16
 
 
@@ -111,16 +105,15 @@ class Entry:
         return math.prod(self.shape) * self.dtype.itemsize + _CHECKSUM
 
 
-class FeatureCache:
+class FeatureCache(CacheFolder):
     """A folder of entries, each complete or absent.
 
     An entry is the bytes of its rows in order, then a checksum of its key
-    and of these. Several processes may share the folder: a mapped entry
-    stays readable when another process removes it.
+    and of these.
 
     Args:
-        folder: where entries are; created when the first is written.
-        limit: most bytes that all entries together may take.
+        folder: as of a `CacheFolder`.
+        limit: as of a `CacheFolder`; photos of the folder count too.
 
     Example:
 
@@ -134,13 +127,6 @@ class FeatureCache:
     [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
     """
 
-    def __init__(self, folder: str | os.PathLike, limit: float) -> None:
-        self.folder = pathlib.Path(folder)
-        self.limit = limit
-
-    def __str__(self) -> str:
-        return str(self.folder)
-
     def read(self, entry: Entry) -> np.ndarray | None:
         """Maps an entry from disk; a damaged one is removed.
 
@@ -148,7 +134,7 @@ class FeatureCache:
             A `np.memmap` of the entry's shape and dtype, or None if there is
             no such entry.
         """
-        path = self._path(entry.key)
+        path = self.path(entry.key, _KIND)
         try:
             complete = path.stat().st_size == entry.size
             content = np.memmap(path, np.uint8, "r") if complete else None
@@ -156,7 +142,7 @@ class FeatureCache:
             return None
         if content is None or not _is_intact(entry.key, content):
             _LOG.warning("%s is damaged: it is recomputed.", path)
-            _remove(path)
+            remove(path)
             return None
         with contextlib.suppress(OSError):
             os.utime(path)
@@ -175,7 +161,7 @@ class FeatureCache:
         Raises:
             UserError: the folder or the file cannot be written.
         """
-        path, checksum = self._path(key), zlib.crc32(key.encode())
+        path, checksum = self.path(key, _KIND), zlib.crc32(key.encode())
         with files.replacing(path) as partial, open(partial, "wb") as file:
 
             def append(rows: np.ndarray) -> None:
@@ -187,56 +173,8 @@ class FeatureCache:
             yield append
             file.write(checksum.to_bytes(_CHECKSUM, "little"))
 
-    def make_room(self, needed: int, keep: Collection[str] = ()) -> None:
-        """Removes entries, the least recently used first, to fit the limit.
-
-        Args:
-            needed: bytes about to be written.
-            keep: keys of entries that must stay.
-
-        Raises:
-            UserError: the folder cannot be used, or the disk is too full.
-        """
-        kept = {self._path(key) for key in keep}
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            entries = sorted(self._entries())
-            excess = sum(size for _, size, _ in entries) + needed - self.limit
-            for _, size, path in entries:
-                if excess > 0 and path not in kept:
-                    _remove(path)
-                    excess -= size
-            free = shutil.disk_usage(self.folder).free
-        except OSError as error:
-            raise UserError(
-                f"Cannot keep features in {self.folder}: {error.strerror}."
-            ) from error
-        if needed > free:
-            raise UserError(
-                f"Features would take {needed / 1e6:,.1f} MB in {self.folder}, "
-                f"its disk has {free / 1e6:,.1f} MB."
-            )
-
-    def _entries(self) -> Iterator[tuple[float, int, pathlib.Path]]:
-        """(last use, bytes, path) of entries and of abandoned partial ones."""
-        for path in self.folder.iterdir():
-            name = _ENTRY.fullmatch(path.name)
-            with contextlib.suppress(FileNotFoundError):
-                stat = path.lstat()
-                age = time.time() - stat.st_mtime
-                if name and (not name.group(1) or age > _ABANDONED):
-                    yield stat.st_mtime, stat.st_size, path
-
-    def _path(self, key: str) -> pathlib.Path:
-        return self.folder / f"{key}.features"
-
 
 def _is_intact(key: str, content: np.memmap) -> bool:
     rows, stored = content[:-_CHECKSUM], content[-_CHECKSUM:].tobytes()
     checksum = zlib.crc32(rows.data, zlib.crc32(key.encode()))
     return checksum == int.from_bytes(stored, "little")
-
-
-def _remove(path: pathlib.Path) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink()

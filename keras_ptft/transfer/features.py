@@ -76,11 +76,7 @@ def _rows(
     ]
     every = [entry for named in entries for entry in named.values()]
     size = sum(entry.size for entry in every)
-    if size > cache.limit:
-        raise UserError(
-            f"Features would take {size / 1e6:,.1f} MB, over "
-            f"--feature_cache_gb={cache.limit / 1e9:g}."
-        )
+    cache.check_limit(size)
     rows = [_read(cache, named) for named in entries]
     missing = [
         {name: entry for name, entry in named.items() if name not in found}

@@ -17,7 +17,11 @@ BASE = {
     "image_size": "8",
     "epochs": "1",
     "train_examples": "300",
+    "explain": "false",
+    "jit_compile": "false",
 }
+# what is tried out and explained by default, once for each kind of data
+DEFAULTS = {"explain": "true", "jit_compile": "auto"}
 TEXT = {
     "backbone": "embedding(width=8)",
     "dataset": "tsv:texts.tsv",
@@ -32,12 +36,12 @@ ROOT = {"image_root": "photos"}
 FINETUNE = {"init_from": "first", "name": "second"}
 # of each setting a value that is not its default, and what it needs beside
 CASES = {
-    "name": ({"name": "other"}, {}),
+    "name": ({"name": "other"}, DEFAULTS),
     "runs_dir": ({"runs_dir": "elsewhere"}, {}),
     "overwrite": ({"overwrite": "true"}, {}),
     "dataset": (
         {"dataset": "csv:numbers.csv"},
-        {"image_size": "0", "train_examples": "0"},
+        {"image_size": "0", "train_examples": "0", **DEFAULTS},
     ),
     "data_dir": ({"data_dir": "prepared"}, {}),
     "manual_dir": ({"manual_dir": "given"}, {}),
@@ -48,10 +52,11 @@ CASES = {
     "validation_examples": ({"validation_examples": "20"}, {}),
     "validation_fraction": ({"validation_fraction": "0.3"}, {}),
     "image_size": ({"image_size": "9"}, {}),
-    "background": ({"background": "black"}, PHOTOS),
+    "background": ({"background": "black"}, {**PHOTOS, **DEFAULTS}),
     "resize": ({"resize": "crop(share=0.9)"}, PHOTOS),
     "skip_bad_images": ({"skip_bad_images": "true"}, {}),
-    "text_column": ({"text_column": "text"}, TEXT),
+    "decode_cache": ({"decode_cache": "false"}, PHOTOS),
+    "text_column": ({"text_column": "text"}, {**TEXT, **DEFAULTS}),
     "label_column": ({"label_column": "topic"}, TEXT),
     "label_columns": (
         {"label_columns": "odd"},
@@ -60,6 +65,7 @@ CASES = {
             "objective": "multi_label",
             "image_size": "0",
             "train_examples": "0",
+            **DEFAULTS,
         },
     ),
     "image_column": ({"image_column": "file"}, {**TABLE, **ROOT}),
@@ -82,7 +88,7 @@ CASES = {
     "backbone": ({"backbone": "cnn_single(filters=[4], dense=4)"}, {}),
     "normalization": ({"normalization": "none"}, {}),
     "objective": ({"objective": "classification(label_smoothing=0.1)"}, {}),
-    "init_from": ({"init_from": "first"}, FINETUNE),
+    "init_from": ({"init_from": "first"}, {**FINETUNE, **DEFAULTS}),
     "freeze": ({"freeze": "dense1"}, FINETUNE),
     "unfreeze": ({"unfreeze": "0:all,1:none"}, {**FINETUNE, "epochs": "2"}),
     "batchnorm": ({"batchnorm": "update"}, FINETUNE),
@@ -121,12 +127,36 @@ CASES = {
     "strategy": ({"strategy": "mirrored"}, {}),
     "jit_compile": ({"jit_compile": "true"}, {}),
     "steps_per_execution": ({"steps_per_execution": "2"}, {}),
+    "resident": ({"resident": "false"}, {}),
     "profile_steps": ({"profile_steps": "1,2"}, {}),
     "precision": ({"precision": "mixed_bfloat16"}, {}),
     "export_to": ({"export_to": "saved_models/tiny"}, {}),
     "reject_below": ({"reject_below": "0.5"}, {}),
     "calibrate": ({"calibrate": "true"}, {"validation_fraction": "0.3"}),
 }
+# what does not exclude each other is trained at once, all else alone
+TOGETHER = (
+    (
+        *("runs_dir", "overwrite", "data_dir", "manual_dir", "classes"),
+        *("train_examples", "validation_examples", "skip_bad_images"),
+        *("split_seed", "stratify", "on_leak", "near_copies"),
+    ),
+    (
+        *("image_size", "augment", "mix", "normalization", "objective"),
+        *("optimizer", "schedule", "clip_norm", "ema"),
+    ),
+    (
+        *("batch_size", "gradient_accumulation", "epochs", "seed"),
+        *("early_stopping_patience", "checkpoint_every", "keep_checkpoints"),
+        *("steps_per_execution", "reject_below"),
+    ),
+    ("resize", "group_pattern"),
+    ("image_column", "image_root", "group_column"),
+    ("label_column", "tokenizer", "sequence_length"),
+    ("batchnorm", "train_only", "lora", "min_transferred"),
+    ("layer_decay", "l2_sp", "forgetting"),
+)
+ALONE = [(name,) for name in CASES if not any(name in x for x in TOGETHER)]
 # op determinism stays enabled in a process: tests/training has its own
 ELSEWHERE = {"deterministic"}
 
@@ -168,12 +198,14 @@ def test_every_setting_has_a_case():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
-def test_a_setting_trains(name, folder, monkeypatch, capsys):
+@pytest.mark.parametrize("names", [*TOGETHER, *ALONE], ids=" ".join)
+def test_settings_train(names, folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
-    changed, beside = CASES[name]
-    settings = {**BASE, **beside, "overwrite": "true"}
-    if "init_from" in beside:
+    settings, changed = {**BASE, "overwrite": "true"}, {}
+    for name in names:
+        changed |= CASES[name][0]
+        settings |= CASES[name][1]
+    if "init_from" in settings:
         settings.pop("backbone")
     settings |= changed
     command = "finetune" if "init_from" in settings else "pretrain"
@@ -182,7 +214,7 @@ def test_a_setting_trains(name, folder, monkeypatch, capsys):
     run = folder / settings.get("runs_dir", "runs") / settings["name"]
     assert read_json(run / "result.json")["status"] == "complete"
     text = (run / "flags.flags").read_text(encoding="utf-8")
-    ((key, value),) = changed.items()
-    field = FIELDS[key]
-    written = to_text(field, from_text(field, value))
-    assert f"--{key}={written}\n" in text
+    for key, value in changed.items():
+        field = FIELDS[key]
+        written = to_text(field, from_text(field, value))
+        assert f"--{key}={written}\n" in text

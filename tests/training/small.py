@@ -1,5 +1,6 @@
 """Small models over the digits, and what they are trained for."""
 
+import dataclasses
 from functools import partial
 
 import keras
@@ -125,6 +126,7 @@ def make_training_model(
     optimizer="sgd(momentum=0.9)",
     replicas="auto",
     learning_rate=0.01,
+    resident=False,
     **plan,
 ):
     """A training model with fresh, seeded weights.
@@ -132,6 +134,7 @@ def make_training_model(
     Args:
         build: makes the model.
         trainable: `Labels` by default.
+        resident: whether it gathers its batches itself.
         plan: settings of `make_plan`, gradient_accumulation and ema.
     """
     keras.utils.set_random_seed(7)
@@ -143,6 +146,7 @@ def make_training_model(
     strategy = get_strategy(replicas)
     with strategy.scope():
         model = build()
+        made = make_plan(strategy, model, steps_per_epoch=steps, **plan)
         return TrainingModel(
             model,
             trainable or Labels(),
@@ -153,7 +157,7 @@ def make_training_model(
                 total_steps=1000,
                 ema=ema,
             ),
-            plan=make_plan(strategy, model, steps_per_epoch=steps, **plan),
+            plan=dataclasses.replace(made, resident=resident),
             steps_per_epoch=steps,
             gradient_accumulation=accumulation,
         )

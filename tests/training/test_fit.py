@@ -1,7 +1,7 @@
 """The one training function: right sums, any plan, any replicas."""
 
 import csv
-from functools import partial
+from functools import cache, partial
 
 import keras
 import numpy as np
@@ -20,6 +20,18 @@ REGULARIZED = partial(cnn, convolutions=2, l2=0.01)
 def weights_after(model, splits, epochs=2, **settings):
     rows = fit(model, splits, FitConfig(epochs=epochs, **settings))
     return model.model.get_weights(), rows
+
+
+@pytest.fixture(scope="module")
+def plainly(make_model, splits):
+    """(build) → a model after two plain epochs, its weights and rows."""
+
+    @cache
+    def trained(build):
+        model = make_model(build, jit_compile="false")
+        return model, *weights_after(model, splits)
+
+    return trained
 
 
 def assert_same_scores(rows, others):
@@ -85,10 +97,9 @@ def test_one_step_is_the_gradient_of_the_mean_loss(make_model, splits):
 )
 @pytest.mark.parametrize("build", [mlp, REGULARIZED], ids=["mlp", "cnn"])
 def test_every_plan_trains_the_same_weights(
-    make_model, splits, plan, replicas, build
+    make_model, splits, plainly, plan, replicas, build
 ):
-    plain = make_model(build, jit_compile="false")
-    expected, expected_rows = weights_after(plain, splits)
+    _, expected, expected_rows = plainly(build)
     model = make_model(build, replicas=replicas, **plan)
     found, rows = weights_after(model, splits)
     assert model.plan.replicas == (2 if replicas == "mirrored" else 1)
@@ -126,10 +137,9 @@ def test_class_weights_on_two_replicas(make_model, splits):
     "jit_compile", ["false", pytest.param("true", marks=pytest.mark.slow)]
 )
 def test_accumulated_gradients_are_those_of_a_larger_batch(
-    make_model, splits, replicas, jit_compile
+    make_model, splits, plainly, replicas, jit_compile
 ):
-    large = make_model(REGULARIZED, batch_size=64)
-    expected, expected_rows = weights_after(large, splits, batch_size=64)
+    large, expected, expected_rows = plainly(REGULARIZED)
     accumulation = {"batch_size": 16, "gradient_accumulation": 4}
     small = make_model(
         REGULARIZED, replicas=replicas, jit_compile=jit_compile, **accumulation

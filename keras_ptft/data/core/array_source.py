@@ -1,6 +1,6 @@
 """Examples held in arrays."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.core.hashing import content_hashes
+from keras_ptft.data.core.rows import Rows, all_held
 from keras_ptft.errors import UserError
 
 
@@ -61,34 +62,15 @@ class ArraySource(Source):
             self.values = _numbers(np.asarray(values))
             _check_lengths(arrays, self.values, "value")
         self.hashes = _hashes(arrays) if hashes is None else hashes
-        self._rows = {k: row_reader(array) for k, array in arrays.items()}
+        self._rows = {key: Rows(array) for key, array in arrays.items()}
 
     def gather(self, indices: tf.Tensor) -> Any:
-        found = {key: rows(indices) for key, rows in self._rows.items()}
+        found = {key: rows.gather(indices) for key, rows in self._rows.items()}
         return next(iter(found.values())) if self._single else found
 
-
-def row_reader(array: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns a function that reads rows of an array by their indices.
-
-    Args:
-        array: a `np.memmap` is read from disk at each call, any other is
-            held as a tensor.
-    """
-    if not isinstance(array, np.memmap):
-        # the host gathers rows, also where there is a GPU
-        with tf.device("CPU:0"):
-            held = tf.constant(array)
-        return lambda indices: tf.gather(held, indices)
-
-    def read(indices: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(array[indices])
-
-    def rows(indices: tf.Tensor) -> tf.Tensor:
-        found = tf.numpy_function(read, [indices], array.dtype)
-        return tf.ensure_shape(found, [*indices.shape, *array.shape[1:]])
-
-    return rows
+    @property
+    def bytes_held(self) -> int | None:
+        return all_held(rows.bytes_held for rows in self._rows.values())
 
 
 def _whole(labels: np.ndarray) -> np.ndarray:

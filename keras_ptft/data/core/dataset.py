@@ -10,12 +10,14 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ptft.data.core.account import SHOWN, LeftOut
+from keras_ptft.data.core.cache_folder import CacheFolder
 from keras_ptft.data.core.info import (
     DEFAULT_FORM,
     DataInfo,
     ImageForm,
     InputSpec,
 )
+from keras_ptft.data.core.rows import Rows
 from keras_ptft.data.core.targets import (
     CLASSES,
     NO_TARGET,
@@ -63,6 +65,7 @@ class Loading:
             training examples nor two classes.
         as_test: whether data that come in one piece are all for testing.
         by_column: the column whose values `Source.by` holds; empty: none.
+        cache: where decoded photos are kept; None: nowhere.
     """
 
     image_size: int = 0
@@ -86,6 +89,7 @@ class Loading:
     scoring: bool = False
     as_test: bool = False
     by_column: str = ""
+    cache: CacheFolder | None = None
 
     def refuse(self, row: str, *names: str) -> None:
         """Refuses settings that a data set has no use for.
@@ -159,6 +163,14 @@ class Source(abc.ABC):
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def bytes_held(self) -> int | None:
+        """Bytes that each device holds which reads inputs and targets.
+
+        None where the host has to read them, by files or Python, as here.
+        """
+        return None
+
     @abc.abstractmethod
     def gather(self, indices: tf.Tensor) -> Any:
         """Reads inputs by TensorFlow operations.
@@ -195,11 +207,8 @@ class Source(abc.ABC):
             (batch, tokens) where `has_targets`; where there are `values`,
             float32 of shape (batch,) or (batch, labels).
         """
-        # a constant inside the graph would be copied into each trace
-        with tf.init_scope(), tf.device("CPU:0"):
-            every = self.labels if self.values is None else self.values
-            targets = tf.constant(every)
-        return tf.gather(targets, indices)
+        every = self.labels if self.values is None else self.values
+        return Rows(every).gather(indices)
 
     def name_of(self, index: int) -> str:
         """Returns what a user knows an example by, such as its file."""
@@ -229,6 +238,10 @@ class DerivedSource(Source):
         self.encoding = source.encoding
         self.cut_off, self.unknown = source.cut_off, source.unknown
         self.groups, self.by = source.groups, source.by
+
+    @property
+    def bytes_held(self) -> int | None:
+        return self.source.bytes_held
 
     def gather(self, indices: tf.Tensor) -> Any:
         return self.source.gather(indices)
@@ -278,19 +291,18 @@ class Subset(DerivedSource):
             self.texts = take(source.texts, indices)
         if source.tags is not None:
             self.tags = [source.tags[index] for index in indices]
-        with tf.device("CPU:0"):
-            self._indices = tf.constant(indices, tf.int64)
+        self._rows = Rows(np.asarray(indices, np.int64))
 
     def gather(self, indices: tf.Tensor) -> Any:
-        return super().gather(tf.gather(self._indices, indices))
+        return super().gather(self._rows.gather(indices))
 
     def gather_at_epoch(self, epoch: tf.Tensor, indices: tf.Tensor) -> Any:
-        chosen = tf.gather(self._indices, indices)
+        chosen = self._rows.gather(indices)
         return super().gather_at_epoch(epoch, chosen)
 
     def targets(self, indices: tf.Tensor) -> tf.Tensor:
         if self.has_targets:
-            return super().targets(tf.gather(self._indices, indices))
+            return super().targets(self._rows.gather(indices))
         return Source.targets(self, indices)
 
     def name_of(self, index: int) -> str:

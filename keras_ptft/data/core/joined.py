@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ptft.data.core.dataset import Source
+from keras_ptft.data.core.rows import all_held
 from keras_ptft.errors import UserError
 
 _PADDING = -1
@@ -51,6 +52,10 @@ class JoinedSource(Source):
             self.tags = [tags for part in sources for tags in part.tags or ()]
         self._sources = tuple(sources)
         self._ends = np.cumsum([len(part) for part in sources])
+
+    @property
+    def bytes_held(self) -> int | None:
+        return all_held(source.bytes_held for source in self._sources)
 
     def gather(self, indices: tf.Tensor) -> Any:
         part = tf.searchsorted(self._ends, indices, side="right")

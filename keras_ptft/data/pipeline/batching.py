@@ -6,7 +6,7 @@ kept anywhere.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from keras_ptft.data.pipeline.showing import (
     Shard,
     Showing,
     own_places,
+    places_of,
 )
 from keras_ptft.errors import UserError
 
@@ -34,6 +35,9 @@ Transform = Callable[[Any, Any, tf.Tensor], tuple[Any, Any, tf.Tensor]]
 Seeds are int64 of shape (batch, 3): seed, epoch, index of the example.
 Inputs and targets are tensors or dicts of tensors, weights are (batch,).
 """
+
+BatchAt = Callable[[tf.Tensor, int | tf.Tensor], Any]
+"""(step, index of a shard) → what a `Transform` returns."""
 
 _WHOLE = (0, 1)
 _ENDLESS = tf.int64.max
@@ -70,21 +74,60 @@ def training_batches(
     Returns:
         The triples that `transform` returns.
     """
+    batch = training_batch(
+        source,
+        transform,
+        batch_size=batch_size,
+        seed=seed,
+        showing=showing,
+        shards=[shard],
+    )
+    steps = tf.data.Dataset.range(start_step, _ENDLESS)
+    return _mapped(steps, lambda step: batch(step, 0))
+
+
+def training_batch(
+    source: Source,
+    transform: Transform,
+    *,
+    batch_size: int,
+    seed: int,
+    showing: Showing = PLAIN,
+    shards: Sequence[Shard] = (_WHOLE,),
+) -> BatchAt:
+    """Returns what makes the batch of any step, by TensorFlow operations.
+
+    Args:
+        source: as in `training_batches`.
+        transform: as in `training_batches`.
+        batch_size: as in `training_batches`.
+        seed: as in `training_batches`.
+        showing: as in `training_batches`.
+        shards: parts of each batch that can be asked for.
+
+    Returns:
+        Pure function: (step, index in `shards`) → the triple that
+        `transform` returns.
+
+    Raises:
+        UserError: a batch of one example is to be mixed.
+    """
     if showing.mix is not None and batch_size < 2:
         raise UserError(
             "--mix needs 2 examples a batch or more, got --batch_size="
             f"{batch_size}: raise it, or use --mix=none."
         )
     steps = steps_per_epoch(source, batch_size)
-    places = showing.places(batch_size, shard)
+    places = [showing.places(batch_size, shard) for shard in shards]
     choose = _chooser(source, batch_size, steps, showing.balanced)
 
-    def batch(step: tf.Tensor) -> tuple[Any, Any, tf.Tensor]:
+    def batch(step: tf.Tensor, shard: int | tf.Tensor) -> Any:
         key = tf.stack([tf.constant(seed, tf.int64), step // steps])
         chosen = choose(step % steps, key)
-        return transform(*showing.examples(source, key, chosen, places))
+        own = places_of(places, shard)
+        return transform(*showing.examples(source, key, chosen, own))
 
-    return _mapped(tf.data.Dataset.range(start_step, _ENDLESS), batch)
+    return batch
 
 
 def evaluation_batches(

@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_ptft.data.core.dataset import DerivedSource, Source
+from keras_ptft.data.core.rows import all_held
 
 Augment = Callable[[Any, tf.Tensor], Any]
 """(inputs, seeds) → inputs of the same shape, with seeds as in `seeds_of`."""
@@ -68,6 +69,10 @@ class Views(DerivedSource):
     def __init__(self, sources: tuple[Source, ...]) -> None:
         super().__init__(sources[0])
         self.sources = sources
+
+    @property
+    def bytes_held(self) -> int | None:
+        return all_held(source.bytes_held for source in self.sources)
 
     def gather_at_epoch(self, epoch: tf.Tensor, indices: tf.Tensor) -> Any:
         number = tf.cast(epoch % len(self.sources), tf.int32)

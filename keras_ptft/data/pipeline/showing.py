@@ -1,6 +1,7 @@
 """What a training step is shown: examples, as they are or changed."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,9 +24,17 @@ class Places(NamedTuple):
         others: places in `read` of what each is mixed with.
     """
 
-    read: np.ndarray
-    own: np.ndarray
-    others: np.ndarray
+    read: np.ndarray | tf.Tensor
+    own: np.ndarray | tf.Tensor
+    others: np.ndarray | tf.Tensor
+
+
+def places_of(every: Sequence[Places], shard: int | tf.Tensor) -> Places:
+    """Returns the places of a shard, whose index a replica may compute."""
+    if len(every) == 1:
+        return every[0]
+    stacked = map(np.stack, zip(*every, strict=True))
+    return Places(*(tf.gather(part, shard) for part in stacked))
 
 
 def own_places(batch_size: int, shard: Shard) -> np.ndarray:

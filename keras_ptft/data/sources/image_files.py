@@ -19,6 +19,10 @@ from keras_ptft.data.images.headers import GRAPH_STARTS
 from keras_ptft.data.images.reading import read_image, read_pixels
 from keras_ptft.data.images.resize import encoding_of
 from keras_ptft.data.sources.class_folders import ClassFiles
+from keras_ptft.data.sources.decoded_images import (
+    EncodedSource,
+    decoded_once,
+)
 from keras_ptft.data.sources.file_tree import FileKind, relative
 from keras_ptft.errors import UserError
 from keras_ptft.streams import silenced_stderr
@@ -35,7 +39,7 @@ IMAGE_FILES = FileKind(
 _SIZE = 224
 
 
-class FolderSource(Source):
+class FolderSource(EncodedSource):
     """Image files, which are decoded each time they are gathered.
 
     Args:
@@ -71,12 +75,12 @@ class FolderSource(Source):
         self._names = tuple(paths)
         self._paths = _tensor(paths)
 
-    def gather(self, indices: tf.Tensor) -> tf.Tensor:
-        return tf.map_fn(
-            lambda path: self._read(tf.io.read_file(path)),
-            tf.gather(self._paths, indices),
-            fn_output_signature=self._image,
-        )
+    def encoded(self, indices: tf.Tensor) -> tf.Tensor:
+        paths = tf.gather(self._paths, indices)
+        return tf.map_fn(tf.io.read_file, paths)
+
+    def decode(self, encoded: tf.Tensor) -> tf.Tensor:
+        return tf.map_fn(self._read, encoded, fn_output_signature=self._image)
 
     def name_of(self, index: int) -> str:
         return str(self._names[index])
@@ -88,7 +92,7 @@ def image_dataset(
     loading: Loading,
     test_fraction: float,
 ) -> Dataset:
-    """Makes a data set of image files, all of which are decoded once.
+    """Makes a data set of image files, all of which are tried.
 
     Args:
         found: the files.
@@ -104,7 +108,7 @@ def image_dataset(
     every = [path for part in found.splits.values() for path in part.paths]
     hashes, good, starts = _scan(every, loading.image_form.background)
     _check(every, good, loading.skip_bad_images)
-    sources: dict[str, Source] = {}
+    sources: dict[str, FolderSource] = {}
     unused: list[LeftOut] = []
     start = 0
     for split, part in found.splits.items():
@@ -127,8 +131,9 @@ def image_dataset(
         unused += _unread(found, split, good[start:end])
         start = end
     _check_classes(sources, found.classes)
+    cache = loading.cache
     return Dataset(
-        sources,
+        sources if cache is None else decoded_once(sources, cache),
         found.names,
         test_fraction=test_fraction,
         image_form=loading.image_form,

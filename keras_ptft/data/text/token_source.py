@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from keras_ptft.data.core.array_source import row_reader
 from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.core.length_buckets import buckets, padded_length
+from keras_ptft.data.core.rows import Rows, all_held
 from keras_ptft.data.text.tokenizers import END, UNKNOWN, Tokenizer
 
 IDS_IN_MEMORY = 2**28
@@ -64,28 +64,34 @@ class TokenSource(Source):
         self.unknown = unknown_fraction(ids)
         self._wide = ids.ndim > 1
         self._edges = buckets(longest)
-        self._ids = row_reader(ids)
+        self._ids = Rows(ids)
         digest = hashlib.blake2b(ids.data, digest_size=16)
         self.has_targets = tags is not None
+        self._tags: Rows | None = None
         if tags is not None:
             tags = np.asarray(tags, np.int64)
             digest.update(tags.data)
-            self._tags = row_reader(tags)
+            self._tags = Rows(tags)
         self.encoding = digest.digest()
+
+    @property
+    def bytes_held(self) -> int | None:
+        rows = [self._ids, self._tags] if self._tags else [self._ids]
+        return all_held(each.bytes_held for each in rows)
 
     def gather(self, indices: tf.Tensor) -> tf.Tensor:
         """Reads ids, int32 of shape (batch, tokens[, width])."""
         rows, real = self._rows(indices)
         if self._wide:
             real = real[..., None]
-        return tf.where(real, self._ids(rows), 0)
+        return tf.where(real, self._ids.gather(rows), 0)
 
     def targets(self, indices: tf.Tensor) -> tf.Tensor:
         """Reads labels, or tags, int64 of shape (batch, tokens), padded -1."""
-        if not self.has_targets:
+        if self._tags is None:
             return super().targets(indices)
         rows, real = self._rows(indices)
-        return tf.where(real, self._tags(rows), -1)
+        return tf.where(real, self._tags.gather(rows), -1)
 
     def _rows(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns rows of tokens, and which are real, (batch, tokens)."""

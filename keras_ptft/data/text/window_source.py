@@ -3,10 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.data.core.array_source import row_reader
 from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.core.hashing import content_hash
 from keras_ptft.data.core.index_shuffle import permuted
+from keras_ptft.data.core.rows import Rows
 from keras_ptft.data.text.token_source import encoded, unknown_fraction
 from keras_ptft.data.text.tokenizers import Tokenizer
 
@@ -43,7 +43,11 @@ class TokenWindowSource(Source):
         self._wide = ids.ndim > 1
         self._length = length
         self._size = len(ids)
-        self._rows = row_reader(ids)
+        self._rows = Rows(ids)
+
+    @property
+    def bytes_held(self) -> int | None:
+        return self._rows.bytes_held
 
     def gather(self, indices: tf.Tensor) -> tf.Tensor:
         """Reads ids, int32 of shape (batch, length + 1[, width])."""
@@ -67,7 +71,7 @@ class TokenWindowSource(Source):
         real = rows < self._size
         if self._wide:
             real = real[..., None]
-        ids = self._rows(tf.minimum(rows, self._size - 1))
+        ids = self._rows.gather(tf.minimum(rows, self._size - 1))
         return tf.where(real, ids, 0)
 
 

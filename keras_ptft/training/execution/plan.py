@@ -32,6 +32,8 @@ class Plan:
             None: to be measured.
         steps_per_execution: steps a call to the device.
         reason: why XLA is on or off.
+        resident: whether batches are gathered inside of the training loop,
+            from rows that the device holds.
         step_seconds: of a forward and backward pass, "compiled" and
             "plain", where both were measured.
     """
@@ -41,6 +43,7 @@ class Plan:
     jit_compile: bool | None
     steps_per_execution: int
     reason: str
+    resident: bool = False
     step_seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def as_before(self, earlier: Mapping[str, Any]) -> "Plan":
@@ -58,14 +61,15 @@ class Plan:
     def single_steps(self) -> "Plan":
         """Returns this plan for a few steps that are looked at one by one."""
         return dataclasses.replace(
-            self, jit_compile=False, steps_per_execution=1
+            self, jit_compile=False, steps_per_execution=1, resident=False
         )
 
     def __str__(self) -> str:
         xla = {True: "on", False: "off", None: "open"}[self.jit_compile]
         return (
             f"{self.strategy}, {self.replicas} replica(s), XLA {xla} "
-            f"({self.reason}), {self.steps_per_execution} steps a call"
+            f"({self.reason}), {self.steps_per_execution} steps a call, "
+            f"{'rows on the device' if self.resident else 'tf.data'}"
         )
 
 

@@ -35,7 +35,11 @@ def assert_same_bits(model, other):
 
 
 def assert_resumes(make, splits, fit_config, checkpoints, *, steps=None):
-    """Resumes at some of the steps and compares with the whole training."""
+    """Resumes at some of the steps and compares with the whole training.
+
+    The whole training reads batches of tf.data, those that are resumed gather
+    them in their loop.
+    """
     whole = make()
     rows = fit(whole, splits, fit_config, checkpoints=checkpoints)
     saved = steps_in(checkpoints.folder)
@@ -49,7 +53,7 @@ def assert_resumes(make, splits, fit_config, checkpoints, *, steps=None):
         folder.mkdir()
         (folder / path.name).write_bytes(path.read_bytes())
         again = Checkpoints(folder, keep=99, interval=EVERY)
-        model = make()
+        model = make(resident=True)
         start = again.latest()
         found = fit(model, splits, fit_config, checkpoints=again, start=start)
         assert timeless(found) == timeless(rows), step
@@ -97,7 +101,7 @@ def test_within_an_epoch_and_at_its_end(
     # of 22 steps an epoch, 3 a call: what is due at 7 is saved at 9
     plan = {"jit_compile": "false", "steps_per_execution": 3} | settings
     _, saved = assert_resumes(
-        lambda: make_model(**plan),
+        partial(make_model, **plan),
         splits,
         FitConfig(epochs=2, **shown),
         all_kept(tmp_path),
@@ -132,7 +136,7 @@ def test_half_precision_with_its_loss_scale(make_model, splits, tmp_path):
     plan = {"jit_compile": "false", "steps_per_execution": 5}
     try:
         assert_resumes(
-            lambda: make_model(STATEFUL_CNN, **plan),
+            partial(make_model, STATEFUL_CNN, **plan),
             splits,
             FitConfig(epochs=2),
             all_kept(tmp_path),
@@ -147,7 +151,7 @@ def test_early_stopping_is_resumed_and_stays_ended(
     make_model, splits, tmp_path
 ):
     rows, saved = assert_resumes(
-        lambda: make_model(learning_rate=0.8, steps_per_execution=5),
+        partial(make_model, learning_rate=0.8, steps_per_execution=5),
         splits,
         FitConfig(epochs=30, early_stopping_patience=2),
         all_kept(tmp_path, Interval(steps=15)),

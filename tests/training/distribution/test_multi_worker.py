@@ -18,9 +18,12 @@ COMMON = {
     # 21, of which one worker gets 12 and the other 9
     "batch_size": 60,
     "on_leak": "warn",
+    "explain": False,
+    "jit_compile": "false",
 }
-QUICK = {"mlp": {"backbone": "mlp(hidden=[16])"}}
-SLOW = {
+RUNS = {
+    # both workers measure whether to compile, and decide the same
+    "mlp": {"backbone": "mlp(hidden=[16])", "jit_compile": "auto"},
     "normalised": {
         "backbone": "cnn(filters=[4], pool=1, dense=8, batch_norm=True)",
     },
@@ -36,6 +39,7 @@ SLOW = {
         "backbone": "cnn(filters=[4, 4], dense=8, l2=0.01)",
         "jit_compile": "true",
         "steps_per_execution": 7,
+        "resident": "false",
     },
     "accumulated": {
         "backbone": "mlp(hidden=[16])",
@@ -69,33 +73,35 @@ def compared(folder, name):
     }
 
 
-@pytest.mark.slow
-def test_two_workers_are_one_process(tmp_path):
-    output = launched(tmp_path, configs(QUICK))
+@pytest.fixture(scope="module")
+def job(tmp_path_factory):
+    """The folder in which all were trained, and what the workers printed."""
+    folder = tmp_path_factory.mktemp("workers")
+    output = launched(folder, configs(RUNS))
     for strategy in ("one_device", "mirrored"):
-        trained_here(tmp_path, configs(QUICK), strategy)
-    differences = compared(tmp_path, "mlp")
-    assert max(differences.values()) < 1e-5, differences
+        trained_here(folder, configs(RUNS), strategy)
+    return folder, output
 
-    plan = files.read_json(tmp_path / "runs/mlp/result.json")["plan"]
+
+@pytest.fixture(scope="module")
+def trained(job):
+    return job[0]
+
+
+@pytest.mark.slow
+def test_two_workers_are_one_process(job):
+    trained, output = job
+    plan = files.read_json(trained / "runs/mlp/result.json")["plan"]
     assert plan["replicas"] == 2
     # only one reports progress, and nothing is left of the other
     assert "[worker 0] epoch 2/2" in output
     assert "[worker 1] epoch" not in output
-    assert [p.name for p in (tmp_path / "runs").iterdir()] == ["mlp"]
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("workers")
-    launched(folder, configs(SLOW))
-    for strategy in ("one_device", "mirrored"):
-        trained_here(folder, configs(SLOW), strategy)
-    return folder
+    left = {path.name for path in (trained / "runs").iterdir()}
+    assert left == {*RUNS, ".features"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SLOW)
+@pytest.mark.parametrize("name", RUNS)
 def test_workers_replicas_and_one_process_agree(trained, name):
     differences = compared(trained, name)
     print(name, differences)
