@@ -78,6 +78,7 @@ class Weights:
             self.reading.tokenizer,
             self.reading.vocabulary,
             self.reading.sequence_length,
+            self.reading.rules,
         )
 
     def columns(self) -> tuple[str, ...]:

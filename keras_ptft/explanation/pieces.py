@@ -32,6 +32,8 @@ def token_pieces(
     ['un', 'able', ' to']
     """
     tokens = _tokens(tokenizer, ids, text)
+    if tokenizer.scheme.parts is not None:
+        return tokenizer.scheme.parts(tokens)
     whole, start = tokenizer.scheme.join(tokens), 0
     pieces = []
     for token in tokens:

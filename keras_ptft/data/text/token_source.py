@@ -131,10 +131,11 @@ def words_encoder(tokenizer: Tokenizer) -> Encode:
     Words are separated by spaces. Since each has one tag, it gets one token,
     its first; a word of which cleaning leaves nothing is unknown.
     """
+    before = tokenizer.scheme.before_words
 
     def encode(texts: tf.Tensor) -> tf.RaggedTensor:
         words = tf.strings.split(texts, " ")
-        found = tokenizer(words.flat_values)
+        found = tokenizer(tf.strings.join([before, words.flat_values]))
         first = _ended(found, tokenizer.width, UNKNOWN)[:, :1]
         return words.with_flat_values(first.flat_values)
 

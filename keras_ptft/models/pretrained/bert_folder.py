@@ -98,7 +98,7 @@ def read_folder(folder: pathlib.Path) -> BertFolder:
         longest=longest,
         vocabulary=vocabulary,
         lower=lower,
-        sequence_length=min(longest, _sentence_length(folder, longest)),
+        sequence_length=min(longest, sentence_length(folder, longest)),
     )
 
 
@@ -173,7 +173,16 @@ def _check_vocabulary(
         ) from None
 
 
-def _sentence_length(folder: pathlib.Path, longest: int) -> int:
+def sentence_length(folder: pathlib.Path, longest: int) -> int:
+    """Returns the longest text that a model of sentences reads, in tokens.
+
+    Args:
+        folder: of the model, maybe with a sentence_bert_config.json.
+        longest: what it is where no file says another.
+
+    Raises:
+        UserError: the file is broken.
+    """
     path = folder / "sentence_bert_config.json"
     settings = _read(path) if path.exists() else {}
     if settings.get("max_seq_length") is None:

@@ -1,6 +1,6 @@
 """The tensors of a BERT model as the backbone here has them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 import numpy as np
@@ -48,7 +48,18 @@ _OLD |= {".LayerNorm.beta": ".LayerNorm.bias"}
 
 def vocabulary_of(described: BertFolder) -> tuple[str, ...]:
     """Returns the token of each of our ids."""
-    rest = (token for token in described.vocabulary if token not in _FIRST)
+    return reordered(described.vocabulary)
+
+
+def reordered(vocabulary: Iterable[str]) -> tuple[str, ...]:
+    """Returns the token of each of our ids, given those of the model's own.
+
+    Example:
+
+    >>> reordered(["[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]", "a"])
+    ('[PAD]', '[UNK]', '[MASK]', '[END]', '[CLS]', 'a')
+    """
+    rest = (token for token in vocabulary if token not in _FIRST)
     return (*_FIRST.values(), *rest)
 
 

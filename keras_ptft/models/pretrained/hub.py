@@ -1,17 +1,14 @@
 """Models through KerasHub: its presets, and folders that it converts.
 
-Models for texts must read words in pieces (WordPiece), which is what the
-tokenizers of this program can do inside an export: those that need
-SentencePiece or byte pairs are refused.
+Models for texts must read words in pieces (WordPiece) or bytes in pairs: those
+that need SentencePiece are refused.
 """
 
 import dataclasses
-import importlib
 import json
 import logging
 import pathlib
 import types
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -19,10 +16,16 @@ import numpy as np
 from keras import layers
 
 from keras_ptft.errors import UserError, first_line, on_one_line
-from keras_ptft.models.pretrained.bert import bert
+from keras_ptft.models.pretrained.bert import bert, reading_of
 from keras_ptft.models.pretrained.hub_bert import converted
+from keras_ptft.models.pretrained.hub_library import asked, keras_hub
+from keras_ptft.models.pretrained.hub_roberta import roberta
 from keras_ptft.models.pretrained.hub_vit import vit_sequence
-from keras_ptft.models.pretrained.known import IMAGENET_RESIZE, Known
+from keras_ptft.models.pretrained.known import (
+    IMAGENET_RESIZE,
+    Known,
+    Reading,
+)
 from keras_ptft.models.tidy import tidied
 from keras_ptft.models.tokens import check_choice
 
@@ -31,8 +34,8 @@ _LOG = logging.getLogger(__name__)
 # the side of images where neither the user nor the model says one
 _SIDE = 224
 _SCALING = "scaling"
-# of models for texts, those that can be served with text as their input
-_TOKENIZERS = {
+# of the models for texts that read words in pieces
+_WORDPIECE = {
     "BertBackbone": "BertTokenizer",
     "DistilBertBackbone": "DistilBertTokenizer",
 }
@@ -51,7 +54,10 @@ class _Pixels:
 
 
 def hub(image_size: int, /, preset: str, *, pool: str = "") -> Known:
-    """A backbone of KerasHub, for images or, as BERT or DistilBERT, for texts.
+    """A backbone of KerasHub, for images or, of BERT and its kin, for texts.
+
+    For texts there are BERT, DistilBERT and RoBERTa. The tokenizer of the
+    last, byte pairs, is no part of an export, which takes its tokens.
 
     Args:
         image_size: side of the images in pixels; 0: the model's own, or
@@ -75,19 +81,20 @@ def hub(image_size: int, /, preset: str, *, pool: str = "") -> Known:
     if _is_bert_of_hugging_face(folder):
         # KerasHub takes another GELU than such models were trained with
         return bert(image_size, preset, pool=pool or "mean")
-    library = _library()
+    library = keras_hub()
     name = str(folder) if folder.is_dir() else preset
-    backbone = _asked(library.models.Backbone.from_preset, name)
+    backbone = asked(library.models.Backbone.from_preset, name)
     kind = type(backbone).__name__
-    if kind in _TOKENIZERS:
-        tokenizers = getattr(library.models, _TOKENIZERS[kind])
-        tokenizer = _asked(tokenizers.from_preset, name)
-        model, reading = converted(backbone, tokenizer, pool or "mean")
+    if kind in _WORDPIECE:
+        model, reading = _of_words(library, backbone, name, pool or "mean")
+        return Known(model, preset, reading)
+    if kind == "RobertaBackbone":
+        model, reading = roberta(library, backbone, name, pool or "mean")
         return Known(model, preset, reading)
     if len(backbone.inputs) != 1 or len(backbone.inputs[0].shape) != 4:
         raise UserError(
-            f"{preset} is a {kind}, expected a backbone for images, or BERT or "
-            "DistilBERT with a WordPiece vocabulary: choose another."
+            f"{preset} is a {kind}, expected a backbone for images, or BERT, "
+            "DistilBERT or RoBERTa for texts: choose another."
         )
     model = _on_pixels(library, backbone, name, image_size, pool)
     return Known(model, preset, resize=IMAGENET_RESIZE)
@@ -102,27 +109,16 @@ def _is_bert_of_hugging_face(folder: pathlib.Path) -> bool:
         return False
 
 
-def _library() -> types.ModuleType:
-    try:
-        return importlib.import_module("keras_hub")
-    except ImportError:
-        raise UserError(
-            "Models of KerasHub need it, and it is not installed: pip install "
-            '"keras_ptft[hub]".'
-        ) from None
-
-
-def _asked(load: Callable[[str], Any], preset: str) -> Any:
-    """Calls KerasHub, which may fetch files."""
-    try:
-        return load(preset)
-    # a network fails in as many ways as a file can be broken
-    except Exception as error:
-        raise UserError(
-            f"KerasHub cannot load {preset!r}, expected a folder of a model, "
-            "or the name of a preset and a network: "
-            f"{on_one_line(error)[:300]}"
-        ) from error
+def _of_words(
+    library: types.ModuleType, theirs: Any, preset: str, pool: str
+) -> tuple[keras.Model, Reading]:
+    """A model that reads words in pieces, and how it does."""
+    tokenizers = getattr(library.models, _WORDPIECE[type(theirs).__name__])
+    tokenizer = asked(tokenizers.from_preset, preset)
+    model, described = converted(
+        theirs, tuple(tokenizer.vocabulary), pool, lower=tokenizer.lowercase
+    )
+    return model, reading_of(described)
 
 
 def _on_pixels(

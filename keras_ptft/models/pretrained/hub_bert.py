@@ -1,4 +1,4 @@
-"""KerasHub's BERT and DistilBERT in the architecture of this program.
+"""KerasHub's BERT and its kin in the architecture of this program.
 
 That one adds [CLS] and [SEP] itself, can be cut anywhere, and is read again
 without KerasHub.
@@ -11,25 +11,27 @@ import numpy as np
 from keras import ops
 
 from keras_ptft.errors import UserError
-from keras_ptft.models.pretrained.bert import built, reading_of
+from keras_ptft.models.pretrained.bert import built
 from keras_ptft.models.pretrained.bert_folder import CLS, SEP, BertFolder
 from keras_ptft.models.pretrained.bert_tensors import vocabulary_of
-from keras_ptft.models.pretrained.known import Reading
 from keras_ptft.models.tidy import tidied
 
 
 def converted(
-    theirs: Any, tokenizer: Any, pool: str
-) -> tuple[keras.Model, Reading]:
+    theirs: Any, vocabulary: tuple[str, ...], pool: str, *, lower: bool = False
+) -> tuple[keras.Model, BertFolder]:
     """Converts a model of KerasHub with its weights.
 
     Args:
-        theirs: `keras_hub.models.BertBackbone` or `DistilBertBackbone`.
-        tokenizer: of the same model.
+        theirs: `keras_hub.models.BertBackbone`, `DistilBertBackbone` or
+            `RobertaBackbone`.
+        vocabulary: the token of each of its ids, special ones by the names
+            that BERT has for them.
         pool: see `models.bert`.
+        lower: whether texts become lower case without accents.
 
     Returns:
-        Backbone from ids to features, and how it reads texts.
+        Backbone from ids to features, and its sizes and vocabulary.
 
     Raises:
         UserError: `pool` is no pool of BERT, or the hidden layers are of a
@@ -47,8 +49,8 @@ def converted(
         heads=theirs.num_heads,
         ratio=theirs.intermediate_dim // theirs.hidden_dim,
         longest=theirs.max_sequence_length,
-        vocabulary=tuple(tokenizer.vocabulary),
-        lower=tokenizer.lowercase,
+        vocabulary=vocabulary,
+        lower=lower,
         sequence_length=theirs.max_sequence_length,
     )
     ours = built(described, pool=pool, normalize=False, dropout=theirs.dropout)
@@ -56,14 +58,26 @@ def converted(
     dense = theirs.transformer_layers[0]._feedforward_intermediate_dense
     is_exact = dense.activation is keras.activations.gelu
     call = None if is_exact else _approximate_gelu
-    tidy = tidied(ours, with_weights=True, call=call)
-    return tidy, reading_of(described)
+    tidy = tidied(
+        ours, with_weights=True, changed=_norms(ours, theirs), call=call
+    )
+    return tidy, described
+
+
+def _norms(ours: keras.Model, theirs: Any) -> dict[str, dict[str, Any]]:
+    """What to change in normalisations, of which RoBERTa has others."""
+    epsilon = theirs.embeddings_layer_norm.epsilon
+    return {
+        layer.name: {"epsilon": epsilon}
+        for layer in ours.layers
+        if isinstance(layer, keras.layers.LayerNormalization)
+    }
 
 
 def _fill(ours: keras.Model, theirs: Any, described: BertFolder) -> None:
     """Sets all weights; all tokens are in the first segment."""
     words = theirs.token_embedding.get_weights()[0]
-    # DistilBERT has both in one layer, and no segments
+    # others than BERT have both in one layer, and no segments
     within = getattr(theirs, "embeddings", theirs)
     positions = within.position_embedding.get_weights()[0]
     if within is theirs:

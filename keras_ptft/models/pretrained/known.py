@@ -13,16 +13,20 @@ class Reading:
     """How a model reads texts.
 
     Attributes:
-        tokenizer: as a setting, "wordpiece(lower=True)".
+        tokenizer: as a setting, "wordpiece(lower=True)", or what people call
+            it.
         vocabulary: the token of each id, of which the first four are [PAD],
             [UNK], [MASK] and [END].
         sequence_length: most tokens of a text, without those that the model
             itself adds.
+        rules: JSON of the package `tokenizers`, by which it goes where it is
+            no setting, as "bpe"; else empty.
     """
 
     tokenizer: str
     vocabulary: tuple[str, ...]
     sequence_length: int
+    rules: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

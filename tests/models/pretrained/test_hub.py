@@ -365,7 +365,7 @@ def test_models_of_another_kind(tmp_path):
         hidden_dim=8,
         intermediate_dim=8,
     ).save_to_preset(str(tmp_path))
-    message = "is a GPT2Backbone, expected a backbone for images, or BERT or"
+    message = "is a GPT2Backbone, expected a backbone for images, or BERT, "
     with pytest.raises(UserError, match=message):
         load(f"hub:{tmp_path}")
 

