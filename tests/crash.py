@@ -4,8 +4,7 @@
 
 A process that is killed leaves nothing but files, so a moment between two
 changes of them is as good as any other between the same two. AIMS is JSON, a
-list of `Aim`s of which the first to come counts. With KERAS_PTFT_DEVICES=2
-the process has two logical CPUs, which mirrored training takes for devices.
+list of `Aim`s of which the first to come counts.
 """
 
 import contextlib
@@ -110,11 +109,22 @@ def _is_meant(aim: Aim) -> bool:
 def main() -> int:
     aims = [Aim(**fields) for fields in json.loads(sys.argv[1])]
     words = sys.argv[sys.argv.index("--") + 1 :]
-    if (count := int(os.environ.get("KERAS_PTFT_DEVICES", "1"))) > 1:
+    return watched(words, aims)
+
+
+def watched(words: list[str], aims: list[Aim], devices: int = 1) -> int:
+    """Runs a command until it ends or meets an aim; returns its exit code.
+
+    Args:
+        words: of the command.
+        aims: the first to come counts.
+        devices: logical CPUs, which mirrored training takes for devices.
+    """
+    if devices > 1:
         import tensorflow as tf
 
         cpu = tf.config.list_physical_devices("CPU")[0]
-        several = [tf.config.LogicalDeviceConfiguration()] * count
+        several = [tf.config.LogicalDeviceConfiguration()] * devices
         tf.config.set_logical_device_configuration(cpu, several)
     from keras_ptft.main import main as run
 

@@ -5,16 +5,13 @@ it took: weights, optimizer, checkpoints, history, scores and exports.
 """
 
 import dataclasses
-import json
-import os
 import pathlib
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Iterable
 
-from tests.crash import Aim
+from tests.crash import Aim, watched
+from tests.forked import forked
 
 ROOT = pathlib.Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -57,12 +54,13 @@ class Recipe:
 
 RECIPES = {
     "mlp": Recipe(
-        "pretrain --name=x --epochs=20 --checkpoint_every=7 "
+        "pretrain --name=x --epochs=20 --checkpoint_every=7 --explain=false "
         "--backbone=mlp(hidden=[1024,512]) --schedule=cosine",
         (
             before("x/flags.flags"),
             half("checkpoints/.partial-*"),
             before("checkpoints/step-*", 4),
+            half("checkpoints/.partial-*", 5),
             after("x/history.csv", 3),
             after("checkpoints/step-*", 11),
             before("x/model.keras"),
@@ -83,7 +81,8 @@ RECIPES = {
     "finetune": Recipe(
         "finetune --name=x --init_from=parent --classes=5-9 --freeze=conv1 "
         "--augment=shift(padding=1) --augment_views=3 --epochs=25 "
-        "--batch_size=16 --compare_scratch --export_to=saved_models/x",
+        "--batch_size=16 --compare_scratch --export_to=saved_models/x "
+        "--explain=false",
         (
             half(".features/.partial-*"),
             before("checkpoints/step-*"),
@@ -93,12 +92,14 @@ RECIPES = {
             Aim("os.mkdir", "*/saved_models/x/.partial-*", after=True),
             after("saved_models/x/1"),
         ),
-        parent=f"pretrain --name=parent --classes=0-4 --epochs=1 {CNN}",
+        parent="pretrain --name=parent --classes=0-4 --epochs=1 "
+        f"--explain=false {CNN}",
     ),
     "text": Recipe(
         f"pretrain --name=x --dataset=text:{README} --epochs=12 "
         "--checkpoint_every=7 --tokenizer=characters(all=True) "
         "--sequence_length=32 --augment=drop_tokens(rate=0.05) "
+        "--explain=false "
         '--backbone=rnn(cell="gru",units=24) --objective=next_token',
         (
             half("checkpoints/.partial-*"),
@@ -110,7 +111,7 @@ RECIPES = {
         "pretrain --name=x --strategy=mirrored --precision=mixed_float16 "
         "--batch_size=16 --gradient_accumulation=2 --learning_rate=0.05 "
         "--epochs=20 --early_stopping_patience=3 --checkpoint_every=1s "
-        f"{CNN}",
+        f"--explain=false {CNN}",
         (
             half("checkpoints/.partial-*"),
             after("checkpoints/step-*"),
@@ -120,7 +121,7 @@ RECIPES = {
     ),
     "deterministic": Recipe(
         "pretrain --name=x --deterministic --epochs=8 --checkpoint_every=7 "
-        f"--augment=shift(padding=1) {CNN}",
+        f"--augment=shift(padding=1) --explain=false {CNN}",
         (
             half("checkpoints/.partial-*", 2),
             after("checkpoints/step-*", 3),
@@ -142,25 +143,15 @@ def run(
         RuntimeError: it failed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps([dataclasses.asdict(aim) for aim in aims])
-    program = [sys.executable, "-m", "tests.crash", text, "--"]
-    environ = {"PYTHONPATH": str(ROOT)}
-    environ["KERAS_PTFT_DEVICES"] = str(recipe.devices)
-    done = subprocess.run(
-        [*program, *words.split(), *PLAIN],
-        cwd=folder,
-        env=os.environ | environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
+    program = [*words.split(), *PLAIN]
+    code, told = forked(
+        watched, program, list(aims), recipe.devices, folder=folder
     )
-    if done.returncode == -signal.SIGKILL and aims:
+    if code == -signal.SIGKILL and aims:
         return True, 0
-    if done.returncode:
-        raise RuntimeError(f"{words} in {folder}: {done.stderr}")
-    found = re.search(r"^changes (\d+)$", done.stderr, re.MULTILINE)
+    if code:
+        raise RuntimeError(f"{words} in {folder}: {told}")
+    found = re.search(r"^changes (\d+)$", told, re.MULTILINE)
     return False, int(found[1])
 
 

@@ -1,5 +1,7 @@
 """The whole chain, as a user runs it in an empty folder."""
 
+import contextlib
+import io
 import json
 import os
 import pathlib
@@ -41,15 +43,13 @@ METRICS = {"accuracy", "loss", "precision_macro", "recall_macro", "f1_macro"}
 def chain(tmp_path_factory):
     """The folder in which both recipes ran, and what they printed."""
     place = tmp_path_factory.mktemp("chain")
-    done = subprocess.run(
-        [sys.executable, "-m", "keras_ptft", "run", *RECIPES, "--epochs=2"],
-        capture_output=True,
-        cwd=place,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return place, done.stdout
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(io.StringIO()) as told,
+    ):
+        patch.chdir(place)
+        assert main(["run", *RECIPES, "--epochs=2"]) == 0
+    return place, told.getvalue()
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from tests.states import started, wait_until
 
 LONG = ["pretrain", "--name=long", "--backbone=mlp_small", "--image_size=8"]
 LONG += ["--steps_per_execution=1", "--checkpoint_every=5"]
+LONG += ["--explain=false"]
 JOINED = ["--strategy=multi_worker"]
 # a worker without TensorFlow; INDEX and ATTEMPT say which one it is
 WORKER = """
@@ -213,10 +214,26 @@ def test_a_signal_reaches_all_and_restarts_none(number, code, grace, saved):
     assert starts() == 1
 
 
+def trained_by_two(folder, *aims):
+    """Weights of a model that two workers train, killed at some moments."""
+    text = json.dumps([dataclasses.asdict(aim) for aim in aims])
+    program = [sys.executable, "-m", "tests.crash", text, "--"]
+    words = [*LONG, "--epochs=4", f"--runs_dir={folder}"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT))
+        assert launch.launch(Job(workers=2), words, program) == 0
+    return keras.saving.load_model(folder / "long/model.keras").get_weights()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Weights of two workers that nobody killed."""
+    return trained_by_two(tmp_path_factory.mktemp("whole"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("index", [0, 1])
-def test_a_killed_worker_costs_no_bit(tmp_path, monkeypatch, index):
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+def test_a_killed_worker_costs_no_bit(tmp_path, whole, index):
     aim = Aim(
         "os.rename",
         "*/checkpoints/step-*",
@@ -225,16 +242,9 @@ def test_a_killed_worker_costs_no_bit(tmp_path, monkeypatch, index):
         worker=index,
         once=str(tmp_path / "killed"),
     )
-    for folder, aims in ("runs", [dataclasses.asdict(aim)]), ("whole", []):
-        program = [sys.executable, "-m", "tests.crash", json.dumps(aims), "--"]
-        words = [*LONG, "--epochs=4", f"--runs_dir={folder}"]
-        assert launch.launch(Job(workers=2), words, program) == 0
+    weights = trained_by_two(tmp_path / "runs", aim)
     assert (tmp_path / "killed").exists()
-    models = [
-        keras.saving.load_model(f"{folder}/long/model.keras").get_weights()
-        for folder in ("runs", "whole")
-    ]
-    for one, other in zip(*models, strict=True):
+    for one, other in zip(weights, whole, strict=True):
         np.testing.assert_array_equal(one, other)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import keras
 import numpy as np
@@ -12,7 +13,7 @@ from keras_ptft import Config, UserError
 from keras_ptft.experiment import run_dir, run_files
 
 SMALL = {"backbone": "cnn(filters=[6, 8], dense=8)", "image_size": 8}
-SMALL |= {"epochs": 2, "explain": False}
+SMALL |= {"epochs": 2, "explain": False, "jit_compile": "false"}
 
 
 @pytest.fixture(autouse=True)
@@ -27,8 +28,23 @@ def first(**settings):
 
 def second(**settings):
     settings = {"name": "second", "classes": "5-9"} | settings
-    settings = {"init_from": "first", "image_size": 8, "epochs": 2} | settings
+    settings = {"init_from": "first"} | SMALL | {"backbone": ""} | settings
     return keras_ptft.finetune(Config(**settings))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder of runs with `first` as it is without settings."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        first()
+    return folder / "runs"
+
+
+@pytest.fixture
+def with_first(trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "runs")
 
 
 def model_of(name, file="model.keras"):
@@ -47,7 +63,8 @@ def read(path):
 @pytest.mark.slow
 def test_the_whole_way(tmp_path):
     pretrained = first(epochs=6)
-    tuned = second(epochs=6, compare_scratch=True, freeze="conv1")
+    settings = {"explain": True, "jit_compile": "auto"}
+    tuned = second(epochs=6, compare_scratch=True, freeze="conv1", **settings)
 
     assert pretrained.to_json() == read("runs/first/result.json")
     assert tuned.to_json() == read("runs/second/result.json")
@@ -108,9 +125,9 @@ def test_what_was_frozen_is_what_was_pretrained():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("with_first")
 @pytest.mark.parametrize("freeze", ["conv1", "all"])
 def test_cached_features_train_the_same_weights_as_streamed_ones(freeze):
-    first()
     second(freeze=freeze)
     second(freeze=freeze, name="streamed", feature_cache_gb=0.0)
     cached, streamed = weights_of("second"), weights_of("streamed")
@@ -119,8 +136,8 @@ def test_cached_features_train_the_same_weights_as_streamed_ones(freeze):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("with_first")
 def test_freezing_nothing_trains_everything():
-    first()
     tuned = second(freeze="none")
     assert tuned.audit["frozen_variables"] == 0
     model = model_of("second")
@@ -129,8 +146,8 @@ def test_freezing_nothing_trains_everything():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("with_first")
 def test_the_same_settings_give_the_same_bits():
-    first()
     first(name="again")
     first(name="other", seed=1)
     one, again, other = map(weights_of, ("first", "again", "other"))
@@ -164,16 +181,16 @@ def test_an_interrupted_run_goes_on(caplog):
     assert os.path.exists("runs/first/result.json")
 
 
+@pytest.mark.usefixtures("with_first")
 def test_other_settings_under_the_same_name():
-    first()
     message = "--epochs=2 there, 3 now; --seed=0 there, 1 now"
     with pytest.raises(UserError, match=message):
         first(epochs=3, seed=1)
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("with_first")
 def test_a_parent_that_has_changed():
-    first()
     second()
     first(overwrite=True, seed=1)
     with pytest.raises(UserError, match="weights that changed since"):
@@ -182,8 +199,8 @@ def test_a_parent_that_has_changed():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("with_first")
 def test_foreign_files_in_a_run_folder_stay(tmp_path):
-    first()
     note = tmp_path / "runs/first/note.txt"
     note.write_text("mine")
     first(overwrite=True)
@@ -191,6 +208,7 @@ def test_foreign_files_in_a_run_folder_stay(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("with_first")
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -203,15 +221,14 @@ def test_foreign_files_in_a_run_folder_stay(tmp_path):
     ],
 )
 def test_fine_tuning_that_cannot_be(settings, message):
-    first()
     with pytest.raises(UserError, match=message):
         second(**settings)
     assert not run_dir.is_complete("runs/second")
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("with_first")
 def test_fine_tuning_needs_a_complete_parent(tmp_path):
-    first()
     (tmp_path / "runs/first/result.json").unlink()
     with pytest.raises(UserError, match="runs/first is not complete"):
         second()
@@ -223,8 +240,8 @@ def test_pretraining_takes_no_parent():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("with_first")
 def test_from_a_file_and_from_another_architecture():
-    first()
     from_file = second(init_from="runs/first/backbone.keras")
     second(name="from_name")
     one, two = weights_of("second"), weights_of("from_name")
@@ -298,11 +315,11 @@ def test_half_precision_is_exported_whole():
     )
 
 
+@pytest.mark.usefixtures("with_first")
 @pytest.mark.parametrize(
     "command", ["evaluate", pytest.param("export", marks=pytest.mark.slow)]
 )
 def test_a_damaged_model_is_told_in_one_line(command):
-    first()
     with open("runs/first/model.keras", "r+b") as file:
         file.truncate(1000)
     with pytest.raises(UserError, match=r"Cannot read the model .*\.keras"):

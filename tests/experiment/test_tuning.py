@@ -14,6 +14,7 @@ from keras_ptft.transfer.adapter import load_adapter
 
 CNN = "cnn(filters=[6, 8], dense=8, batch_norm=True, dropout=0.2)"
 SMALL = {"image_size": 8, "epochs": 1, "explain": False}
+SMALL |= {"jit_compile": "false"}
 
 # settings → names of the backbone's variables that move
 WAYS = {
@@ -51,7 +52,25 @@ WAYS = {
         {"kernel", "bias", "gamma", "beta"},
     ),
 }
-every_way = pytest.mark.parametrize("way", WAYS)
+# what one of these breaks alone, it breaks beside the others too
+WAYS_AT_ONCE = {
+    "whole backbone": (
+        {
+            "freeze": "none",
+            "layer_decay": 0.5,
+            "optimizer": "adamw",
+            "l2_sp": 0.1,
+            "ema": 0.9,
+            "probe": "lbfgs(C=0.1)",
+        },
+        {"kernel", "bias", "gamma", "beta"},
+    ),
+    "new statistics": WAYS["new statistics"],
+    "norm_and_bias": WAYS["norm_and_bias"],
+    "lora": WAYS["lora"],
+    "lora, norm_and_bias": WAYS["lora, norm_and_bias"],
+}
+every_way_at_once = pytest.mark.parametrize("way", WAYS_AT_ONCE)
 # the rest is told in short by these, and in the slow suite
 some_ways = pytest.mark.parametrize(
     "way",
@@ -235,6 +254,7 @@ def of_texts(tmp_path_factory):
     write_texts(folder / "first.csv", ["money", "food"])
     write_texts(folder / "second.csv", ["food", "weather"])
     settings = {"runs_dir": str(folder), "text_column": "text", "epochs": 1}
+    settings |= {"explain": False, "jit_compile": "false"}
     backbone = "transformer(width=8, heads=2, depth=1)"
     keras_ptft.pretrain(
         Config(
@@ -249,9 +269,9 @@ def of_texts(tmp_path_factory):
 
 
 @pytest.mark.slow
-@every_way
+@every_way_at_once
 def test_these_move_in_a_transformer(of_texts, way):
-    settings, names = WAYS[way]
+    settings, names = WAYS_AT_ONCE[way]
     # a table of embeddings is a kernel too
     names = names | {"embeddings"} if "kernel" in names else names
     runs = pathlib.Path(of_texts["runs_dir"])
@@ -335,10 +355,10 @@ def test_an_average_in_pretraining(pretrained):
 
 
 @pytest.mark.slow
-@every_way
+@every_way_at_once
 def test_two_replicas_and_xla_agree(finetune, way):
     # each replica drops other units
-    settings = WAYS[way][0] | {"backbone": CNN.replace("0.2", "0.0")}
+    settings = WAYS_AT_ONCE[way][0] | {"backbone": CNN.replace("0.2", "0.0")}
     one = weights_of(finetune("one", **settings)[1])
     result, folder = finetune("two", strategy="mirrored", **settings)
     assert result.plan["replicas"] == 2
@@ -353,10 +373,10 @@ def test_two_replicas_and_xla_agree(finetune, way):
 
 
 @pytest.mark.slow
-@every_way
+@every_way_at_once
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_half_precision(finetune, pretrained, way, precision):
-    settings, names = WAYS[way]
+    settings, names = WAYS_AT_ONCE[way]
     before = weights_of(pretrained / "first")
     result, folder = finetune(precision=precision, epochs=3, **settings)
     found = {p.rpartition("/")[2] for p in moved(before, weights_of(folder))}
@@ -379,19 +399,19 @@ CHECKPOINTS |= {"epochs": 2, "steps_per_execution": 1}
 
 
 @pytest.mark.slow
-@some_ways
+@every_way_at_once
 def test_a_killed_run_ends_with_the_same_bits(finetune, way):
     check_resumed(finetune, way)
 
 
 @pytest.mark.slow
-@every_way
+@every_way_at_once
 def test_a_killed_run_on_two_replicas_too(finetune, way):
     check_resumed(finetune, way, strategy="mirrored")
 
 
 def check_resumed(finetune, way, **settings):
-    settings |= WAYS[way][0] | CHECKPOINTS
+    settings |= WAYS_AT_ONCE[way][0] | CHECKPOINTS
     whole, folder = finetune(early_stopping_patience=1, **settings)
     expected = weights_of(folder)
     killed_after(13, folder)

@@ -24,6 +24,7 @@ FIRST = Config(
     image_size=8,
     learning_rate=0.02,
     epochs=2,
+    explain=False,
     jit_compile="false",
 )
 SECOND = Config(
@@ -33,6 +34,7 @@ SECOND = Config(
     batch_size=60,
     optimizer="sgd(momentum=0.9)",
     learning_rate=0.02,
+    explain=False,
     jit_compile="false",
 )
 # an epoch has 10 steps, so checkpoints are those of 4, 8, 10, 14, 18 and 20

@@ -32,12 +32,12 @@ MOST_MEMORY = 2**32
 UNIT = 1 if sys.platform == "darwin" else 1024
 
 
-def main():
+def main(words=None):
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz")
     parser.add_argument("names", nargs="*")
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--examples", type=int)
-    asked = parser.parse_args()
+    asked = parser.parse_args(words)
     found = targets()
     names = asked.names or list(found)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="fuzz-"))
@@ -57,6 +57,7 @@ def main():
             flush=True,
         )
     shutil.rmtree(folder)
+    return 0
 
 
 def fuzz(strategy, reader, folder, counts, examples, round_number):
@@ -109,4 +110,4 @@ def _limit_memory():
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

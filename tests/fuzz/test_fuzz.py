@@ -1,12 +1,10 @@
 """Every reader is fed almost right input, the same each time."""
 
-import pathlib
-import subprocess
-import sys
-
 import pytest
 
-ROOT = pathlib.Path(__file__).parent.parent.parent
+from tests.forked import forked
+from tests.fuzz.__main__ import main
+
 EXAMPLES = {
     "image": 1500,
     "folder": 60,
@@ -25,16 +23,9 @@ EXAMPLES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_a_reader_ends_in_a_value_or_a_user_error(name):
+def test_a_reader_ends_in_a_value_or_a_user_error(name, tmp_path):
     # in a process of its own, which a decoder may kill
     words = [name, f"--examples={EXAMPLES[name]}"]
-    done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-m", "tests.fuzz", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr[-5000:]
-    assert f"{name}: " in done.stdout
+    code, told = forked(main, words, folder=tmp_path, timeout=300)
+    assert code == 0, told[-5000:]
+    assert f"{name}: " in told

@@ -1,5 +1,7 @@
 """A step of every objective on texts, with the program's own backbones."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -92,6 +94,7 @@ def make_loop(name, replicas="one_device", width=1, accumulate=1, jit="false"):
     return loop, data, schooling
 
 
+@functools.cache
 def trained(name, **settings):
     """Weights before and after two steps, and the rows of the history."""
     loop, data, schooling = make_loop(name, **settings)

@@ -27,6 +27,7 @@ RECIPE = """\
 --backbone=mlp(hidden=[8])
 --learning_rate=0.001
 --epochs=2
+--jit_compile=false
 """
 SEARCH = TuneConfig(
     search="learning_rate=log(1e-3,1e-1) optimizer=adam,'sgd(momentum=0.9)'",
@@ -225,6 +226,8 @@ def test_a_budget_without_a_search(tmp_path, monkeypatch):
         epochs=1,
         train_examples=60,
         batch_size=30,
+        explain=False,
+        jit_compile="false",
     )
     keras_ptft.pretrain(first)
     recipe = first.replace(

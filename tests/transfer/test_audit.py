@@ -13,6 +13,7 @@ from keras_ptft.transfer import audit
 from keras_ptft.transfer.cut import cut_points, split
 
 SETTINGS = {"image_size": 8, "epochs": 1, "train_examples": 128}
+SETTINGS |= {"explain": False, "jit_compile": "false"}
 # one with statistics and dropout that could change, and every row by default
 SPECS = ["cnn(filters=[4, 4], batch_norm=True, dropout=0.3)"]
 SPECS += ["mlp(hidden=[5, 4, 3], dropout=0.3)"]

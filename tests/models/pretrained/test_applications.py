@@ -94,13 +94,22 @@ def test_every_file_of_keras(ending, tmp_path):
     check_features("VGG16", known.backbone, model)
 
 
+@pytest.fixture(
+    scope="module",
+    params=["ConvNeXtTiny", "InceptionV3", "MobileNetV2", "Xception"],
+)
+def classifier(request):
+    """Its name, the model, and the same without what classifies."""
+    name = request.param
+    whole, model = original(name, include_top=True), original(name)
+    model.set_weights(whole.get_weights()[: len(model.weights)])
+    return name, whole, model
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", [".keras", ".weights.h5", ".h5"])
-@pytest.mark.parametrize(
-    "name", ["MobileNetV2", "Xception", "ConvNeXtTiny", "InceptionV3"]
-)
-def test_a_classifier_is_left_out(name, ending, tmp_path):
-    whole, model = original(name, include_top=True), original(name)
+def test_a_classifier_is_left_out(classifier, ending, tmp_path):
+    name, whole, model = classifier
     path = tmp_path / f"whole{ending}"
     if ending == ".weights.h5":
         whole.save_weights(path)
@@ -108,7 +117,6 @@ def test_a_classifier_is_left_out(name, ending, tmp_path):
         # the .h5 of Keras 3 holds the whole model, as that of Keras 2 did
         whole.save(path)
     known = load(f"applications({name!r}, weights={str(path)!r})")
-    model.set_weights(whole.get_weights()[: len(model.weights)])
     check_features(name, known.backbone, model)
 
 
