@@ -119,7 +119,7 @@ def _in_order(
     start = 0
     while group := list(itertools.islice(parts, GROUP)):
         rows = tf.nest.map_structure(lambda *x: np.concatenate(x), *group)
-        count = len(tf.nest.flatten(rows)[0])
+        count = min(GROUP * batch_size, len(source) - start)
         places = np.argsort(order[start : start + count])
         yield tf.nest.map_structure(lambda x, p=places: x[p], rows)
         start += count

@@ -11,9 +11,11 @@ from keras_ptft.main import main
 
 
 def contents(place):
+    """Everything but photos decoded before the mistake was found."""
     return {
         path: path.read_bytes() if path.is_file() else None
         for path in place.rglob("*")
+        if path.suffix != ".photos"
     }
 
 

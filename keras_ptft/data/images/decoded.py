@@ -10,6 +10,7 @@ import pathlib
 import threading
 import weakref
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 import PIL
@@ -89,6 +90,46 @@ def open_photos(
 
 def _log_refused(reason: str) -> None:
     _LOG.warning("%s They are decoded at each epoch instead.", reason)
+
+
+class KeptPhotos:
+    """Images that are kept once they were decoded, where there is room.
+
+    Their file is opened when the first of them is read. So settings that are
+    found to be wrong before that leave nothing behind.
+
+    Args:
+        open_photos: opens it; returns None where there is no room.
+    """
+
+    def __init__(
+        self, open_photos: Callable[[], "DecodedPhotos | None"]
+    ) -> None:
+        self._open, self._lock = open_photos, threading.Lock()
+        self._is_open = False
+        self._found: DecodedPhotos | None = None
+
+    def has(self, rows: np.ndarray) -> np.ndarray:
+        """Returns which rows are there, bool of the same shape."""
+        photos = self._photos()
+        return photos.has(rows) if photos else np.zeros(len(rows), bool)
+
+    def filled(
+        self,
+        rows: np.ndarray,
+        known: np.ndarray,
+        images: np.ndarray,
+        encoded: np.ndarray,
+    ) -> np.ndarray:
+        """Returns rows, and keeps those that are new: as `DecodedPhotos`."""
+        photos = self._photos()
+        return photos.filled(rows, known, images, encoded) if photos else images
+
+    def _photos(self) -> "DecodedPhotos | None":
+        with self._lock:
+            if not self._is_open:
+                self._found, self._is_open = self._open(), True
+        return self._found
 
 
 class DecodedPhotos:

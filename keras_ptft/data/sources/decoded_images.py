@@ -1,6 +1,7 @@
 """Images that are decoded from files, each once where they are kept."""
 
 import abc
+import functools
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,7 +10,7 @@ import tensorflow as tf
 from keras_ptft.data.core.cache_folder import CacheFolder
 from keras_ptft.data.core.dataset import DerivedSource, Source
 from keras_ptft.data.core.rows import Rows
-from keras_ptft.data.images.decoded import DecodedPhotos, open_photos
+from keras_ptft.data.images.decoded import KeptPhotos, open_photos
 
 
 class EncodedSource(Source):
@@ -53,7 +54,7 @@ class DecodedSource(DerivedSource):
     """
 
     def __init__(
-        self, source: EncodedSource, photos: DecodedPhotos, rows: np.ndarray
+        self, source: EncodedSource, photos: KeptPhotos, rows: np.ndarray
     ) -> None:
         super().__init__(source)
         self._encoded, self._photos = source, photos
@@ -90,13 +91,14 @@ def decoded_once(
         cache: the folder of the file.
 
     Returns:
-        The same splits, as they are where there is no room.
+        The same splits; where there is no room they decode as before.
     """
     hashes = np.unique(np.concatenate([s.hashes for s in sources.values()]))
     first = next(iter(sources.values()))
-    photos = open_photos(cache, hashes, tuple(first.spec.shape), first.encoding)
-    if photos is None:
-        return dict(sources)
+    shape, encoding = tuple(first.spec.shape), first.encoding
+    photos = KeptPhotos(
+        functools.partial(open_photos, cache, hashes, shape, encoding)
+    )
     return {
         split: DecodedSource(
             source, photos, np.searchsorted(hashes, source.hashes)

@@ -104,20 +104,31 @@ def test_a_run_goes_on_where_another_was_killed(photos, cache, caplog):
     some = [7, 2, 2, 11]
     assert (rows(once(plain, cache), *some) == expected[some]).all()
     again = once(folder_source(photos), cache)
-    assert caplog.messages[-1].endswith(": 0.0 MB, 3 of 12 are there.")
     # the first four
     (photos / "daisy").rename(photos / "elsewhere")
     some = [11, 2, 9, 2]
     assert (rows(again, *some) == expected[some]).all()
+    assert caplog.messages[-1].endswith(": 0.0 MB, 3 of 12 are there.")
     with pytest.raises(tf.errors.NotFoundError):
         rows(again, 2, 1)
 
 
-def test_without_room_they_are_decoded_as_ever(photos, cache):
+def test_without_room_they_are_decoded_as_ever(photos, cache, caplog):
     plain = folder_source(photos)
     cache.limit = 1000
-    assert once(plain, cache) is plain
+    kept = once(plain, cache)
+    for _ in range(2):
+        assert (whole(kept) == whole(plain)).all()
+    (message,) = caplog.messages
+    assert message.endswith("They are decoded at each epoch instead.")
     assert not cache.folder.exists()
+
+
+def test_a_file_is_made_when_the_first_photo_is_read(photos, cache):
+    kept = once(folder_source(photos), cache)
+    assert not cache.folder.exists()
+    rows(kept, 0)
+    assert len(list(cache.folder.iterdir())) == 1
 
 
 def test_splits_order_and_labels_share_a_file(photos, cache):
@@ -157,8 +168,8 @@ def test_a_folder_and_a_table_share_a_file(photos, cache, caplog):
     table = write_table(photos.parent / "photos.csv", lines[::-1])
     named = Loading(image_size=SIDE, image_column="file", cache=cache)
     other = load(f"csv:{table}", named).splits["train"].source
-    assert ", 12 of 12 are there." in caplog.text
     assert (whole(other) == images[::-1]).all()
+    assert ", 12 of 12 are there." in caplog.text
     assert (whole(folder_source(photos)) == images).all()
 
 
@@ -173,7 +184,6 @@ def test_two_processes_fill_a_file_at_once(photos, cache, caplog):
     plain = folder_source(photos)
     expected = whole(plain)
     assert found == {hashlib.sha256(expected.tobytes()).hexdigest()}
-    kept = once(plain, cache)
+    assert (whole(once(plain, cache)) == expected).all()
     assert "12 of 12 are there." in caplog.text
-    assert (whole(kept) == expected).all()
     assert len(list(cache.folder.iterdir())) == 1
