@@ -463,9 +463,9 @@ class Config:
     resident: str = setting(
         "auto",
         "machine",
-        "gather batches inside of the training loop, from rows that the "
-        "device holds: auto where they are in memory and take 1 GB of a GPU's "
-        "at most",
+        "gather batches inside of the training loop, from rows in memory of "
+        "the device: auto where that is faster, on a GPU up to 1 GB, on a CPU "
+        "without augmentation",
         choices=("auto", "true", "false"),
     )
     profile_steps: str = setting(

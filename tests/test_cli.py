@@ -111,6 +111,7 @@ def test_the_last_setting_wins(tmp_path):
     assert main.parse(["--nooverwrite"])[0] == {"overwrite": False}
 
 
+@pytest.mark.slow
 def test_overrides_reach_every_stage(tmp_path, capsys):
     (tmp_path / "a.flags").write_text("--name=a\n--epochs=9\n--seed=5\n")
     (tmp_path / "b.flags").write_text("--name=b\n--epochs=9\n--init_from=a\n")

@@ -48,6 +48,7 @@ def test_a_probe_beside_a_linear_model():
     assert table == {"linear-recipe-0", "fine-tuned-recipe-0"}
 
 
+@pytest.mark.slow
 def test_a_training_from_nothing_beside_another(caplog):
     recipe = Config(name="first", backbone="mlp(hidden=[8])", **SETTINGS)
     wider = "wider: --backbone='mlp(hidden=[16])'"

@@ -210,10 +210,8 @@ def test_a_process_that_is_killed_goes_on_without_a_schedule(folder, tmp_path):
     assert differences(tmp_path / "whole", tmp_path / "killed") == []
 
 
-@pytest.mark.parametrize(
-    "optimizer",
-    ["adam", pytest.param("schedule_free_adamw", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("optimizer", ["adam", "schedule_free_adamw"])
 def test_a_layer_that_is_freed_later_begins_at_the_learning_rate(optimizer):
     # one step an epoch, and the last one frees the layer
     name = f"late-{optimizer}"

@@ -97,6 +97,7 @@ def test_the_saved_model_answers_as_scikit_learn(settings, of_scikit_learn):
     assert result.trained_parameters == 32 * 5 + 5
 
 
+@pytest.mark.slow
 def test_everything_that_a_run_leaves(caplog):
     result = solved(learning_rate=0.1, train_examples=100)
     assert "Not used, since nothing is trained: --learning_rate=0.1" in (
@@ -200,6 +201,7 @@ def test_training_starts_from_the_solved_head(settings, caplog):
     assert result.trained_parameters > 32 * 5 + 5
 
 
+@pytest.mark.slow
 def test_the_solved_head_reads_features_that_a_probe_has_computed(caplog):
     solved(name="probe", probe="lbfgs(C=0.3)")
     caplog.clear()

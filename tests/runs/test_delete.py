@@ -34,6 +34,7 @@ def folder(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_real_runs(runs_dir):
     assert refused(runs_dir, "digits") == (
         f"{runs_dir / 'digits'} is the parent (init_from) of tuned: keep it, "

@@ -22,6 +22,7 @@ def folder(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_a_real_run(runs_dir):
     run = read_run(runs_dir / "tuned", "tuned")
     result = files.read_json(runs_dir / "tuned" / "result.json")

@@ -27,7 +27,14 @@ def make_halves(make_model):
             {"batch_size": 16, "gradient_accumulation": 4},
             marks=pytest.mark.slow,
         ),
-        {"batch_size": 16, "gradient_accumulation": 4, "replicas": "mirrored"},
+        pytest.param(
+            {
+                "batch_size": 16,
+                "gradient_accumulation": 4,
+                "replicas": "mirrored",
+            },
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=str,
 )

@@ -87,7 +87,14 @@ def test_of_many_without_blocks_some_are_shown():
     assert found == [f"layer{i}" for i in range(0, 39, 3)]
 
 
-@pytest.mark.parametrize("name", ["cnn", "resnet_small", "vit_small"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cnn",
+        pytest.param("resnet_small", marks=pytest.mark.slow),
+        pytest.param("vit_small", marks=pytest.mark.slow),
+    ],
+)
 def test_both_parts_make_up_the_whole(name):
     image = tf.TensorSpec((28, 28, 1), tf.uint8, "image")
     backbone = BACKBONES[name](BackboneInput(image))

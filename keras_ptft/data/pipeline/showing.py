@@ -76,6 +76,11 @@ class Showing:
     mix: Mixing | None = None
     balanced: bool = False
 
+    @property
+    def changes_inputs(self) -> bool:
+        """Whether examples are shown otherwise than they are."""
+        return self.augment is not None or self.mix is not None
+
     def places(self, batch_size: int, shard: Shard) -> Places:
         """Returns what a shard has to read of each batch."""
         if self.mix is not None:

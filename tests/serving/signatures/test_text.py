@@ -90,6 +90,7 @@ def test_a_text_that_rounding_labels_is_no_case(
     assert len(tokens.cases[0].inputs["tokens"]) == len(found) + 1
 
 
+@pytest.mark.slow
 def test_a_session_answers_for_texts(text_export, in_session):
     texts = ["Freeze my CARD", "rain", "冻结", ""]
     outputs = in_session(text_export.path, "serving_default", text=texts)

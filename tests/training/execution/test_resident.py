@@ -125,34 +125,45 @@ def mapped(tmp_path):
     return ArraySource(np.load(tmp_path / "images.npy", mmap_mode="r"))
 
 
+def chosen(source, setting="auto", changing=False):
+    return choose_resident(setting, source, changing=changing)
+
+
 def test_auto_takes_what_is_in_memory(mapped):
     texts = TextSource(in_memory([b"one", b"two"]), [0, 1])
-    assert all(choose_resident("auto", each) for each in SOURCES.values())
-    assert not choose_resident("false", ARRAYS)
-    assert not choose_resident("auto", mapped)
-    assert not choose_resident("auto", Views((ARRAYS, mapped)))
-    assert not choose_resident("auto", texts)
+    assert all(map(chosen, SOURCES.values()))
+    assert not chosen(ARRAYS, "false")
+    assert not chosen(mapped)
+    assert not chosen(Views((ARRAYS, mapped)))
+    assert not chosen(texts)
 
 
 @pytest.mark.parametrize(
-    ("kind", "size", "expected"),
+    ("kind", "size", "changing", "expected"),
     [
-        ("CPU", 2 * 10**9, True),
-        ("GPU", 10**9, True),
-        ("GPU", 10**9 + 1, False),
-        ("TPU", 1, False),
+        ("CPU", 2 * 10**9, False, True),
+        ("CPU", 2 * 10**9, True, False),
+        ("GPU", 10**9, True, True),
+        ("GPU", 10**9 + 1, False, False),
+        ("TPU", 1, False, False),
     ],
 )
-def test_what_a_device_may_hold(monkeypatch, kind, size, expected):
+def test_what_auto_decides(monkeypatch, kind, size, changing, expected):
     def found(asked):
         return [f"{asked}:0"] if asked == kind else []
 
     monkeypatch.setattr(tf.config, "list_logical_devices", found)
     source = SimpleNamespace(bytes_held=size)
-    assert choose_resident("auto", source) is expected
-    assert choose_resident("true", source)
+    assert chosen(source, changing=changing) is expected
+    assert chosen(source, "true", changing)
+
+
+def test_what_changes_examples():
+    assert [showing.changes_inputs for showing in SHOWINGS.values()] == [
+        *(True, True, False)
+    ]
 
 
 def test_files_cannot_be_held(mapped):
     with pytest.raises(UserError, match="needs examples in memory, got a data"):
-        choose_resident("true", mapped)
+        chosen(mapped, "true")
