@@ -123,8 +123,7 @@ def run(words: list[str]) -> None:
         stages.builders.check(config)
     rows = []
     for config in configs:
-        stage = stages.finetune if config.init_from else stages.pretrain
-        rows += stage(config).comparison
+        rows += stages.training_of(config)(config).comparison
     if stages.is_chief(config):
         _print_table(rows)
 

@@ -2,7 +2,7 @@
 
 import logging
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import keras
@@ -21,7 +21,7 @@ from keras_ptft.config import Config
 from keras_ptft.data.core.folds import check_folds
 from keras_ptft.errors import UserError
 from keras_ptft.evaluation.metrics import metric_of, shown_metrics
-from keras_ptft.experiment import builders, stages
+from keras_ptft.experiment import builders
 from keras_ptft.experiment.loading import load_dataset
 from keras_ptft.experiment.pretrained import load_origin
 from keras_ptft.experiment.results import RunResult
@@ -30,6 +30,7 @@ from keras_ptft.experiment.several import (
     standing_alone,
     trainers,
 )
+from keras_ptft.experiment.stages import name_of, training_of
 from keras_ptft.streams import only_warnings
 
 _LOG = logging.getLogger("keras_ptft")
@@ -87,31 +88,22 @@ def measure(recipe: Config, compare: CompareConfig, source: str) -> Measured:
 
 def comparison_folder(recipe: Config) -> pathlib.Path:
     """Returns the folder of a comparison, which holds its runs."""
-    name = recipe.name or stages.folder_of(_stage(recipe), recipe).name
+    name = name_of(recipe)
     return pathlib.Path(recipe.runs_dir) / f"{name}{FOLDER_SUFFIX}"
-
-
-def _stage(recipe: Config) -> str:
-    return "finetune" if recipe.init_from else "pretrain"
 
 
 def run_cell(cell: Cell) -> RunResult:
     """Trains one cell, or reads what it came to."""
     with only_warnings():
         try:
-            return _runner(cell)(cell.config)
+            run = linear.fit if cell.is_linear else training_of(cell.config)
+            return run(cell.config)
         except UserError as error:
             where = f"{cell.variant}, {cell.unit} {cell.number}"
             raise UserError(f"{where}: {error}") from error
         finally:
             # graphs of earlier cells would fill the memory
             keras.backend.clear_session()
-
-
-def _runner(cell: Cell) -> Callable[[Config], RunResult]:
-    if cell.is_linear:
-        return linear.fit
-    return stages.finetune if cell.config.init_from else stages.pretrain
 
 
 def _outcomes(every: Sequence[Cell], parallel: int) -> Iterator[Outcome]:

@@ -375,6 +375,17 @@ def _given(name: str, model: keras.Model | None) -> dict[str, str]:
     return {name: audit.fingerprint(model)}
 
 
+def training_of(config: Config) -> Callable[..., RunResult]:
+    """Returns the stage that trains as the settings say."""
+    return finetune if config.init_from else pretrain
+
+
+def name_of(config: Config) -> str:
+    """Returns what the run of some settings is called."""
+    stage = "finetune" if config.init_from else "pretrain"
+    return config.name or folder_of(stage, config).name
+
+
 def folder_of(stage: str, config: Config) -> pathlib.Path:
     """The run folder; without a name it is stage-model-dataset."""
     model = config.backbone or config.init_from or "cnn"

@@ -104,8 +104,6 @@ class Training:
         self._range_test: RangeTest | None = None
         self._fit_config = _fit_config(config, objective, source)
         self._steps = steps_per_epoch(source, self._fit_config.step_size)
-        showing = self._fit_config.showing
-        self._changing = objective.changes_inputs or showing.changes_inputs
         checkpoints = _checkpoints(config, folder) if folder else None
         self._start = checkpoints.latest() if checkpoints else None
         self._session = Session(
@@ -198,9 +196,9 @@ class Training:
             jit_compile=config.jit_compile,
             steps_per_execution=config.steps_per_execution,
         )
-        resident = choose_resident(
-            config.resident, source, changing=self._changing
-        )
+        shown = self._objective, self._fit_config.showing
+        changing = any(part.changes_inputs for part in shown)
+        resident = choose_resident(config.resident, source, changing=changing)
         plan = dataclasses.replace(plan, resident=resident)
         if start is not None:
             plan = plan.as_before(start.facts["plan"])

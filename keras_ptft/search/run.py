@@ -75,13 +75,8 @@ class Searched:
 
 def search_folder(recipe: Config) -> pathlib.Path:
     """Returns the folder of a search, which holds its runs."""
-    return pathlib.Path(recipe.runs_dir) / f"{name_of(recipe)}{FOLDER_SUFFIX}"
-
-
-def name_of(recipe: Config) -> str:
-    """Returns what the run of a recipe is called."""
-    stage = "finetune" if recipe.init_from else "pretrain"
-    return recipe.name or stages.folder_of(stage, recipe).name
+    name = stages.name_of(recipe)
+    return pathlib.Path(recipe.runs_dir) / f"{name}{FOLDER_SUFFIX}"
 
 
 def search(

@@ -147,7 +147,7 @@ def score_on_test(order: Order) -> RunResult:
     (folder / RESULT_FILE).unlink(missing_ok=True)
     with only_warnings():
         try:
-            return _stage(config)(config)
+            return stages.training_of(config)(config)
         finally:
             keras.backend.clear_session()
 
@@ -191,13 +191,8 @@ def _changes_what_is_read(name: str) -> bool:
 
 def _trained(order: Order) -> RunResult:
     config = order.config
-    stage = _stage(config)
     conduct = stages.Conduct(_judged, [Watch(order.halving)])
-    return stage(config, conduct=conduct)
-
-
-def _stage(config: Config) -> Any:
-    return stages.finetune if config.init_from else stages.pretrain
+    return stages.training_of(config)(config, conduct=conduct)
 
 
 def _judged(

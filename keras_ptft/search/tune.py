@@ -10,6 +10,7 @@ from keras_ptft.comparison.machine import machine
 from keras_ptft.config import Config
 from keras_ptft.evaluation.hparams import HParamsRow, write_hparams
 from keras_ptft.evaluation.metrics import shown_metrics
+from keras_ptft.experiment.stages import name_of
 from keras_ptft.search.default_space import values_of
 from keras_ptft.search.flagfile import (
     BEST_FILE,
@@ -19,7 +20,7 @@ from keras_ptft.search.flagfile import (
 )
 from keras_ptft.search.report import write_page
 from keras_ptft.search.result import Found, best_of, headline
-from keras_ptft.search.run import Searched, name_of, search
+from keras_ptft.search.run import Searched, search
 from keras_ptft.search.settings import TuneConfig
 from keras_ptft.search.summary import sentences
 from keras_ptft.search.trial import Order, run_name, score_on_test

@@ -7,8 +7,9 @@ import sys
 import pytest
 
 from keras_ptft import Config, UserError
+from keras_ptft.experiment.stages import name_of
 from keras_ptft.main import main
-from keras_ptft.search.run import name_of, search, search_folder
+from keras_ptft.search.run import search, search_folder
 from keras_ptft.search.settings import TuneConfig
 
 

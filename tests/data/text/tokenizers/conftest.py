@@ -15,12 +15,22 @@ def requests(shared_data):
 
 
 @pytest.fixture(scope="session")
-def chinese(shared_data):
+def sentences(shared_data):
+    """A language and a split of SIB-200 → its sentences."""
+
+    def of(language, split):
+        path = shared_data / "sib200" / f"{language}_{split}.tsv"
+        with path.open(encoding="utf-8", newline="") as lines:
+            rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+            return [row["text"] for row in rows]
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def chinese(sentences):
     """701 Chinese sentences."""
-    path = shared_data / "sib200" / "zho_Hans_train.tsv"
-    with path.open(encoding="utf-8", newline="") as lines:
-        rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-        return [row["text"] for row in rows]
+    return sentences("zho_Hans", "train")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """BERT's tokens beside those of the `tokenizers` package."""
 
-import csv
 import importlib.metadata
 import json
 
@@ -106,13 +105,9 @@ def test_real_requests_equal_the_model_s_own_file(
 
 
 @pytest.mark.parametrize("language", ["eng_Latn", "zho_Hans"])
-def test_real_sentences(tokenizer, package, shared_data, language):
-    texts = []
-    for split in ("train", "dev", "test"):
-        path = shared_data / "sib200" / f"{language}_{split}.tsv"
-        with path.open(encoding="utf-8", newline="") as lines:
-            rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-            texts += [row["text"] for row in rows]
+def test_real_sentences(tokenizer, package, sentences, language):
+    splits = ("train", "dev", "test")
+    texts = [text for split in splits for text in sentences(language, split)]
     assert len(texts) == 1004
     check_equal(tokenizer, package, texts)
 
