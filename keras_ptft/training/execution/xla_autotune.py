@@ -17,12 +17,19 @@ from keras_ptft.training.distribution.strategies import (
 from keras_ptft.training.execution.plan import Plan
 from keras_ptft.training.training_model import TrainingModel, present
 
-# compiling takes a second or more, which a short training never regains
-_WORTH_SECONDS = 10.0
 # a smaller difference is noise, and plain steps start sooner
 _CLEARLY_FASTER = 0.9
-_TRIAL_SECONDS = 0.4
+# of a training, what a trial may take: less than XLA wins where it is chosen
+_TRIAL_SHARE = 0.05
+# what compiling takes, to a factor of 2: on a CPU it took 0.6 s of an MLP (25
+# operations), 3 s of a Transformer (1,262) and 21 s of EfficientNetV2 (5,404)
+_COMPILE_SECONDS = 1.0
+_SECONDS_AN_OPERATION = 0.004
+_TIMED_SECONDS = 0.4
 _MOST_CALLS = 50
+_MOST_UNTRACED_CALLS = 5
+# they cost nothing to compile
+_NO_WORK = {"Const", "Identity", "NoOp", "Placeholder", "ReadVariableOp"}
 
 
 def autotune_xla(
@@ -34,7 +41,8 @@ def autotune_xla(
 ) -> Plan:
     """Turns XLA on or off where the plan leaves it open.
 
-    Times the forward and backward pass on a real batch, both ways. Leaves
+    Times the forward and backward pass on a real batch, both ways, unless
+    that would take a larger share of the training than XLA may win. Leaves
     weights, statistics and seeds of the model unchanged.
 
     Args:
@@ -53,15 +61,20 @@ def autotune_xla(
     # an untraced step is an upper bound that a short training needs no more
     # than; tracing takes half a second
     for traced in (False, True) if plan.replicas == 1 else (True,):
-        model = make_model(plan=without)
-        plain = _step_seconds(model, make_batches, traced=traced)
+        timed = _Pass(make_model(plan=without), make_batches, traced)
+        plain = timed.seconds()
         total = plain * total_steps
-        if total < _WORTH_SECONDS:
+        if total * _TRIAL_SHARE < _COMPILE_SECONDS:
             reason = f"{total:.1f} s of training at most: too short to gain"
             return dataclasses.replace(without, reason=reason)
+    trial = _COMPILE_SECONDS + _SECONDS_AN_OPERATION * timed.operations()
+    trial += 2 * plain
+    if total * _TRIAL_SHARE < trial:
+        reason = f"trying takes {trial:.0f} s of {total:.0f} s of training"
+        return dataclasses.replace(without, reason=reason)
     with_xla = dataclasses.replace(plan, jit_compile=True)
     try:
-        compiled = _step_seconds(make_model(plan=with_xla), make_batches)
+        compiled = _Pass(make_model(plan=with_xla), make_batches).seconds()
     except (tf.errors.OpError, ValueError, TypeError) as error:
         # only compiling shows which operations have no compiled form
         reason = f"it fails: {first_line(error)[:120]}"
@@ -75,40 +88,64 @@ def autotune_xla(
     )
 
 
-def _step_seconds(
-    model: TrainingModel, make_batches: MakeBatches, traced: bool = True
-) -> float:
-    """Returns the median seconds of a forward and backward pass.
+class _Pass:
+    """A model's forward and backward pass on a batch.
 
-    Two passes come first to warm up. Untraced passes take longer, and start
-    at once.
+    Args:
+        model: gives the pass, and is left as it was.
+        make_batches: (shard=...) → batches, of which one is taken.
+        traced: whether TensorFlow makes a graph of the pass first.
     """
-    strategy = model.distribute_strategy
-    batch = next(iter(distributed(strategy, make_batches)))
 
-    def backward(data: Any) -> tf.Tensor:
-        gradients, loss = model.backward(data)
+    def __init__(
+        self,
+        model: TrainingModel,
+        make_batches: MakeBatches,
+        traced: bool = True,
+    ) -> None:
+        self._model, self._traced = model, traced
+        self._strategy = model.distribute_strategy
+        self._batch = next(iter(distributed(self._strategy, make_batches)))
+        self._function = tf.function(self._step, autograph=False)
+
+    def seconds(self) -> float:
+        """Returns the seconds of the fastest call.
+
+        The first call of a traced pass does not count: it traces, compiles
+        and warms up. Without a graph the first may be the only one, since
+        its seconds are an upper bound too.
+        """
+        run, ignored, most = self._step, 0, _MOST_UNTRACED_CALLS
+        if self._traced:
+            run, ignored, most = self._function, 1, _MOST_CALLS
+        taken: list[float] = []
+        with _state_restored(self._model):
+            while len(taken) <= ignored or (
+                len(taken) < most and sum(taken[ignored:]) < _TIMED_SECONDS
+            ):
+                start = time.perf_counter()
+                run(self._batch).numpy()
+                spent = time.perf_counter() - start
+                # workers must make as many calls and decide the same
+                taken.append(all_reduce_mean(self._strategy, spent))
+        return min(taken[ignored:])
+
+    def operations(self) -> int:
+        """Returns how many operations of the graph are to be compiled."""
+        concrete = self._function.get_concrete_function(self._batch)
+        graph = concrete.graph.as_graph_def()
+        bodies = [graph.node, *(f.node_def for f in graph.library.function)]
+        return sum(node.op not in _NO_WORK for body in bodies for node in body)
+
+    def _step(self, batch: Any) -> tf.Tensor:
+        parts = self._strategy.run(self._backward, args=(batch,))
+        return self._strategy.reduce("SUM", parts, axis=None)
+
+    def _backward(self, data: Any) -> tf.Tensor:
+        gradients, loss = self._model.backward(data)
         # or TensorFlow would not compute the gradients
         with tf.control_dependencies(present(gradients)):
             return tf.identity(loss)
-
-    def step(data: Any) -> tf.Tensor:
-        parts = strategy.run(backward, args=(data,))
-        return strategy.reduce("SUM", parts, axis=None)
-
-    most = _MOST_CALLS if traced else 3
-    run = tf.function(step, autograph=False) if traced else step
-    seconds: list[float] = []
-    with _state_restored(model):
-        for _ in range(2):
-            run(batch).numpy()
-        while sum(seconds) < _TRIAL_SECONDS and len(seconds) < most:
-            start = time.perf_counter()
-            run(batch).numpy()
-            spent = time.perf_counter() - start
-            # workers must take the same number of steps and decide the same
-            seconds.append(all_reduce_mean(strategy, spent))
-    return sorted(seconds)[len(seconds) // 2]
 
 
 @contextlib.contextmanager

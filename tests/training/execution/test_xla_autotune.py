@@ -68,6 +68,13 @@ def test_a_trial_changes_nothing(make_model, splits):
         np.testing.assert_array_equal(variable.value, value, variable.path)
 
 
+def operations(model, splits):
+    make = partial(
+        training_batches, splits["train"], model.objective, FitConfig()
+    )
+    return xla_autotune._Pass(model, make).operations()
+
+
 class Uncompiled(keras.layers.Layer):
     """A layer that promises to compile, and cannot."""
 
@@ -88,3 +95,31 @@ def test_a_failing_compilation_turns_xla_off(make_model, splits):
     found = autotune_xla(make_model(uncompiled_model), splits)
     assert found.jit_compile is False
     assert found.reason.startswith("it fails: ")
+
+
+@pytest.mark.parametrize("replicas", ["auto", "mirrored"])
+def test_a_trial_is_no_more_than_its_share_of_the_training(
+    make_model, splits, replicas, monkeypatch
+):
+    model = make_model(cnn, replicas=replicas)
+    # steps of a second each, so that only the operations decide
+    monkeypatch.setattr(xla_autotune._Pass, "seconds", lambda _: 1.0)
+    enough = autotune_xla(model, splits, total_steps=20_000)
+    assert enough.step_seconds == {"compiled": 1.0, "plain": 1.0}
+    # 5 % are 2 s, and two steps alone take as much
+    short = autotune_xla(model, splits, total_steps=40)
+    assert short.jit_compile is False
+    assert short.reason == "trying takes 3 s of 40 s of training"
+    assert short.step_seconds == {}
+
+
+def test_operations_are_counted_but_for_those_that_do_nothing(
+    make_model, splits
+):
+    one, two = (
+        operations(make_model(partial(cnn, convolutions=n)), splits)
+        for n in (1, 2)
+    )
+    # the convolution, its bias, ReLU, and five for their gradients; reshapes
+    # come to them, and no weights or constants
+    assert 8 <= two - one <= 12
