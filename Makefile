@@ -3,7 +3,7 @@
 #                 ARGS="-k config" passes on
 # make test-slow  the longer tests
 # make bench      installs PyTorch and gensim too, and measures the same work;
-#                 ARGS="--rows mlp" passes on
+#                 ARGS="--rows mlp --processor=default,avx2" passes on
 # make lint       checks rules, form and types
 # make lock       adds to requirements.lock what pyproject.toml asks for
 # make clean      removes .venv and caches; runs and exports stay

@@ -1,8 +1,9 @@
-"""What contestants are given and return, their data and their processes."""
+"""What every script uses: work, contestants, processes and turns."""
 
 import contextlib
 import dataclasses
-import gzip
+import importlib
+import importlib.util
 import json
 import os
 import pathlib
@@ -11,38 +12,78 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-BATCH_SIZE = 64
-CLASSES = 10
 CPUS = 2
-LENGTH = 64
-PHOTO = (96, 96, 3)
 ROOT = pathlib.Path(__file__).parent.parent
 STATUS = pathlib.Path("/proc/self/status")
-_PHOTOS = 512
-VOCABULARY = 1_000
 
-Made = tuple[np.ndarray, np.ndarray, str]  # inputs, labels, what they are
+OURS, KERAS = "ours", "Keras"
+LOADER, SLICES = "PyTorch, DataLoader", "PyTorch, permuted slices"
+PYTORCH, GENSIM = "PyTorch", "gensim, 1 thread"
+
+PROCESSORS: dict[str, dict[str, str]] = {
+    "default": {},
+    "no_onednn": {"TF_ENABLE_ONEDNN_OPTS": "0"},
+    # for oneDNN in TensorFlow and PyTorch, PyTorch itself, MKL, XLA, OpenBLAS
+    "avx2": {
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+        "OPENBLAS_CORETYPE": "Haswell",
+    },
+}
+"""Processors to play on: environment variables of all contestants."""
+
+
+class Lazy:
+    """A module that is imported when it is first used.
+
+    So scripts show all contestants side by side, and the process of one
+    imports no other's library.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module(self._name), name)
+
+
+keras, layers, tf = map(Lazy, ("keras", "keras.layers", "tensorflow"))
+torch, nn = Lazy("torch"), Lazy("torch.nn")
+ours = Lazy("benchmarks.ours")
 
 
 @dataclasses.dataclass(frozen=True)
 class Work:
     """What every contestant is given.
 
-    Inputs are uint8 images, int32 tokens or paths of image files, of shape
-    (examples, ...); labels int64 from 0 to 9. They make whole batches, so
-    nothing is dropped. The seed is of weights and order.
+    Inputs are uint8 images, int32 tokens, or texts, among them paths of
+    image files, of shape (examples, ...); labels int64. Trained on, they make
+    whole batches, so nothing is dropped. The seed is of weights and order.
     """
 
     inputs: np.ndarray
     labels: np.ndarray
     epochs: int
     seed: int = 0
+    batch_size: int = 64
+
+    @property
+    def classes(self) -> int:
+        """The number of classes."""
+        return int(self.labels.max()) + 1
+
+    @property
+    def vocabulary(self) -> int:
+        """The number of ids, where inputs are tokens."""
+        return int(self.inputs.max()) + 1
 
 
 @dataclasses.dataclass
@@ -50,15 +91,53 @@ class Outcome:
     """What a contestant took and how it learned.
 
     Seconds and losses are of each epoch, a loss the mean over its batches:
-    of pixels where nothing is trained; the limits have none. The total is
-    from a model and data in memory to the end, with everything that is
-    traced, compiled or computed in advance.
+    of pixels where images are only read, of the highest probability where
+    classes are predicted; the limits of a processor have none. The total is
+    from a model and data in memory to the end, with all that is traced,
+    compiled or computed in advance.
     """
 
     seconds: list[float]
     losses: list[float]
     total: float
     parameters: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One kind of work, on some examples of a material of `data.prepare`.
+
+    Attributes:
+        title: what is done.
+        material: of the examples.
+        examples: how many.
+        epochs: how many.
+        contestants: who does it; the first are we.
+        targets: contestant to the least ratio of its seconds to ours.
+        counts: the seconds that count: of "later" epochs, the median, the
+            first being a warm-up; of the "first" one; or of the "whole".
+        sampled: epochs that rivals really do of whole work, where all after
+            the first cost the same; 0: all.
+        batch_size: examples a step.
+    """
+
+    title: str
+    material: str
+    examples: int
+    epochs: int
+    contestants: Mapping[str, Callable[[Work], Outcome]]
+    targets: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    counts: str = "later"
+    sampled: int = 0
+    batch_size: int = 64
+
+    def seconds(self, outcome: Outcome) -> float:
+        """Returns the seconds of a turn that count."""
+        later = median(outcome.seconds[1:])
+        left = self.epochs - len(outcome.seconds)
+        whole = outcome.total + later * left
+        first = outcome.seconds[0]
+        return {"later": later, "first": first, "whole": whole}[self.counts]
 
 
 def timed(epochs: int, run_epoch: Callable[[], Any]) -> Outcome:
@@ -72,11 +151,111 @@ def timed(epochs: int, run_epoch: Callable[[], Any]) -> Outcome:
     return Outcome(seconds, losses, sum(seconds))
 
 
-def read_pixels(epochs: int, batches: Callable[[], Iterable]) -> Outcome:
-    """Returns what reading took: `batches` returns an epoch's images."""
-    return timed(
-        epochs, lambda: float(np.mean([x.numpy().mean() for x in batches()]))
+def is_installed(contestant: str) -> bool:
+    """Returns whether the library of a contestant is there."""
+    library = contestant.partition(",")[0].lower()
+    needed = {"pytorch": "torch", "gensim": "gensim"}.get(library)
+    return needed is None or importlib.util.find_spec(needed) is not None
+
+
+def play(
+    script: str, row: str, contestant: str, threads: int, **given: Any
+) -> dict[str, Any]:
+    """Lets a contestant do the work of a row of a script.
+
+    Args:
+        script: the module.
+        row: its name there.
+        contestant: its name there.
+        threads: of PyTorch; 0: as the environment says.
+        given: `path` of the examples, how many `examples`, `epochs` and
+            `seed`.
+
+    Returns:
+        The `Outcome` as a dict.
+    """
+    played = importlib.import_module(f"benchmarks.{script}").ROWS[row]
+    if threads:
+        torch.set_num_threads(threads)
+    with np.load(given["path"]) as data:
+        arrays = [data[name][: given["examples"]] for name in DATA]
+    work = Work(*arrays, given["epochs"], given["seed"], played.batch_size)
+    return dataclasses.asdict(played.contestants[contestant](work))
+
+
+DATA = ("inputs", "labels")
+"""The arrays of a file of examples."""
+
+
+def measure(
+    script: str, name: str, path: str, processors: Sequence[str], repeats: int
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Lets the installed contestants of a row take turns.
+
+    PyTorch plays with 1 and with 2 threads, and the faster number counts.
+
+    Args:
+        script: the module of the row.
+        name: of the row.
+        path: of the examples.
+        processors: names in PROCESSORS.
+        repeats: turns of each contestant on each processor.
+
+    Returns:
+        Processor to contestant to "seconds", of each turn; "loss", the
+        median of the second epoch's, or None; and "threads".
+    """
+    row = importlib.import_module(f"benchmarks.{script}").ROWS[name]
+    turns: dict[tuple[str, str], dict[int, list]] = {}
+    ways = [
+        (processor, contestant, threads)
+        for processor in processors
+        for contestant in filter(is_installed, row.contestants)
+        for threads in ((1, CPUS) if contestant.startswith(PYTORCH) else (0,))
+    ]
+    before = os.times()
+    for seed in range(repeats):
+        for processor, contestant, threads in ways:
+            way = processor, contestant, threads
+            taken = _turn(script, name, path, way, seed)
+            every = turns.setdefault((processor, contestant), {})
+            every.setdefault(threads, []).append(taken)
+            shown = f"{processor}: {contestant} {threads or ''}"
+            print(f"  {shown} {taken[0]:.3f} s", flush=True)
+    used = np.subtract(os.times(), before)[2:4].sum()
+    print(f"  {used:.0f} s of user and system in all", flush=True)
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for (processor, contestant), every in turns.items():
+        found.setdefault(processor, {})[contestant] = _best(every)
+    return found
+
+
+def _turn(
+    script: str, name: str, path: str, way: tuple[str, str, int], seed: int
+) -> tuple[float, Any]:
+    """The seconds that count and the second loss of a turn, in a process."""
+    row = importlib.import_module(f"benchmarks.{script}").ROWS[name]
+    processor, contestant, threads = way
+    epochs = row.epochs
+    if contestant != OURS and row.sampled:
+        epochs = row.sampled
+    given = {"path": path, "examples": row.examples, "seed": seed}
+    called = script, name, contestant, threads
+    played = call(
+        *(PROCESSORS[processor], "common", "play", *called),
+        **given,
+        epochs=epochs,
     )
+    outcome = Outcome(**played)
+    return row.seconds(outcome), (outcome.losses or [0, None])[1]
+
+
+def _best(turns: Mapping[int, list[tuple[float, Any]]]) -> dict[str, Any]:
+    """The turns with the number of threads that had the fastest one."""
+    threads = min(turns, key=lambda n: min(s for s, _ in turns[n]))
+    seconds, losses = zip(*turns[threads], strict=True)
+    loss = None if None in losses else median(losses)
+    return {"seconds": list(seconds), "loss": loss, "threads": threads}
 
 
 @contextlib.contextmanager
@@ -113,66 +292,44 @@ def limit_threads() -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CPUS])
 
 
-def call(module: str, function: str, *arguments: str | int) -> Any:
-    """Returns what a function returns, as JSON, in a process of its own."""
-    called = f"print(json.dumps({module}.{function}{arguments!r}))"
+def call(
+    environment: Mapping[str, str],
+    module: str,
+    function: str,
+    *arguments: Any,
+    **named: Any,
+) -> Any:
+    """Returns what a function returns, as JSON, in a process of its own.
+
+    Args:
+        environment: variables of that process beside those of this one.
+        module: of the benchmarks.
+        function: its name there.
+        arguments: strings and numbers.
+        named: more of these, by name.
+    """
+    given = [repr(argument) for argument in arguments]
+    given += [f"{name}={argument!r}" for name, argument in named.items()]
+    called = f"print(json.dumps({module}.{function}({', '.join(given)})))"
     code = f"import json; from benchmarks import {module}; {called}"
-    return json.loads(run([sys.executable, "-c", code]).splitlines()[-1])
+    printed = run([sys.executable, "-c", code], environment)
+    return json.loads(printed.splitlines()[-1])
 
 
-def run(command: Sequence[str]) -> str:
+def run(command: Sequence[str], environment: Mapping[str, str] = {}) -> str:
     """Returns what a command prints; raises RuntimeError if it fails."""
     done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         last = "\n".join(done.stderr.splitlines()[-20:])
         raise RuntimeError(f"{' '.join(command[1:])} failed:\n{last}")
     return done.stdout
-
-
-def prepare(name: str, folder: pathlib.Path, mnist: str, photos: str) -> str:
-    """Writes one kind of data to a folder, unless it is there.
-
-    Args:
-        name: "images", "photos", "paths", "tokens" or "words".
-        folder: gets NAME.npz, with inputs and labels.
-        mnist: folder with MNIST's training files; empty: random images.
-        photos: folder of class folders of JPEG files; empty: none.
-
-    Returns:
-        What the data is, in a few words; empty where there is none.
-    """
-    path = folder / f"{name}.npz"
-    if not path.exists():
-        random = np.random.default_rng(0)
-        inputs, labels, note = {
-            "images": lambda: _mnist(mnist) if mnist else _images(random),
-            "photos": lambda: _paths(photos, folder),
-            "paths": lambda: _paths(photos, folder),
-            "tokens": lambda: _tokens(random),
-            "words": lambda: _words(random),
-        }[name]()
-        if not len(inputs):
-            return ""
-        if name == "photos":
-            inputs = np.stack([read_photo(path) for path in inputs])
-        np.savez(path, inputs=inputs, labels=labels, note=note)
-    with np.load(path) as data:
-        return str(data["note"])
-
-
-def read(path: str, examples: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the first inputs and labels that `prepare` wrote to a file."""
-    with np.load(path) as data:
-        return data["inputs"][:examples], data["labels"][:examples]
-
-
-def read_photo(path: str) -> np.ndarray:
-    """Returns a photo decoded by PIL, uint8 of shape (96, 96, 3)."""
-    with Image.open(path) as image:
-        image = image.convert("RGB")
-        return np.array(image.resize(PHOTO[:2], Image.Resampling.BILINEAR))
 
 
 def link(paths: Iterable, labels: Iterable, folder: pathlib.Path) -> list[str]:
@@ -185,65 +342,3 @@ def link(paths: Iterable, labels: Iterable, folder: pathlib.Path) -> list[str]:
         target.symlink_to(path)
         links.append(str(target))
     return links
-
-
-def _paths(photos: str, folder: pathlib.Path) -> Made:
-    """Links to 512 photos in class folders; fewer photos are repeated."""
-    found = sorted(pathlib.Path(photos).resolve().glob("*/*")) if photos else []
-    found = [p for p in found if p.suffix.lower() in (".jpg", ".jpeg")]
-    chosen = (found * _PHOTOS)[: 7 * _PHOTOS : 7]
-    classes = sorted({path.parent.name for path in chosen})
-    labels = np.array([classes.index(path.parent.name) for path in chosen])
-    note = f"{_PHOTOS} of {len(found)} photos"
-    if len(found) < _PHOTOS:
-        note = f"{len(found)} photos, {_PHOTOS - len(found)} of them twice"
-    return np.array(link(chosen, labels, folder / "linked")), labels, note
-
-
-def _mnist(folder: str) -> Made:
-    names = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
-    paths = (pathlib.Path(folder, name) for name in names)
-    images, labels = (gzip.decompress(path.read_bytes()) for path in paths)
-    pixels = np.frombuffer(images, np.uint8, offset=16)
-    classes = np.frombuffer(labels, np.uint8, offset=8).astype(np.int64)
-    return pixels.reshape(-1, 28, 28, 1), classes, "MNIST"
-
-
-def _images(random: np.random.Generator) -> Made:
-    """Noisy patterns, one a class."""
-    patterns = random.integers(0, 128, (CLASSES, 28, 28, 1), np.uint8)
-    truth, labels = _classes(60_000, random)
-    images = patterns[truth]
-    images += random.integers(0, 128, images.shape, np.uint8)
-    return images, labels, "random images shaped as MNIST is"
-
-
-def _tokens(random: np.random.Generator) -> Made:
-    """Sequences in which one tenth of the vocabulary is more frequent."""
-    truth, labels = _classes(4_096, random)
-    tokens = random.integers(0, VOCABULARY, (len(truth), LENGTH))
-    hints = tokens - tokens % CLASSES + truth[:, None]
-    tokens = np.where(random.random(tokens.shape) < 0.3, hints, tokens)
-    return tokens.astype(np.int32), labels, "random tokens"
-
-
-def _classes(count: int, random: np.random.Generator) -> np.ndarray:
-    """Classes, and labels a fifth of which is random: no loss falls to 0."""
-    truth, other = random.integers(0, CLASSES, (2, count))
-    return np.stack([truth, np.where(random.random(count) < 0.2, other, truth)])
-
-
-def _words(random: np.random.Generator) -> Made:
-    """Texts in which words are as frequent as in English (Zipf 1949).
-
-    Half the words of a text come from the fiftieth of the vocabulary that
-    belongs to its topic, so there is something to learn.
-    """
-    frequencies = 1 / np.arange(2, 5_002)
-    frequencies /= frequencies.sum()
-    drawn = random.choice(5_000, (3_200, LENGTH), p=frequencies)
-    topic = random.integers(0, 50, len(drawn))
-    near = drawn - drawn % 50 + topic[:, None]
-    texts = np.where(random.random(drawn.shape) < 0.5, near, drawn)
-    # after the ids of padding, unknown, mask and end
-    return (texts + 4).astype(np.int32), topic % CLASSES, "random texts"
