@@ -20,6 +20,7 @@ from keras_ptft.data.core.dataset import Source, fingerprint
 from keras_ptft.data.images.decoding import PREPROCESSING_VERSION
 from keras_ptft.data.pipeline.epoch_views import Augmented
 from keras_ptft.transfer import audit
+from keras_ptft.transfer.folding import FOLDING_VERSION
 
 _LOG = logging.getLogger("keras_ptft")
 
@@ -34,8 +35,8 @@ def keys_of(prefix: keras.Model, sources: Iterable[Source]) -> list[str]:
     It covers the model's configuration, which holds the scaling of the input
     and the precision of each layer, its weights, the versions of Keras and
     TensorFlow, the examples with their order and labels, the augmentation,
-    the version of the preprocessing, and the inputs of some examples, since
-    hashes are of files as they were stored.
+    the versions of the preprocessing and of the folding, and the inputs of
+    some examples, since hashes are of files as they were stored.
 
     Args:
         prefix: frozen model.
@@ -45,7 +46,8 @@ def keys_of(prefix: keras.Model, sources: Iterable[Source]) -> list[str]:
         32 hex digits for each source.
     """
     digest = hashlib.blake2b(digest_size=16)
-    versions = keras.__version__, tf.__version__, PREPROCESSING_VERSION
+    libraries = keras.__version__, tf.__version__
+    versions = *libraries, PREPROCESSING_VERSION, FOLDING_VERSION
     # that a layer is trained later does not change what it gives now
     frozen = prefix.to_json().replace('"trainable": true', '"trainable": false')
     facts = *versions, frozen

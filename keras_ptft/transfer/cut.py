@@ -102,7 +102,7 @@ def _cut(model: keras.Model, backbone: keras.Model, freeze: str) -> Named:
         features = _advanced(model, tensor, backbone.outputs)
     if isinstance(features, dict):
         return features
-    return {_operation(features).name: features}
+    return {operation_of(features).name: features}
 
 
 def _tensor_of(backbone: keras.Model, freeze: str) -> keras.KerasTensor:
@@ -150,7 +150,7 @@ def _kept(model: keras.Model, cut: Named, freeze: str) -> Named:
         if id(tensor) in ids and _has_variables(tensor):
             raise UserError(
                 f"Cannot freeze up to {freeze!r}: the head reads the layer "
-                f"{_operation(tensor).name!r} before it too; choose an "
+                f"{operation_of(tensor).name!r} before it too; choose an "
                 "earlier cut point, or --freeze=none."
             )
     inputs = named_inputs(model).items()
@@ -226,12 +226,13 @@ def sources(tensor: keras.KerasTensor) -> list[keras.KerasTensor]:
     return operation._inbound_nodes[node_index].input_tensors
 
 
-def _operation(tensor: keras.KerasTensor) -> keras.Operation:
+def operation_of(tensor: keras.KerasTensor) -> keras.Operation:
+    """Returns what computed a tensor, such as a layer."""
     return tensor._keras_history.operation
 
 
 def _has_variables(tensor: keras.KerasTensor) -> bool:
-    operation = _operation(tensor)
+    operation = operation_of(tensor)
     return isinstance(operation, keras.Layer) and bool(operation.variables)
 
 

@@ -20,6 +20,7 @@ from keras_ptft.transfer.cache import (
     key_of_output,
     keys_of,
 )
+from keras_ptft.transfer.folding import folded
 
 _LOG = logging.getLogger("keras_ptft")
 
@@ -129,7 +130,7 @@ def _compute(
             name: stack.enter_context(cache.writing(entry.key))
             for name, entry in entries.items()
         }
-        for rows in forward(prefix, source, only_outputs):
+        for rows in forward(folded(prefix), source, only_outputs):
             for name in entries:
                 append[name](rows[name] if name else rows)
 

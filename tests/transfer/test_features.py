@@ -10,11 +10,12 @@ from keras_ptft.data.core.dataset import take
 from keras_ptft.data.pipeline.augment import flip
 from keras_ptft.data.pipeline.epoch_views import Augmented, Views
 from keras_ptft.training.distribution.strategies import get_strategy
-from keras_ptft.training.forward import outputs_of
+from keras_ptft.training.forward import forward, only_outputs, outputs_of
 from keras_ptft.transfer import features
 from keras_ptft.transfer.cache import FeatureCache
 from keras_ptft.transfer.cut import split
 from keras_ptft.transfer.features import cache_features
+from keras_ptft.transfer.folding import folded
 
 
 @pytest.fixture
@@ -87,6 +88,18 @@ def test_features_replace_the_images(
         np.testing.assert_allclose(
             outputs_of(suffix, found), outputs_of(model, source), atol=1e-5
         )
+
+
+def test_batch_normalization_is_folded(digits, make_model, cache):
+    model, backbone = make_model("cnn(filters=[4, 6], batch_norm=True)")
+    prefix, _ = split(model, backbone, "conv2")
+    sources = few(digits)
+    found = cache_features(prefix, sources, cache)["train"]
+    rows = found.gather(np.arange(20)).numpy()
+    (expected,) = forward(folded(prefix), sources["train"], only_outputs)
+    np.testing.assert_array_equal(rows, expected)
+    plain = outputs_of(prefix, sources["train"])
+    assert 0 < np.abs(rows - plain).max() < 1e-6 * plain.max()
 
 
 def test_what_is_known_is_not_computed(digits, prefix, cache, computed, caplog):
