@@ -5,6 +5,7 @@ messages appear at once.
 """
 
 import contextlib
+import gc
 import importlib
 import io
 import logging
@@ -438,12 +439,30 @@ def _load(module: str, strategies: Set[str] = frozenset()) -> Any:
     the devices uninitialised.
     """
     level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    name = f"keras_ptft.{module}"
     if level in ("0", "1"):
-        return importlib.import_module(f"keras_ptft.{module}")
+        return _imported(name)
     with silenced_stderr(show_on_error=True):
-        loaded = importlib.import_module(f"keras_ptft.{module}")
+        loaded = _imported(name)
         if not strategies & _JOINING and "TF_CONFIG" not in os.environ:
             config = importlib.import_module("tensorflow").config
             config.list_logical_devices()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    return loaded
+
+
+def _imported(name: str) -> Any:
+    """Imports a module, whose objects the garbage collector then leaves out.
+
+    It would go through TensorFlow's objects again and again, and all of them
+    stay.
+    """
+    if name in sys.modules or not gc.isenabled():
+        return importlib.import_module(name)
+    gc.disable()
+    try:
+        loaded = importlib.import_module(name)
+        gc.freeze()
+    finally:
+        gc.enable()
     return loaded

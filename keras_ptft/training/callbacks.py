@@ -6,7 +6,7 @@ import io
 import pathlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
@@ -75,8 +75,7 @@ class History(keras.callbacks.Callback):
             files.write_text(self._folder / "history.csv", self.to_csv())
             with _disk_errors(self._folder / "tensorboard"):
                 with self._writer.as_default(step=epoch + 1):
-                    for name, value in scores.items():
-                        tf.summary.scalar(name, value)
+                    tf.summary.experimental.write_raw_pb(_event(scores))
                 self._writer.flush()
 
     def on_train_end(self, logs: Logs = None) -> None:
@@ -179,6 +178,18 @@ class StopOnNaN(keras.callbacks.Callback):
                     "jit_compile": bool(self.model.plan.jit_compile),
                 },
             )
+
+
+def _event(scores: Mapping[str, float]) -> bytes:
+    """Scores as TensorBoard stores them: all in one write, which is faster."""
+    # a run that is scored, and not trained, needs none of it
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+
+    event = Summary()
+    for name, value in scores.items():
+        event.MergeFrom(scalar_pb(name, value))
+    return bytes(event.SerializeToString())
 
 
 def _learning_rate(model: keras.Model) -> float:

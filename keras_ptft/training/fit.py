@@ -195,12 +195,14 @@ class Session:
                 self._saver.set_model(model)
                 stop = stop_on_signal(self._saver.request_stop)
                 stack.enter_context(stop)
+            validation = _validation(model, splits, self._config)
             model.fit(
                 _shown(model, splits["train"], self._config, self.step),
                 initial_epoch=until if self.ended else self.step // steps,
                 epochs=until,
                 steps_per_epoch=steps,
-                validation_data=_validation(model, splits, self._config),
+                validation_data=validation,
+                validation_steps=model.evaluation_steps or None,
                 shuffle=False,
                 verbose=self._verbose,
                 callbacks=self._callbacks,
@@ -270,16 +272,22 @@ def _training(
 def _validation(
     model: TrainingModel, splits: Mapping[str, Source], fit_config: FitConfig
 ) -> tf.data.Dataset | None:
+    """What the model is evaluated on, endless: Keras starts to read it once.
+
+    It would start twice an epoch with what ends, which takes as long as to
+    evaluate a small split.
+    """
     if "validation" not in splits:
         return None
     source, batch_size = splits["validation"], fit_config.batch_size
     model.evaluation_steps = math.ceil(len(source) / batch_size)
-    make = partial(
-        batching.evaluation_batches,
-        source,
-        model.objective.transform,
-        batch_size=batch_size,
-    )
+
+    def make(**shard: Shard) -> tf.data.Dataset:
+        transform = model.objective.transform
+        return batching.evaluation_batches(
+            source, transform, batch_size=batch_size, **shard
+        ).repeat()
+
     return distributed(model.distribute_strategy, make)
 
 

@@ -59,6 +59,8 @@ def compute_hashes(source: Source) -> ImageHashes:
     """Computes perceptual hash and thumbnail of every image of a source."""
     count, batches = len(source), tf.data.Dataset.range(len(source))
 
+    # AutoGraph has nothing to rewrite here, and would take a quarter second
+    @tf.autograph.experimental.do_not_convert
     def thumbnails_of(indices: tf.Tensor) -> tf.Tensor:
         grey = _grey(source.gather(indices))
         side = min(*grey.shape[1:3], _MAX_SIDE)
