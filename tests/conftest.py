@@ -1,7 +1,9 @@
-"""What all tests share: two logical CPUs and the folder of real data."""
+"""What all tests share: two logical CPUs, real data and a clean memory."""
 
+import gc
 import os
 import pathlib
+import warnings
 
 import pytest
 
@@ -17,6 +19,31 @@ def pytest_configure():
     cpu = tf.config.list_physical_devices("CPU")[0]
     two = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(cpu, two)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_objects_to_search():
+    """Keeps what earlier modules left out of the search for garbage.
+
+    TensorFlow keeps graphs of every model, which are millions of objects
+    after some hundred trainings, and `clear_session` would search them all.
+    """
+    with warnings.catch_warnings():
+        # what an earlier module left open is no mistake of the next one
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def verified_in_a_fork():
+    """Starts no new process for each export, but where that is the subject."""
+    from keras_ptft.serving.verification import verify
+    from tests import verifying
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verify, "subprocess", verifying)
+        yield
 
 
 def folder_of(name, variable, what):

@@ -7,6 +7,7 @@ it took: weights, optimizer, checkpoints, history, scores and exports.
 import dataclasses
 import pathlib
 import re
+import shutil
 import signal
 from collections.abc import Iterable
 
@@ -67,7 +68,7 @@ RECIPES = {
         ),
     ),
     "cnn": Recipe(
-        "pretrain --name=x --epochs=12 --checkpoint_every=37 "
+        "pretrain --name=x --epochs=6 --checkpoint_every=37 "
         f"--batch_size=16 --augment=shift(padding=1) {CNN}",
         (
             half("checkpoints/.partial-*", 2),
@@ -80,9 +81,9 @@ RECIPES = {
     ),
     "finetune": Recipe(
         "finetune --name=x --init_from=parent --classes=5-9 --freeze=conv1 "
-        "--augment=shift(padding=1) --augment_views=3 --epochs=25 "
-        "--batch_size=16 --compare_scratch --export_to=saved_models/x "
-        "--explain=false",
+        "--augment=shift(padding=1) --augment_views=3 --epochs=8 "
+        "--batch_size=16 --checkpoint_every=50 --compare_scratch "
+        "--export_to=saved_models/x --explain=false",
         (
             half(".features/.partial-*"),
             before("checkpoints/step-*"),
@@ -96,7 +97,7 @@ RECIPES = {
         f"--explain=false {CNN}",
     ),
     "text": Recipe(
-        f"pretrain --name=x --dataset=text:{README} --epochs=12 "
+        f"pretrain --name=x --dataset=text:{README} --epochs=5 "
         "--checkpoint_every=7 --tokenizer=characters(all=True) "
         "--sequence_length=32 --augment=drop_tokens(rate=0.05) "
         "--explain=false "
@@ -110,7 +111,7 @@ RECIPES = {
     "mirrored": Recipe(
         "pretrain --name=x --strategy=mirrored --precision=mixed_float16 "
         "--batch_size=16 --gradient_accumulation=2 --learning_rate=0.05 "
-        "--epochs=20 --early_stopping_patience=3 --checkpoint_every=1s "
+        "--epochs=10 --early_stopping_patience=3 --checkpoint_every=1s "
         f"--explain=false {CNN}",
         (
             half("checkpoints/.partial-*"),
@@ -120,7 +121,7 @@ RECIPES = {
         devices=2,
     ),
     "deterministic": Recipe(
-        "pretrain --name=x --deterministic --epochs=8 --checkpoint_every=7 "
+        "pretrain --name=x --deterministic --epochs=7 --checkpoint_every=7 "
         f"--augment=shift(padding=1) --explain=false {CNN}",
         (
             half("checkpoints/.partial-*", 2),
@@ -163,15 +164,24 @@ def undisturbed(recipe: Recipe, folder: pathlib.Path) -> int:
 
 
 def killed(
-    recipe: Recipe, folder: pathlib.Path, aims: Iterable[Aim]
+    recipe: Recipe,
+    folder: pathlib.Path,
+    aims: Iterable[Aim],
+    whole: pathlib.Path,
 ) -> list[Aim]:
     """Kills a recipe at each aim in turn, then lets it run to its end.
+
+    Args:
+        recipe: to be killed.
+        folder: in which it runs, empty.
+        aims: moments at which it is killed.
+        whole: folder in which it ran undisturbed; its parent is taken.
 
     Returns:
         The aims that it met.
     """
     if recipe.parent:
-        run(recipe, recipe.parent, folder)
+        shutil.copytree(whole / "runs/parent", folder / "runs/parent")
     met = []
     for aim in aims:
         was_killed, _ = run(recipe, recipe.words, folder, aim)

@@ -36,7 +36,7 @@ def main() -> int:
             if name not in changes:
                 changes[name] = undisturbed(RECIPES[name], expected)
             aims = random_aims(changes[name], rng)
-            kills += len(killed(RECIPES[name], found, aims))
+            kills += len(killed(RECIPES[name], found, aims, expected))
             if unlike := differences(expected, found):
                 print(f"{name} in {folder / name} differs in: {unlike}")
                 return 1

@@ -36,7 +36,13 @@ FILES = {
     *("backbone.keras", "model.keras"),
     *("tensorboard", "checkpoints", "seen.npz", "predictions.npz"),
 }
+PLAIN = ["--explain=false", "--jit_compile=false"]
 METRICS = {"accuracy", "loss", "precision_macro", "recall_macro", "f1_macro"}
+
+
+@pytest.fixture(scope="module")
+def verified_in_a_fork():
+    """What a user runs has a fresh process."""
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +181,7 @@ def test_export_evaluate_and_predict(capsys):
 @pytest.mark.usefixtures("place")
 def test_a_flagfile_repeats_a_run_to_the_bit():
     small = ["--backbone=cnn(filters=[4, 6], dense=8, dropout=0.2)"]
-    small += ["--epochs=2", "--augment=shift(padding=1)"]
+    small += ["--epochs=2", "--augment=shift(padding=1)", *PLAIN]
     assert main(["pretrain", "--name=x", *small]) == 0
     flagfile = f"--flagfile={pathlib.Path('runs/x/flags.flags')}"
     assert main(["pretrain", flagfile, "--name=y"]) == 0
@@ -188,7 +194,7 @@ def test_a_flagfile_repeats_a_run_to_the_bit():
 @pytest.mark.slow
 @pytest.mark.usefixtures("place")
 def test_a_changed_parent_is_noticed(capsys):
-    small = ["--backbone=mlp_small", "--epochs=1"]
+    small = ["--backbone=mlp_small", "--epochs=1", *PLAIN]
     child = ["finetune", "--name=child", "--init_from=old", *small]
     assert main(["pretrain", "--name=old", *small]) == 0
     assert main(child) == 0

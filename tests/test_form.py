@@ -1,26 +1,30 @@
 """The form that keeps the program readable in one sitting."""
 
 import ast
+import functools
 import pathlib
-
-import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
 FOLDERS = ["keras_ptft", "tests", "benchmarks"]
-FILES = [path for name in FOLDERS for path in (ROOT / name).rglob("*.py")]
+FILES = [
+    str(path.relative_to(ROOT))
+    for name in FOLDERS
+    for path in sorted((ROOT / name).rglob("*.py"))
+]
 FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 
-every_file = pytest.mark.parametrize(
-    "path", FILES, ids=[str(path.relative_to(ROOT)) for path in FILES]
-)
 
-
+@functools.cache
 def parsed(path):
-    return ast.parse(path.read_text(encoding="utf-8"))
+    return ast.parse((ROOT / path).read_text(encoding="utf-8"))
 
 
-def functions(path):
-    return [n for n in ast.walk(parsed(path)) if isinstance(n, FUNCTION)]
+def functions():
+    """Every function, named as "path: name"."""
+    for path in FILES:
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, FUNCTION):
+                yield f"{path}: {node.name}", node
 
 
 def lines(node):
@@ -35,29 +39,28 @@ def arguments(function):
     return [arg.arg for arg in given if arg.arg not in ("self", "cls")]
 
 
-@every_file
-def test_functions_have_at_most_60_lines(path):
-    long = {f.name: lines(f) for f in functions(path) if lines(f) > 60}
-    assert long == {}
+def test_functions_have_at_most_60_lines():
+    assert {k: lines(f) for k, f in functions() if lines(f) > 60} == {}
 
 
-@every_file
-def test_functions_have_at_most_7_arguments(path):
-    wide = {f.name: arguments(f) for f in functions(path)}
+def test_functions_have_at_most_7_arguments():
+    wide = {name: arguments(function) for name, function in functions()}
     assert {k: v for k, v in wide.items() if len(v) > 7} == {}
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in FILES if "tests" not in path.parts], ids=str
-)
-def test_what_is_public_is_documented(path):
-    tree = parsed(path)
-    public = [
-        node
-        for node in tree.body
-        if isinstance(node, FUNCTION | ast.ClassDef)
-        and not node.name.startswith("_")
-    ]
-    missing = [node.name for node in public if not ast.get_docstring(node)]
+def test_what_is_public_is_documented():
+    missing = []
+    for path in FILES:
+        if path.startswith("tests/"):
+            continue
+        tree = parsed(path)
+        missing += [
+            f"{path}: {node.name}"
+            for node in tree.body
+            if isinstance(node, FUNCTION | ast.ClassDef)
+            and not node.name.startswith("_")
+            and not ast.get_docstring(node)
+        ]
+        if tree.body and not ast.get_docstring(tree):
+            missing.append(path)
     assert missing == []
-    assert ast.get_docstring(tree) or not tree.body

@@ -18,10 +18,11 @@ from tests.kill_forever import random_aims
 def test_kills(tmp_path, name):
     """Kills a recipe at every aim, and compares it with itself undisturbed."""
     recipe = RECIPES[name]
-    undisturbed(recipe, tmp_path / "undisturbed")
+    whole, folder = tmp_path / "undisturbed", tmp_path / "killed"
+    undisturbed(recipe, whole)
     aims = recipe.aims
-    assert killed(recipe, tmp_path / "killed", aims) == list(aims)
-    assert differences(tmp_path / "undisturbed", tmp_path / "killed") == []
+    assert killed(recipe, folder, aims, whole) == list(aims)
+    assert differences(whole, folder) == []
 
 
 def test_random_moments_come_from_the_seed():

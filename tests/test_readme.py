@@ -48,15 +48,11 @@ def test_a_script_with_absl(tmp_path):
 
 
 @pytest.mark.slow
-def test_pretraining_and_fine_tuning_from_a_notebook(tmp_path, shared_data):
+def test_pretraining_and_fine_tuning_from_a_notebook(tmp_path):
     code = block_with("first = keras_ptft.pretrain(config)")
-    manual = f'dataset="mnist", manual_dir="{shared_data / "mnist"}", '
-    code = code.replace(
-        'dataset="mnist", ',
-        f'{manual}data_dir="{tmp_path}", train_examples=500, ',
-    )
-    output = run(code, tmp_path)
-    scores = re.findall(r"^0\.\d+$", output, re.MULTILINE)
+    # which need not be prepared, and are as large
+    output = run(code.replace('dataset="mnist"', 'dataset="digits"'), tmp_path)
+    scores = re.findall(r"^[01]\.\d+$", output, re.MULTILINE)
     assert len(scores) == 1
     assert (tmp_path / "saved_models" / "mnist" / "1").is_dir()
 

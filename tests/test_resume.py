@@ -12,7 +12,7 @@ from keras_ptft import Config, UserError
 from keras_ptft.experiment import run_dir
 
 SETTINGS = {"name": "x", "dataset": "npz:data.npz", "backbone": "mlp_small"}
-SETTINGS |= {"explain": False}
+SETTINGS |= {"explain": False, "jit_compile": "false"}
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,8 @@ from tests.bad_input.told import assert_told
 pytestmark = pytest.mark.slow
 
 LABELS = ("even", "prime", "above 4")
-MLP = ("--backbone=mlp(hidden=[32])", "--batch_size=16")
+PLAIN = ("--explain=false", "--jit_compile=false")
+MLP = ("--backbone=mlp(hidden=[32])", "--batch_size=16", "--jit_compile=false")
 
 
 def write_csv(path, heading, rows):
@@ -83,12 +84,12 @@ def runs(tmp_path_factory):
             *("pretrain", "--name=sets", "--dataset=csv:digits.csv"),
             f"--label_columns={','.join(LABELS)}",
             *("--objective=multi_label", *MLP, "--epochs=6"),
-            "--export_to=saved/sets",
+            *("--export_to=saved/sets", "--explain=false"),
         )
         done(
             *("pretrain", "--name=two", "--dataset=csv:cancer.csv", *MLP),
             *("--objective=classification(positive='malignant', focal=2.0)",),
-            "--epochs=6",
+            *("--epochs=6", "--explain=false"),
         )
     return place
 
@@ -170,6 +171,7 @@ class TestNumbers:
             *("--dataset=csv:diabetes.csv", "--label_column=progression"),
             *("--objective=regression(loss='mae')", "--batch_size=16"),
             *("--epochs=20", "--learning_rate=0.01", "--on_leak=warn"),
+            *PLAIN,
         )
         result = result_of("tuned")
         assert result["audit"]["changed"] == []
@@ -276,7 +278,7 @@ def test_texts_of_several_labels(shared_data, tmp_path, monkeypatch):
     done(
         *("pretrain", "--name=words", "--dataset=jsonl:.", "--on_leak=drop"),
         *("--label_column=tags", "--objective=multi_label", "--epochs=12"),
-        *("--learning_rate=0.02", "--export_to=saved/words"),
+        *("--learning_rate=0.02", "--export_to=saved/words", *PLAIN),
     )
     test = result_of("words")["metrics"]["test"]
     assert test["f1_micro"] > 0.8 and len(test["per_class"]) > 8
@@ -304,8 +306,7 @@ def test_numbers_of_texts(tmp_path, monkeypatch):
         *("pretrain", "--name=texts", "--dataset=csv:a.csv"),
         *("--text_column=text", "--label_column=score", "--on_leak=drop"),
         *("--objective=regression", "--epochs=20", "--learning_rate=0.02"),
-        "--batch_size=16",
-        "--export_to=saved/texts",
+        *("--batch_size=16", "--export_to=saved/texts", *PLAIN),
     )
     assert result_of("texts")["metrics"]["test"]["r2"] > 0.8
     answer = tf.saved_model.load("saved/texts/1").signatures
@@ -326,6 +327,8 @@ def test_numbers_of_an_object(tmp_path, monkeypatch):
         epochs=20,
         batch_size=16,
         learning_rate=0.01,
+        explain=False,
+        jit_compile="false",
     )
     found = pretrain(config, dataset=Dataset({"train": source}, ()))
     assert found.metrics["test"]["r2"] > 0.9

@@ -124,6 +124,7 @@ def make_runs(place):
     ):
         settings = ["--image_size=8", "--batch_size=4", data]
         settings += ["--validation_fraction=0"]
+        settings += ["--explain=false", "--jit_compile=false"]
         words = ["pretrain", "--backbone=mlp_small", "--epochs=1", *settings]
         main([*words, f"--name={folder}"])
     shutil.copytree(place / "runs/parent", place / "runs/unfinished")

@@ -72,6 +72,8 @@ def made(tmp_path_factory):
                 backbone="cnn_single(filters=[16], dense=48)",
                 epochs=4,
                 batch_size=32,
+                explain=False,
+                jit_compile="false",
             )
         )
         recipe = Config(

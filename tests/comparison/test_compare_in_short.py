@@ -14,6 +14,8 @@ SETTINGS = {
     "epochs": 1,
     "train_examples": 60,
     "batch_size": 30,
+    "explain": False,
+    "jit_compile": "false",
 }
 
 

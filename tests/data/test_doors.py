@@ -14,7 +14,7 @@ from keras_ptft.errors import UserError
 from tests.data.doors import DOORS, Example
 
 # read as others are that the default suite has
-SLOW = {"csv of images", "metadata", "parquet of texts", "tsv"}
+SLOW = {"folder", "csv of images", "metadata", "parquet of texts", "tsv"}
 CLASSIFYING = {name: d for name, d in DOORS.items() if not d.tagged}
 FILES = {name: d for name, d in DOORS.items() if d.named_splits}
 OWNED = {name: d for name, d in DOORS.items() if d.owners}

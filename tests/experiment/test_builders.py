@@ -9,6 +9,7 @@ from keras_ptft import Config
 
 SMALL = {"backbone": "cnn(filters=[6, 8], dense=8)", "image_size": 8}
 SMALL |= {"epochs": 3, "augment": "shift(padding=1)", "freeze": "conv1"}
+SMALL |= {"explain": False, "jit_compile": "false"}
 
 
 @pytest.fixture(scope="module")

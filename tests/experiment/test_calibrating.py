@@ -66,6 +66,8 @@ def test_the_whole_way(tmp_path, monkeypatch):
         "image_size": 8,
         "epochs": 2,
         "calibrate": True,
+        "explain": False,
+        "jit_compile": "false",
         "export_to": "saved_models/tiny",
     }
     result = pretrain(Config(**settings))

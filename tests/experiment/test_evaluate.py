@@ -17,6 +17,7 @@ from keras_ptft.main import main
 
 HEADING = "length,width,depth,mass,label"
 NAMES = ("blue", "green", "red")
+PLAIN = {"explain": False, "jit_compile": "false"}
 pytestmark = pytest.mark.usefixtures("place")
 
 
@@ -46,6 +47,7 @@ def folder(tmp_path_factory):
                 epochs=12,
                 batch_size=16,
                 learning_rate=0.01,
+                **PLAIN,
             )
         )
     return folder
@@ -88,6 +90,7 @@ def test_two_classes_keep_the_threshold_of_the_validation_split():
             classes="blue,green",
             backbone="mlp(hidden=[8])",
             epochs=1,
+            **PLAIN,
         )
     )
     result = pathlib.Path("runs/pair/result.json")
@@ -193,6 +196,7 @@ def test_classes_of_the_run_are_those_that_count():
             classes="blue,red",
             backbone="mlp(hidden=[8])",
             epochs=1,
+            **PLAIN,
         )
     )
     write_text("new.csv", "\n".join([HEADING, *rows(60, 1)]))
@@ -243,6 +247,7 @@ def test_groups_do_not_matter_where_all_is_scored():
             group_column="owner",
             backbone="mlp(hidden=[8])",
             epochs=1,
+            **PLAIN,
         )
     )
     write_text("new.csv", "\n".join([HEADING, *rows(60, 1)]))

@@ -14,7 +14,7 @@ from keras_ptft.models.saved import load_model
 from keras_ptft.objectives.saved import read_objective
 
 SMALL = {"image_size": 8, "epochs": 3, "learning_rate": 0.01}
-SMALL |= {"near_copies": False}
+SMALL |= {"near_copies": False, "explain": False, "jit_compile": "false"}
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import keras_ptft
 from keras_ptft import ArraySource, Config, Dataset, UserError
 
 SETTINGS = {"epochs": 5, "batch_size": 32, "learning_rate": 0.01}
-SETTINGS |= {"explain": False}
+SETTINGS |= {"explain": False, "jit_compile": "false"}
 
 
 @pytest.fixture(autouse=True)
@@ -136,7 +136,7 @@ def test_a_data_set_without_a_test_split_is_split():
     whole = rows(range(5))
     part = {"train": whole.splits["train"]}
     result = keras_ptft.pretrain(
-        Config(name="split", epochs=1, batch_size=16),
+        Config(name="split", **{**SETTINGS, "epochs": 1, "batch_size": 16}),
         dataset=Dataset(part, whole.label_names, test_fraction=0.3),
         backbone=two_inputs(),
     )

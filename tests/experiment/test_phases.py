@@ -203,11 +203,11 @@ def test_a_process_that_is_killed_goes_on_without_a_schedule(folder, tmp_path):
     # steps 4, 5 and 8: the last is in the second phase
     aims = (after("checkpoints/step-*", 3),)
     recipe = Recipe(words, aims)
-    undisturbed(recipe, tmp_path / "whole")
-    assert killed(recipe, tmp_path / "killed", aims) == list(aims)
-    result = read_json(tmp_path / "killed/runs/x/result.json")
-    assert result["resumed"] == [8]
-    assert differences(tmp_path / "whole", tmp_path / "killed") == []
+    whole, place = tmp_path / "whole", tmp_path / "killed"
+    undisturbed(recipe, whole)
+    assert killed(recipe, place, aims, whole) == list(aims)
+    assert read_json(place / "runs/x/result.json")["resumed"] == [8]
+    assert differences(whole, place) == []
 
 
 @pytest.mark.slow
@@ -249,6 +249,8 @@ def test_two_replicas_train_alike():
         "backbone": "cnn(filters=[4, 6], dense=8, batch_norm=True)",
         "optimizer": "sgd(momentum=0.9)",
         "ema": 0.9,
+        "unfreeze": "0:all,1:conv1",
+        "epochs": 2,
     }
     one = tuned(name="one", **settings)
     two = tuned(name="two", strategy="mirrored", **settings)

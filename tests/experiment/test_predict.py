@@ -3,6 +3,7 @@
 import csv
 import json
 import pathlib
+import resource
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from keras_ptft.main import main
 from keras_ptft.objectives.saved import OBJECTIVE_FILE, write_objective
 from keras_ptft.serving.export import export
 from keras_ptft.serving.signatures.arrays import array_signatures, class_scores
+from tests.forked import forked
 
 MODELS = ("run", "run/model.keras", "exports", "exports/1")
 KINDS = ("circle", "cross")
@@ -224,30 +226,24 @@ def test_results_come_while_inputs_are_read(flowers, here):
     assert [path.name for path in here.iterdir()] == ["a.csv"]
 
 
+def with_peak(words):
+    """Runs a command; prints the most memory of the process, in kB on Linux."""
+    code = main(words)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    return code
+
+
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_rows(flowers, here):
-    script = (
-        "import resource, sys; from keras_ptft.main import main;"
-        "code = main(sys.argv[1:]);"
-        "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
-        "print(code, peak)"
-    )
     peaks = []
     for count in (1_000, 300_000):
         row = "0.123456789,0.2,0.3,0.4\n" * count
         pathlib.Path("a.csv").write_text(f"length,width,depth,mass\n{row}")
         words = ["predict", str(flowers / "run"), "a.csv", "--csv=b.csv"]
-        done = subprocess.run(
-            [sys.executable, "-c", script, *words],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        code, peak = done.stdout.split()[-2:]
-        assert code == "0"
+        code, said = forked(with_peak, words, folder=here)
+        assert code == 0, said
         assert len(table(here / "b.csv")) == count + 1
-        # in kB on Linux
-        peaks.append(int(peak) / 1024)
+        peaks.append(int(said.split()[-1]) / 1024)
     # the rows alone, as Python has them, would be 100 MB
     assert peaks[1] - peaks[0] < 60
 

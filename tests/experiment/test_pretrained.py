@@ -18,7 +18,8 @@ from keras_ptft.main import main
 from keras_ptft.models.saved import load_model
 
 LITE = "efficientnet_lite0"
-DIGITS = "--image_size=32 --train_examples=200 --near_copies=false"
+DIGITS = "--image_size=32 --train_examples=200 --near_copies=false "
+DIGITS += "--explain=false"
 
 
 @pytest.fixture(autouse=True)

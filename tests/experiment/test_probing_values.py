@@ -21,7 +21,7 @@ from keras_ptft.training.forward import outputs_of
 
 NAMES = ("even", "above 4", "ten")
 BACKBONE = {"backbone": "mlp(hidden=[16])", "epochs": 1, "batch_size": 16}
-BACKBONE |= {"explain": False}
+BACKBONE |= {"explain": False, "jit_compile": "false"}
 OF_NUMBERS = {"objective": "regression", "label_column": "progression"}
 OF_SETS = {"objective": "multi_label", "label_columns": ",".join(NAMES)}
 NUMBERS = Config(

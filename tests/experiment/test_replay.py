@@ -106,6 +106,8 @@ def test_a_step_of_a_later_phase(tmp_path, monkeypatch):
         epochs=1,
         backbone="mlp(hidden=[8, 8])",
         near_copies=False,
+        explain=False,
+        jit_compile="false",
     )
     keras_ptft.pretrain(config)
     second = config.replace(

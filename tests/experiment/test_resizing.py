@@ -21,6 +21,7 @@ from keras_ptft.files import read_json, write_json
 from keras_ptft.objectives.saved import read_objective
 
 CROP = "crop(share=0.75)"
+PLAIN = {"near_copies": False, "explain": False, "jit_compile": "false"}
 # trains and exports; its parts are tested beside them
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("place")]
 KINDS = ("png", "webp", "gif", "jpg", "tiff", "bmp")
@@ -60,7 +61,7 @@ def place(tmp_path_factory):
                 epochs=12,
                 batch_size=8,
                 learning_rate=0.01,
-                near_copies=False,
+                **PLAIN,
             )
         )
         yield place
@@ -110,9 +111,9 @@ def test_what_starts_from_a_run_reads_images_as_it_did():
         "init_from": "cut",
         "dataset": "folder:new",
         "on_leak": "drop",
-        "near_copies": False,
         "epochs": 1,
         "batch_size": 8,
+        **PLAIN,
     }
     finetune(Config(name="like", **settings))
     assert read_json("runs/like/objective.json")["resize"] == CROP
@@ -142,9 +143,9 @@ def test_a_known_model_is_given_photos_as_it_knows_them():
     settings = {
         "init_from": "efficientnet_lite0",
         "dataset": "folder:new",
-        "near_copies": False,
         "epochs": 1,
         "batch_size": 8,
+        **PLAIN,
     }
     finetune(Config(name="known", image_size=32, **settings))
     resize = read_json("runs/known/objective.json")["resize"]

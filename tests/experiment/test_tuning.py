@@ -70,7 +70,19 @@ WAYS_AT_ONCE = {
     "lora": WAYS["lora"],
     "lora, norm_and_bias": WAYS["lora, norm_and_bias"],
 }
-every_way_at_once = pytest.mark.parametrize("way", WAYS_AT_ONCE)
+# each variable of a backbone is trained by one of these, and left by another
+WAYS_TOGETHER = ("whole backbone", "new statistics", "lora, norm_and_bias")
+every_way_together = pytest.mark.parametrize("way", WAYS_TOGETHER)
+# how many parameters some train, and how many variables they freeze
+AUDITS = {
+    # kernels of 3·3·6, 3·3·6·8 and 8·8, a bias of 8, gamma and beta of 6
+    # and of 8, and the head's 8·5 + 5; statistics of two layers
+    "frozen statistics": (54 + 432 + 64 + 8 + 28 + 45, 4),
+    "new statistics": (631, 0),
+    "norm_and_bias": (8 + 28 + 45, 4 + 3),
+    # matrices of 3·3·1·2 and 2·6, 3·3·6·2 and 2·8, 8·2 and 2·8
+    "lora": (30 + 124 + 32 + 45, 4 + 3 + 5),
+}
 # the rest is told in short by these, and in the slow suite
 some_ways = pytest.mark.parametrize(
     "way",
@@ -129,7 +141,7 @@ def largest_difference(one, other):
 def test_these_move_and_no_others(finetune, pretrained, way):
     settings, names = WAYS[way]
     before = weights_of(pretrained / "first")
-    _, folder = finetune(**settings)
+    result, folder = finetune(**settings)
     after = weights_of(folder)
     assert after.keys() == before.keys()
     expected = {path for path in before if path.rpartition("/")[2] in names}
@@ -139,27 +151,20 @@ def test_these_move_and_no_others(finetune, pretrained, way):
     for name in ("kernel", "bias"):
         path = f"logits/{name}"
         assert not np.array_equal(before[path], after[path])
+    if way in AUDITS:
+        assert_audited(result, *AUDITS[way])
+
+
+def assert_audited(result, trained, frozen):
+    assert result.trained_parameters == trained
+    assert result.audit == {"frozen_variables": frozen, "changed": []}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("settings", "trained", "frozen"),
-    [
-        # kernels of 3·3·6, 3·3·6·8 and 8·8, a bias of 8, gamma and beta of 6
-        # and of 8, and the head's 8·5 + 5; statistics of two layers
-        ({"freeze": "none"}, 54 + 432 + 64 + 8 + 28 + 45, 4),
-        ({"freeze": "none", "batchnorm": "update"}, 631, 0),
-        ({"train_only": "norm_and_bias"}, 8 + 28 + 45, 4 + 3),
-        # matrices of 3·3·1·2 and 2·6, 3·3·6·2 and 2·8, 8·2 and 2·8
-        ({"lora": "lora(rank=2)"}, 30 + 124 + 32 + 45, 4 + 3 + 5),
-        # the first convolution with its normalisation is in the prefix
-        ({"freeze": "conv1", "lora": "lora(rank=2)"}, 201, 12),
-    ],
-)
-def test_what_is_not_trained_is_audited(finetune, settings, trained, frozen):
-    result, _ = finetune(**settings)
-    assert result.trained_parameters == trained
-    assert result.audit == {"frozen_variables": frozen, "changed": []}
+def test_what_is_not_trained_is_audited_behind_a_prefix(finetune):
+    # the first convolution with its normalisation
+    result, _ = finetune(freeze="conv1", lora="lora(rank=2)")
+    assert_audited(result, 201, 12)
 
 
 @pytest.mark.slow
@@ -269,26 +274,26 @@ def of_texts(tmp_path_factory):
 
 
 @pytest.mark.slow
-@every_way_at_once
-def test_these_move_in_a_transformer(of_texts, way):
+@pytest.mark.parametrize(
+    ("way", "strategy"),
+    [
+        # it has no statistics that could be new
+        *((way, "auto") for way in WAYS_AT_ONCE if way != "new statistics"),
+        ("whole backbone", "mirrored"),
+        ("lora, norm_and_bias", "mirrored"),
+    ],
+)
+def test_these_move_in_a_transformer(of_texts, way, strategy):
     settings, names = WAYS_AT_ONCE[way]
     # a table of embeddings is a kernel too
     names = names | {"embeddings"} if "kernel" in names else names
     runs = pathlib.Path(of_texts["runs_dir"])
-    found = []
-    for strategy in ("auto", "mirrored"):
-        name = f"{way}-{strategy}".replace(",", "")
-        config = Config(
-            name=name, strategy=strategy, **{**of_texts, **settings}
-        )
-        result = keras_ptft.finetune(config)
-        assert result.audit["changed"] == []
-        found.append(weights_of(runs / name))
-    before = weights_of(runs / "first")
-    for after in found:
-        assert {p.rpartition("/")[2] for p in moved(before, after)} == (
-            names - {"moving_mean", "moving_variance"}
-        )
+    name = f"{way}-{strategy}".replace(",", "")
+    config = Config(name=name, strategy=strategy, **{**of_texts, **settings})
+    result = keras_ptft.finetune(config)
+    assert result.audit["changed"] == []
+    before, after = weights_of(runs / "first"), weights_of(runs / name)
+    assert {p.rpartition("/")[2] for p in moved(before, after)} == names
 
 
 ONE_STEP = {"optimizer": "sgd", "learning_rate": 0.1, "batch_size": 639}
@@ -355,7 +360,7 @@ def test_an_average_in_pretraining(pretrained):
 
 
 @pytest.mark.slow
-@every_way_at_once
+@every_way_together
 def test_two_replicas_and_xla_agree(finetune, way):
     # each replica drops other units
     settings = WAYS_AT_ONCE[way][0] | {"backbone": CNN.replace("0.2", "0.0")}
@@ -373,8 +378,13 @@ def test_two_replicas_and_xla_agree(finetune, way):
 
 
 @pytest.mark.slow
-@every_way_at_once
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    ("precision", "way"),
+    [
+        *(("mixed_bfloat16", way) for way in WAYS_AT_ONCE),
+        *(("mixed_float16", way) for way in WAYS_TOGETHER),
+    ],
+)
 def test_half_precision(finetune, pretrained, way, precision):
     settings, names = WAYS_AT_ONCE[way]
     before = weights_of(pretrained / "first")
@@ -399,13 +409,13 @@ CHECKPOINTS |= {"epochs": 2, "steps_per_execution": 1}
 
 
 @pytest.mark.slow
-@every_way_at_once
+@every_way_together
 def test_a_killed_run_ends_with_the_same_bits(finetune, way):
     check_resumed(finetune, way)
 
 
 @pytest.mark.slow
-@every_way_at_once
+@every_way_together
 def test_a_killed_run_on_two_replicas_too(finetune, way):
     check_resumed(finetune, way, strategy="mirrored")
 

@@ -6,16 +6,16 @@ from tests.forked import forked
 from tests.fuzz.__main__ import main
 
 EXAMPLES = {
-    "image": 1500,
-    "folder": 60,
-    "tree": 60,
-    "manifest": 100,
-    "npz": 1000,
+    "image": 700,
+    "folder": 30,
+    "tree": 30,
+    "manifest": 40,
+    "npz": 600,
     "npy": 1000,
-    "csv": 1500,
+    "csv": 800,
     "parquet": 400,
     "texts": 500,
-    "flagfile": 800,
+    "flagfile": 500,
     "call": 2000,
     "keras": 300,
 }

@@ -8,7 +8,13 @@ import pytest
 from keras_ptft.config import Config
 from keras_ptft.experiment.stages import finetune, pretrain
 
-SMALL = Config(backbone="mlp_small", image_size=8, epochs=1)
+SMALL = Config(
+    backbone="mlp_small",
+    image_size=8,
+    epochs=1,
+    explain=False,
+    jit_compile="false",
+)
 
 
 @pytest.fixture(scope="session")

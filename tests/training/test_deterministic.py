@@ -1,12 +1,11 @@
 """Training under op determinism, in a process of its own."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.forked import forked
+from tests.training import deterministic
 
 # it takes a process of its own
 pytestmark = pytest.mark.slow
@@ -15,15 +14,9 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkpoints")
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.training.deterministic", str(folder)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    code, told = forked(deterministic.main, folder, folder=folder)
+    assert code == 0, told
+    return json.loads(told.splitlines()[-1])
 
 
 def test_waiting_is_not_measured(found):

@@ -16,7 +16,10 @@ from keras_ptft.data.images.resize import (
 from keras_ptft.errors import UserError
 from tests.data.images.files import exif, written
 
-FORMS = [ImageForm(resize=r) for r in ("stretch", "crop", "crop(share=0.7)")]
+FORMS = [ImageForm(resize=r) for r in ("stretch", "crop(share=0.7)", "crop")]
+some_forms = pytest.mark.parametrize(
+    "form", [*FORMS[:2], pytest.param(FORMS[2], marks=pytest.mark.slow)]
+)
 
 
 def encoded(kind="png", height=4, width=6):
@@ -74,7 +77,7 @@ def test_decodes_bmp_and_the_first_frame_of_gif():
     assert grey.numpy().tolist() == [[[76]]]
 
 
-@pytest.mark.parametrize("form", FORMS)
+@some_forms
 def test_the_same_pixels_in_a_pipeline_and_in_a_map(form):
     png, _ = encoded()
     expected = decode_image(png, 3, 3, form).numpy()
@@ -91,7 +94,7 @@ def test_the_same_pixels_in_a_pipeline_and_in_a_map(form):
         assert (image == expected).all()
 
 
-@pytest.mark.parametrize("form", FORMS)
+@some_forms
 def test_the_same_pixels_from_a_saved_model(tmp_path, form):
     png, _ = encoded()
     kind = tf.TensorSpec((3, 3, 3), tf.uint8)

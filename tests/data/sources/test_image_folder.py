@@ -98,7 +98,9 @@ def test_train_and_test_inside(presplit):
     assert set(dataset.splits) == {"train", "test"}
 
 
-@pytest.mark.parametrize("name", ["val", "Validation"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("val", marks=pytest.mark.slow), "Validation"]
+)
 def test_validation_inside(presplit, name):
     draw(presplit / name / "dog" / "a.png", 50)
     draw(presplit / name / "cat" / "a.png", 60)

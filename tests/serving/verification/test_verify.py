@@ -24,6 +24,11 @@ from keras_ptft.serving.verification.verify import verify
 
 
 @pytest.fixture(scope="module")
+def verified_in_a_fork():
+    """A fresh process is the subject here."""
+
+
+@pytest.fixture(scope="module")
 def export(tmp_path_factory, model, digits):
     """An export that gives embeddings and shares, and its signature."""
     features = keras.Model(model.input, model.layers[-2].output)

@@ -110,7 +110,9 @@ def test_within_an_epoch_and_at_its_end(
     assert saved == [9, 15, 21, 28, 37, 43, 44]
 
 
-@pytest.mark.parametrize("batch_size", [32, 16])
+@pytest.mark.parametrize(
+    "batch_size", [pytest.param(32, marks=pytest.mark.slow), 16]
+)
 def test_smaller_batches_of_the_same_steps(
     make_model, splits, tmp_path, batch_size
 ):
@@ -227,8 +229,15 @@ def signalling(model, name, number):
     return wrapped
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("when", ["training", "validation"])
+@pytest.mark.parametrize(
+    ("when", "number"),
+    [
+        ("training", signal.SIGINT),
+        ("validation", signal.SIGTERM),
+        pytest.param("training", signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param("validation", signal.SIGINT, marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_stops_after_the_next_step(
     make_model, splits, tmp_path, monkeypatch, number, when
 ):

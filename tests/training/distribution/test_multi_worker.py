@@ -23,7 +23,12 @@ COMMON = {
 }
 RUNS = {
     # both workers measure whether to compile, and decide the same
-    "mlp": {"backbone": "mlp(hidden=[16])", "jit_compile": "auto"},
+    "accumulated": {
+        "backbone": "mlp(hidden=[16])",
+        "jit_compile": "auto",
+        "gradient_accumulation": 3,
+        "class_weight": "balanced",
+    },
     "normalised": {
         "backbone": "cnn(filters=[4], pool=1, dense=8, batch_norm=True)",
     },
@@ -40,11 +45,6 @@ RUNS = {
         "jit_compile": "true",
         "steps_per_execution": 7,
         "resident": "false",
-    },
-    "accumulated": {
-        "backbone": "mlp(hidden=[16])",
-        "gradient_accumulation": 3,
-        "class_weight": "balanced",
     },
     "augmented": {
         "backbone": "cnn(filters=[4], dense=8)",
@@ -91,7 +91,7 @@ def trained(job):
 @pytest.mark.slow
 def test_two_workers_are_one_process(job):
     trained, output = job
-    plan = files.read_json(trained / "runs/mlp/result.json")["plan"]
+    plan = files.read_json(trained / "runs/accumulated/result.json")["plan"]
     assert plan["replicas"] == 2
     # only one reports progress, and nothing is left of the other
     assert "[worker 0] epoch 2/2" in output

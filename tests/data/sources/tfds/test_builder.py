@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_ptft import Config, pretrain
 from keras_ptft.data import load
 from keras_ptft.data.core.dataset import Loading
 from keras_ptft.data.sources.tfds.builder import (
@@ -113,6 +114,31 @@ def test_what_is_prepared_needs_no_files(prepared):
     _, loading, _ = prepared
     again = mnist(Loading(data_dir=loading.data_dir))
     assert len(again.splits["test"]) == 10000
+
+
+@without_network
+@pytest.mark.slow
+def test_a_model_is_trained_on_what_is_prepared(prepared, tmp_path):
+    _, loading, _ = prepared
+    config = Config(
+        name="x",
+        runs_dir=str(tmp_path),
+        dataset="mnist",
+        data_dir=loading.data_dir,
+        backbone="mlp_small",
+        epochs=3,
+        batch_size=16,
+        learning_rate=0.01,
+        train_examples=500,
+        near_copies=False,
+        explain=False,
+        jit_compile="false",
+    )
+    result = pretrain(config)
+    used = {k: part["used"] for k, part in result.data["splits"].items()}
+    assert (used["train"], used["test"]) == (500, 10000)
+    # chance is 0.1
+    assert result.metrics["test"]["accuracy"] > 0.5
 
 
 @without_network

@@ -123,8 +123,8 @@ def test_ids_of_any_text(setting):
         "\x00",
         b"\xff\xfe",
         "未知 unseen",
-        "x" * 100_000,
-        "中" * 100_000,
+        "x" * 20_000,
+        "中" * 20_000,
     ]
     found = tokenizer(tf.constant(odd))
     assert found.dtype == tf.int32
