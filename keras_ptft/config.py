@@ -429,6 +429,13 @@ class Config:
         "keep the best weights; 0: never",
         low=0,
     )
+    probe_every: int = setting(
+        0,
+        "training",
+        "judge the features on the validation split every this many epochs, by "
+        "nearest neighbours and a linear probe: does it learn? 0: never",
+        low=0,
+    )
     checkpoint_every: str = setting(
         "epoch",
         "training",

@@ -73,6 +73,7 @@ def measure(
             source,
             observe,
             transform=trainable.transform,
+            run=trainable.run,
             batch_size=batch_size,
         )
     )

@@ -111,6 +111,7 @@ def check(config: Config) -> None:
         if spec != GIVEN:
             lookup(table, spec, kind)
     _check_servable(config)
+    _check_batch(config)
     check_calibrate(config)
     _check_labels(config)
 
@@ -251,6 +252,23 @@ def _fresh(known: keras.Model, dataset: Dataset) -> keras.Model:
     fresh = fresh_copy(known)
     is_grey = in_color(known, dataset.spec) is not dataset.spec
     return for_grey(fresh) if is_grey else fresh
+
+
+def _check_batch(config: Config) -> None:
+    """Refuses batches in which no example can be compared with another."""
+    if not objective_type(config.objective).compares:
+        return
+    if config.batch_size < 2:
+        raise UserError(
+            f"--objective={config.objective} compares the examples of a batch, "
+            f"got --batch_size={config.batch_size}: use 64, or 2 at least."
+        )
+    if config.gradient_accumulation > 1:
+        raise UserError(
+            f"--objective={config.objective} compares the examples of a batch, "
+            "which --gradient_accumulation cuts into parts: leave it out, and "
+            "raise --batch_size."
+        )
 
 
 def _check_labels(config: Config) -> None:

@@ -21,7 +21,9 @@ from keras_ptft.experiment.probing import is_probe, is_solved, solve
 from keras_ptft.experiment.results import TrainingResult
 from keras_ptft.experiment.training import Training, frozen_inputs
 from keras_ptft.objectives import Objective
+from keras_ptft.training.callbacks import Watchers
 from keras_ptft.training.distribution.strategies import get_strategy
+from keras_ptft.training.fit import NOBODY
 from keras_ptft.training.timer import Timer
 from keras_ptft.training.tuning import Phase, Tuning
 from keras_ptft.transfer import audit
@@ -169,7 +171,7 @@ def fine_tune(
     *,
     folder: pathlib.Path,
     timer: Timer,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    watchers: Watchers = NOBODY,
 ) -> tuple[TrainingResult, dict[str, Any]]:
     """Fine-tunes a model in place, or solves its head.
 
@@ -182,7 +184,7 @@ def fine_tune(
         sources: the splits.
         folder: the run folder.
         timer: gets the seconds of "features" and "train".
-        callbacks: others that watch the training.
+        watchers: callbacks that watch the training.
 
     Returns:
         The result, and the audit of what was frozen to the end.
@@ -191,7 +193,7 @@ def fine_tune(
         UserError: what was read or computed cannot be trained on.
         RuntimeError: a variable has changed that was frozen in a phase.
     """
-    training = Training(config, objective, sources["train"], folder, callbacks)
+    training = Training(config, objective, sources["train"], folder, watchers)
     if phases.solved_first is not None and not training.resumes:
         _solve_first(config, phases.solved_first, objective, sources, timer)
     starts = [step.epoch for step in phases.steps]

@@ -20,6 +20,7 @@ from keras_ptft.data.core.dataset import Dataset
 from keras_ptft.errors import UserError
 from keras_ptft.experiment import builders, run_dir
 from keras_ptft.experiment.conclude import conclude, publish
+from keras_ptft.experiment.feature_probe import feature_probes
 from keras_ptft.experiment.forgetting import check_forgetting
 from keras_ptft.experiment.loading import GIVEN, Loaded, load_dataset
 from keras_ptft.experiment.phases import (
@@ -39,6 +40,7 @@ from keras_ptft.experiment.training import train
 from keras_ptft.experiment.tuning import OF_UNFROZEN, check_tuning, tune
 from keras_ptft.models.feature_model import feature_model
 from keras_ptft.objectives import Objective
+from keras_ptft.training.callbacks import Watchers
 from keras_ptft.training.distribution import strategies
 from keras_ptft.training.distribution.strategies import get_strategy
 from keras_ptft.training.distribution.worker_run_dir import worker_run_dir
@@ -161,6 +163,7 @@ def pretrain(
         objective = builders.build_objective(config, data.info)
         body = builders.build_backbone(config, data, objective, given=backbone)
         model = builders.assemble(body, objective)
+    probes = feature_probes(config, body, data)
     provenance = builders.provenance(data, **origin)
     with run_dir.exclusive_run(folder, config, provenance), timer("train"):
         builders.record(folder, config, data, loaded.leaks)
@@ -170,7 +173,7 @@ def pretrain(
             objective,
             data.splits,
             folder=folder,
-            callbacks=conduct.callbacks,
+            watchers=Watchers(scoring=probes, watching=conduct.callbacks),
         )
     with timer("save"):
         run_dir.save_models(folder, body, model)
@@ -230,7 +233,7 @@ def finetune(
             data.splits,
             folder=folder,
             timer=timer,
-            callbacks=conduct.callbacks,
+            watchers=Watchers(watching=conduct.callbacks),
         )
     transferred = _transferred(built.transfer, built.model, built.phases)
     with timer("save"):
@@ -255,6 +258,11 @@ def _check_pretraining(config: Config) -> None:
 
 def _check_finetuning(config: Config) -> None:
     """Finds errors that show before anything is loaded or written."""
+    if config.probe_every:
+        raise UserError(
+            f"--probe_every={config.probe_every} judges a backbone that is "
+            "pretrained: use pretrain, or leave it out."
+        )
     builders.check(config)
     check_probe(config)
     check_unfreeze(config)

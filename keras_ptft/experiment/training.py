@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import logging
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import keras
@@ -21,6 +21,7 @@ from keras_ptft.experiment.run_files import CHECKPOINTS
 from keras_ptft.experiment.showing import build_showing, log_balance
 from keras_ptft.objectives import Objective
 from keras_ptft.objectives.classification import balanced_weights
+from keras_ptft.training.callbacks import Watchers
 from keras_ptft.training.checkpointing.store import (
     Checkpoint,
     Checkpoints,
@@ -34,7 +35,12 @@ from keras_ptft.training.distribution.strategies import (
 from keras_ptft.training.execution.plan import make_plan
 from keras_ptft.training.execution.resident import choose_resident
 from keras_ptft.training.execution.xla_autotune import autotune_xla
-from keras_ptft.training.fit import FitConfig, Session, training_batches
+from keras_ptft.training.fit import (
+    NOBODY,
+    FitConfig,
+    Session,
+    training_batches,
+)
 from keras_ptft.training.optimizers import (
     make_optimizer,
     scale_learning_rates,
@@ -60,7 +66,7 @@ def train(
     *,
     prefix: keras.Model | None = None,
     folder: pathlib.Path | None = None,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    watchers: Watchers = NOBODY,
 ) -> TrainingResult:
     """Trains all of a model in place.
 
@@ -73,10 +79,10 @@ def train(
         prefix: frozen model before `model`, or None.
         folder: gets the history and the checkpoints, and may hold some to
             resume from; None: nothing is written.
-        callbacks: others that watch the training.
+        watchers: callbacks that watch the training.
     """
     tuning = dataclasses.replace(whole(model), prefix=prefix)
-    training = Training(config, objective, sources["train"], folder, callbacks)
+    training = Training(config, objective, sources["train"], folder, watchers)
     return training.run(model, sources, tuning, range(config.epochs))
 
 
@@ -88,7 +94,7 @@ class Training:
         objective: what is trained for.
         source: the training split.
         folder: as in `train`.
-        callbacks: as in `train`.
+        watchers: as in `train`.
     """
 
     def __init__(
@@ -97,7 +103,7 @@ class Training:
         objective: Objective,
         source: Source,
         folder: pathlib.Path | None,
-        callbacks: Sequence[keras.callbacks.Callback] = (),
+        watchers: Watchers = NOBODY,
     ) -> None:
         self._config, self._objective = config, objective
         self._folder = folder
@@ -111,7 +117,10 @@ class Training:
             folder=folder,
             checkpoints=checkpoints,
             start=self._start,
-            watching=[*_profile(config, folder), *callbacks],
+            watchers=dataclasses.replace(
+                watchers,
+                watching=[*_profile(config, folder), *watchers.watching],
+            ),
         )
         if self._start is not None:
             _LOG.info("Resuming after step %s.", f"{self._start.step:,}")

@@ -4,12 +4,17 @@ An entry takes the `DataInfo` of a data set and its settings.
 """
 
 from keras_ptft.objectives.classification import Classification
+from keras_ptft.objectives.contrastive import (
+    Contrastive,
+    SupervisedContrastive,
+)
 from keras_ptft.objectives.masked_tokens import MaskedTokens
 from keras_ptft.objectives.multi_label import MultiLabel
 from keras_ptft.objectives.next_token import NextToken
 from keras_ptft.objectives.objective import Objective
 from keras_ptft.objectives.regression import Regression
 from keras_ptft.objectives.tagging import Tagging
+from keras_ptft.objectives.vicreg import VICReg
 from keras_ptft.objectives.word2vec import CBOW, SkipGram
 
 __all__ = ["OBJECTIVES", "Objective"]
@@ -18,6 +23,9 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "classification": Classification,
     "regression": Regression,
     "multi_label": MultiLabel,
+    "contrastive": Contrastive,
+    "supervised_contrastive": SupervisedContrastive,
+    "vicreg": VICReg,
     "masked_tokens": MaskedTokens,
     "next_token": NextToken,
     "skipgram": SkipGram,

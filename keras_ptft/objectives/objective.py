@@ -1,7 +1,7 @@
 """What a model is trained for, and everything that follows from it."""
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import keras
@@ -45,6 +45,8 @@ class Objective(abc.ABC):
         causal: whether features of a token may depend on no later token.
         changes_inputs: whether `transform` changes the inputs, so that
             features of a frozen part cannot be computed once for all.
+        compares: whether the loss of an example depends on the others of
+            its batch.
         extra_inputs: names of the model's inputs beside its backbone's.
         servable: whether models of it answer requests.
         calibrates: whether `fit_temperature` fits one.
@@ -63,6 +65,7 @@ class Objective(abc.ABC):
     windows: ClassVar[bool] = False
     causal: ClassVar[bool] = False
     changes_inputs: ClassVar[bool] = False
+    compares: ClassVar[bool] = False
     extra_inputs: ClassVar[tuple[str, ...]] = ()
     servable: ClassVar[bool] = False
     calibrates: ClassVar[bool] = False
@@ -113,6 +116,18 @@ class Objective(abc.ABC):
     @abc.abstractmethod
     def head(self, features: keras.KerasTensor) -> keras.KerasTensor:
         """Computes the outputs from the feature layer."""
+
+    def run(self, model: Callable[[Any], Any], inputs: Any) -> Any:
+        """Runs a model on the inputs that `transform` made.
+
+        Args:
+            model: its frozen part, the rest of it, or all.
+            inputs: of a batch.
+
+        Returns:
+            Its outputs, which the rest of the model or `loss` takes.
+        """
+        return model(inputs)
 
     @abc.abstractmethod
     def loss(self, targets: Any, outputs: Any) -> tf.Tensor:

@@ -2,11 +2,12 @@
 
 import contextlib
 import csv
+import dataclasses
 import io
 import pathlib
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -18,6 +19,20 @@ from keras_ptft.errors import DiskError, first_line
 from keras_ptft.training.nonfinite import NonFiniteError
 
 Logs = dict[str, float] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Watchers:
+    """Callbacks that watch a training beside its own.
+
+    Attributes:
+        scoring: told first; what they add to the logs of an epoch becomes
+            part of the history.
+        watching: told last, when the history has been written.
+    """
+
+    scoring: Sequence[keras.callbacks.Callback] = ()
+    watching: Sequence[keras.callbacks.Callback] = ()
 
 
 class History(keras.callbacks.Callback):
@@ -85,7 +100,9 @@ class History(keras.callbacks.Callback):
     def to_csv(self) -> str:
         """Returns the rows as CSV text with a header."""
         text = io.StringIO()
-        writer = csv.DictWriter(text, self.rows[0], lineterminator="\n")
+        # what is scored every few epochs only is missing in the others
+        columns = max(self.rows, key=len)
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
         return text.getvalue()

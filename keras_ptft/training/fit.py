@@ -4,11 +4,10 @@ import contextlib
 import dataclasses
 import math
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NoReturn
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -26,6 +25,9 @@ from keras_ptft.training.checkpointing.store import Checkpoint, Checkpoints
 from keras_ptft.training.distribution.strategies import distributed
 from keras_ptft.training.replay import Found, is_looked_for, look
 from keras_ptft.training.training_model import Trainable, TrainingModel
+
+NOBODY = callbacks.Watchers()
+"""No other callbacks than those of every training."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +127,7 @@ class Session:
         folder: as in `fit`.
         checkpoints: as in `fit`.
         start: as in `fit`.
-        watching: other callbacks, told last.
+        watchers: other callbacks.
 
     Attributes:
         step: steps done.
@@ -139,7 +141,7 @@ class Session:
         folder: pathlib.Path | None = None,
         checkpoints: Checkpoints | None = None,
         start: Checkpoint | None = None,
-        watching: Sequence[keras.callbacks.Callback] = (),
+        watchers: callbacks.Watchers = NOBODY,
     ) -> None:
         self.step = start.step if start else 0
         self.ended = start is not None and bool(start.facts["ended"])
@@ -152,6 +154,7 @@ class Session:
         self._verbose = verbose
         self._callbacks = [
             callbacks.StopOnNaN(),
+            *watchers.scoring,
             *progress,
             *stateful.values(),
         ]
@@ -159,7 +162,7 @@ class Session:
         if checkpoints is not None:
             self._saver = CheckpointCallback(checkpoints, start, stateful)
             self._callbacks.append(self._saver)
-        self._callbacks += watching
+        self._callbacks += watchers.watching
 
     @property
     def rows(self) -> list[dict[str, float]]:

@@ -24,7 +24,15 @@ from keras_ptft.training.distribution.strategies import (
 Observe = Callable[[Any, Any, tf.Tensor], Any]
 """(targets, outputs, weights) of a batch → tensors to keep of each example."""
 
+Run = Callable[[Callable[[Any], Any], Any], Any]
+"""(model, inputs) → its outputs, where a model is not simply called."""
+
 _BATCH_SIZE = 256
+
+
+def called(model: Callable[[Any], Any], inputs: Any) -> Any:
+    """Returns what a model makes of inputs: a `Run` that only calls it."""
+    return model(inputs)
 
 
 def forward(
@@ -33,6 +41,7 @@ def forward(
     observe: Observe,
     *,
     transform: Transform = unweighted,
+    run: Run = called,
     batch_size: int = _BATCH_SIZE,
 ) -> Iterator[Any]:
     """Runs a model in inference over every example once, in order.
@@ -47,6 +56,7 @@ def forward(
             of its part; returns a structure of tensors whose first axis is
             the example and whose other axes have a fixed length.
         transform: as in `data.pipeline.batching.training_batches`.
+        run: how the model is run on what `transform` returns.
         batch_size: examples computed at a time, over all replicas.
 
     Yields:
@@ -58,7 +68,8 @@ def forward(
     batches = partial(evaluation_batches, source, transform, batch_size=size)
 
     def replica_step(inputs: Any, targets: Any, weights: tf.Tensor) -> Any:
-        return observe(targets, model(inputs, training=False), weights)
+        outputs = run(partial(model, training=False), inputs)
+        return observe(targets, outputs, weights)
 
     # AutoGraph has nothing to rewrite here, and would take half a second
     @partial(tf.function, autograph=False, reduce_retracing=True)

@@ -43,6 +43,10 @@ class Trainable(Protocol):
         """
         ...
 
+    def run(self, model: Callable[[Any], Any], inputs: Tensors, /) -> Tensors:
+        """Runs a model on the inputs that `transform` made."""
+        ...
+
     def loss(self, targets: Tensors, outputs: Tensors, /) -> tf.Tensor:
         """Computes the loss of each example, float32 of shape (batch,)."""
         ...
@@ -200,8 +204,7 @@ class TrainingModel(keras.Model):
             # the activations of one part at a time
             with tf.control_dependencies(present(total)):
                 inputs, targets, weights = part
-                if self.prefix is not None:
-                    inputs = self.prefix(inputs, training=False)
+                inputs = self._through_prefix(inputs)
                 found = self._gradients(inputs, targets, weights)
             gradients, outputs, losses = found
             total = _added(total, gradients) if total else gradients
@@ -224,7 +227,7 @@ class TrainingModel(keras.Model):
         parts = self.plan.replicas * self.gradient_accumulation
         examples = tf.cast(tf.shape(weights)[0] * parts, tf.float32)
         with tf.GradientTape() as tape:
-            outputs = self.forward(inputs)
+            outputs = self.objective.run(self.forward, inputs)
             losses = self.objective.loss(targets, outputs)
             loss = tf.reduce_sum(losses * weights) / examples
             loss += tf.add_n([0.0, *self.model.losses]) / parts
@@ -245,9 +248,15 @@ class TrainingModel(keras.Model):
     def test_step(self, data: Batch) -> None:
         """Updates the metrics with one replica's part of a batch."""
         inputs, targets, weights = data
-        outputs = self(inputs, training=False)
+        model = partial(self.model, training=False)
+        outputs = self.objective.run(model, self._through_prefix(inputs))
         losses = self.objective.loss(targets, outputs)
         self._update_metrics(targets, outputs, losses, weights)
+
+    def _through_prefix(self, inputs: Tensors) -> Tensors:
+        if self.prefix is None:
+            return inputs
+        return self.objective.run(partial(self.prefix, training=False), inputs)
 
     def _maybe_symbolic_build(
         self, iterator: Any = None, data_batch: Any = None

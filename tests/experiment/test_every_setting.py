@@ -49,6 +49,7 @@ CASES = {
     "train_examples": ({"train_examples": "200"}, {}),
     "train_per_class": ({"train_per_class": "20"}, {"train_examples": "0"}),
     "train_fraction": ({"train_fraction": "0.2"}, {"train_examples": "0"}),
+    "probe_every": ({"probe_every": "1"}, {}),
     "validation_examples": ({"validation_examples": "20"}, {}),
     "validation_fraction": ({"validation_fraction": "0.3"}, {}),
     "image_size": ({"image_size": "9"}, {}),

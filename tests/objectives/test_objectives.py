@@ -27,6 +27,9 @@ CASES = {
     "classification": "classification(label_smoothing=0.1)",
     "regression": 'regression(loss="huber")',
     "multi_label": "multi_label",
+    "contrastive": "contrastive(view='flip')",
+    "supervised_contrastive": "supervised_contrastive(view='flip')",
+    "vicreg": "vicreg(view='shift')",
 }
 
 

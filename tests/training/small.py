@@ -11,6 +11,7 @@ from keras_ptft.data.core.dataset import take
 from keras_ptft.data.pipeline.batching import steps_per_epoch, unweighted
 from keras_ptft.training.distribution.strategies import get_strategy
 from keras_ptft.training.execution.plan import make_plan
+from keras_ptft.training.forward import called
 from keras_ptft.training.optimizers import make_optimizer
 from keras_ptft.training.training_model import TrainingModel
 
@@ -49,6 +50,7 @@ class Labels:
     """One label an example, by cross-entropy from logits."""
 
     transform = staticmethod(unweighted)
+    run = staticmethod(called)
 
     def loss(self, targets, outputs):
         return keras.losses.sparse_categorical_crossentropy(
@@ -66,6 +68,8 @@ class DigitAccuracy(keras.metrics.SparseCategoricalAccuracy):
 
 class Halves:
     """Two inputs and two targets by name: halves of a digit, and its parity."""
+
+    run = staticmethod(called)
 
     def transform(self, inputs, labels, seeds):
         inputs = {"top": inputs[:, :4], "bottom": inputs[:, 4:]}

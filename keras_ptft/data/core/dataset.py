@@ -321,6 +321,12 @@ def take(source: Source, indices: np.ndarray) -> Subset:
     return Subset(source, indices, labels)
 
 
+def take_evenly(source: Source, most: int) -> Subset:
+    """Returns at most this many examples, as far apart as can be."""
+    count = min(most, len(source))
+    return take(source, np.linspace(0, len(source) - 1, count).round())
+
+
 @dataclasses.dataclass(frozen=True)
 class Dataset:
     """Splits of labelled examples that share one input spec.

@@ -20,6 +20,7 @@ from keras_ptft.data.pipeline.augmentations.geometry import (
 from keras_ptft.data.pipeline.augmentations.images import described
 from keras_ptft.data.pipeline.augmentations.photo import photo
 from keras_ptft.data.pipeline.augmentations.rand_augment import rand_augment
+from keras_ptft.data.pipeline.augmentations.simclr import simclr
 from keras_ptft.errors import UserError, check_range
 
 # numbers reserved for each text, so that they do not depend on its length
@@ -64,4 +65,5 @@ AUGMENTATIONS: dict[str, Callable[..., Any]] = {
     "rand_augment": rand_augment,
     "random_resized_crop": random_resized_crop,
     "shift": shift,
+    "simclr": simclr,
 }

@@ -19,6 +19,7 @@ CASES = {
     "rand_augment": "rand_augment(layers=3, magnitude=15)",
     "random_resized_crop": "random_resized_crop(area=[0.3, 0.9])",
     "shift": "shift(padding=2)",
+    "simclr": "simclr(area=[0.2, 0.9], color=0.8)",
 }
 
 
