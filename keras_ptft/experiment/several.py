@@ -5,6 +5,7 @@ import concurrent.futures.process
 import contextlib
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -67,9 +68,7 @@ def trainers(count: int) -> Iterator[concurrent.futures.Executor]:
         return
     # a process that was forked cannot use TensorFlow
     context = multiprocessing.get_context("spawn")
-    processes = concurrent.futures.ProcessPoolExecutor(
-        count, context, import_silently, (_STAGES,)
-    )
+    processes = concurrent.futures.ProcessPoolExecutor(count, context, _begin)
     with processes as pool:
         try:
             yield pool
@@ -82,6 +81,24 @@ def trainers(count: int) -> Iterator[concurrent.futures.Executor]:
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _begin() -> None:
+    """Prepares a process that trains, which ends when its parent does."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    import_silently(_STAGES)
+
+
+def _end_with_parent() -> None:
+    """Ends this process once there is nobody left who waits for it.
+
+    A parent that is killed cannot tell, and training would go on for hours.
+    What was trained goes on from its last checkpoint.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 class _Here(concurrent.futures.Executor):

@@ -1,6 +1,12 @@
 """Several runs of one recipe, here or in processes."""
 
+import fcntl
 import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -12,6 +18,8 @@ from keras_ptft.experiment.several import (
     trainers,
 )
 from tests.runs.folders import scored, write_run
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 def test_one_trains_in_this_process_when_it_is_asked_for():
@@ -44,6 +52,41 @@ def test_a_process_that_is_ended_from_outside():
         "short: lower --parallel, and start the same command again, which "
         "goes on from there."
     )
+
+
+def hold(path):
+    """Locks a file, says so, and never returns."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        path.with_suffix(".held").touch()
+        signal.pause()
+
+
+_HOLDING = """
+from pathlib import Path
+from keras_ptft.experiment.several import trainers
+from tests.experiment.test_several import hold
+with trainers(2) as pool:
+    list(pool.map(hold, map(Path, ["a", "b"])))
+"""
+
+
+@pytest.mark.slow
+def test_processes_end_when_the_one_that_waits_for_them_is_killed(tmp_path):
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    command = [sys.executable, "-c", _HOLDING]
+    parent = subprocess.Popen(command, cwd=tmp_path, env=environment)
+    held = [tmp_path / f"{name}.held" for name in "ab"]
+    while not all(path.exists() for path in held):
+        assert parent.poll() is None
+        time.sleep(0.1)
+    parent.kill()
+    parent.wait()
+    for name in "ab":
+        # a lock is free again when its process has ended
+        with (tmp_path / name).open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def test_a_recipe_that_stands_alone(tmp_path):
