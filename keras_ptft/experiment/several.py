@@ -5,7 +5,6 @@ import concurrent.futures.process
 import contextlib
 import multiprocessing
 import os
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,7 +12,7 @@ from keras_ptft.config import Config
 from keras_ptft.errors import UserError
 from keras_ptft.experiment import run_dir
 from keras_ptft.experiment.pretrained import is_known_model
-from keras_ptft.streams import import_silently
+from keras_ptft.experiment.trainer_process import begin
 
 _STAGES = "keras_ptft.experiment.stages"
 
@@ -68,7 +67,9 @@ def trainers(count: int) -> Iterator[concurrent.futures.Executor]:
         return
     # a process that was forked cannot use TensorFlow
     context = multiprocessing.get_context("spawn")
-    processes = concurrent.futures.ProcessPoolExecutor(count, context, _begin)
+    processes = concurrent.futures.ProcessPoolExecutor(
+        count, context, begin, (_STAGES,)
+    )
     with processes as pool:
         try:
             yield pool
@@ -81,24 +82,6 @@ def trainers(count: int) -> Iterator[concurrent.futures.Executor]:
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-
-
-def _begin() -> None:
-    """Prepares a process that trains, which ends when its parent does."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    import_silently(_STAGES)
-
-
-def _end_with_parent() -> None:
-    """Ends this process once there is nobody left who waits for it.
-
-    A parent that is killed cannot tell, and training would go on for hours.
-    What was trained goes on from its last checkpoint.
-    """
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 class _Here(concurrent.futures.Executor):
