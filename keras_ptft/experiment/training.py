@@ -201,7 +201,7 @@ class Training:
             model,
             batch_size=config.batch_size,
             steps_per_epoch=steps,
-            deterministic=config.deterministic,
+            obstacle=_obstacle(config, self._objective),
             jit_compile=config.jit_compile,
             steps_per_execution=config.steps_per_execution,
         )
@@ -318,6 +318,16 @@ def _cache_obstacle(
             "inputs are augmented (--augment_views=K would compute K passes "
             "once)"
         )
+    return ""
+
+
+def _obstacle(config: Config, objective: Objective) -> str:
+    """Why XLA cannot be used, or nothing."""
+    if config.deterministic:
+        return "not every compiled operation is deterministic"
+    several = get_strategy(config.strategy).num_replicas_in_sync > 1
+    if objective.compares and several:
+        return "replicas compare their examples with each other's"
     return ""
 
 

@@ -110,6 +110,10 @@ def test_a_collapse_is_told(tmp_path, caplog):
         ({"batch_size": 1}, "compares the examples of a batch, got --batch"),
         ({"gradient_accumulation": 2}, "cuts into parts: leave it out"),
         ({"mix": "mixup"}, "--mix blends labels"),
+        (
+            {"strategy": "mirrored", "jit_compile": "true"},
+            "impossible: replicas compare their examples with each other's",
+        ),
     ],
 )
 def test_what_cannot_be_judged_or_compared(tmp_path, settings, message):

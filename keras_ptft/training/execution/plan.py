@@ -79,7 +79,7 @@ def make_plan(
     *,
     batch_size: int,
     steps_per_epoch: int,
-    deterministic: bool = False,
+    obstacle: str = "",
     jit_compile: str = "auto",
     steps_per_execution: int = 0,
 ) -> Plan:
@@ -90,7 +90,7 @@ def make_plan(
         model: what is trained; some layers cannot be compiled.
         batch_size: examples a step, over all replicas.
         steps_per_epoch: steps after which metrics are read.
-        deterministic: whether only deterministic operations may run.
+        obstacle: why XLA cannot be used, whatever the model; empty: it can.
         jit_compile: "true", "false", or "auto" to have it measured where it
             is legal (see `keras_ptft.training.execution.xla_autotune`).
         steps_per_execution: steps a call to the device; 0: chosen.
@@ -113,7 +113,7 @@ def make_plan(
             f"--batch_size={batch_size} is more than the training examples: "
             "make it smaller or take more examples."
         )
-    obstacle = _obstacle(model, replicas, deterministic)
+    obstacle = obstacle or _obstacle(model, replicas)
     jit, reason = _compile(jit_compile, obstacle, _drawback(model))
     return Plan(
         strategy=type(strategy).__name__.lstrip("_"),
@@ -143,10 +143,8 @@ def _compile(
     return None, "to be measured"
 
 
-def _obstacle(model: keras.Model, replicas: int, deterministic: bool) -> str:
+def _obstacle(model: keras.Model, replicas: int) -> str:
     """Returns why XLA cannot compile the model, or an empty string."""
-    if deterministic:
-        return "not every compiled operation is deterministic"
     for layer in model.layers:
         if not layer.supports_jit:
             return f"layer {layer.name!r} does not support XLA"

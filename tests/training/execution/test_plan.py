@@ -75,7 +75,7 @@ def test_synchronised_batch_statistics_are_not_compiled_on_replicas():
         ({"replicas": "mirrored", "batch_size": 63}, "2 replicas.*use 62"),
         ({"replicas": "mirrored", "batch_size": 1}, "2 replicas.*use 2"),
         ({"steps_per_epoch": 0}, "--batch_size=64 is more than"),
-        ({"deterministic": True, "jit_compile": "true"}, "deterministic"),
+        ({"obstacle": "why", "jit_compile": "true"}, "impossible: why; use"),
     ],
 )
 def test_illegal_combinations(settings, message):
