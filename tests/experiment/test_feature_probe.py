@@ -43,6 +43,7 @@ def judged(tmp_path_factory):
     return folder, run(folder, probe_every=2)
 
 
+@pytest.mark.slow
 def test_scores_are_part_of_the_history(judged):
     folder, result = judged
     first, second, last = result.history
@@ -60,6 +61,7 @@ def test_scores_are_part_of_the_history(judged):
     assert float(found[2]["knn_accuracy"]) == last["knn_accuracy"]
 
 
+@pytest.mark.slow
 def test_the_test_split_is_judged_too(judged):
     test = judged[1].metrics["test"]
     # by chance 1 of 127 others
@@ -67,12 +69,14 @@ def test_the_test_split_is_judged_too(judged):
     assert 0.0 < test["feature_spread"] <= 1.0
 
 
+@pytest.mark.slow
 def test_judging_changes_no_weight(judged, tmp_path):
     result = run(tmp_path)
     losses = [[row["loss"] for row in r.history] for r in (result, judged[1])]
     assert losses[0] == losses[1]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_has_the_same_scores(judged):
     folder, result = judged
     checkpoints = sorted((folder / "x/checkpoints").iterdir())

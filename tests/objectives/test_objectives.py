@@ -33,6 +33,10 @@ CASES = {
 }
 
 
+# they reach other replicas as "contrastive" does
+_ALIKE = {"supervised_contrastive", "vicreg"}
+
+
 def test_every_row_has_a_case():
     assert {*CASES, *test_text_steps.CASES} == set(OBJECTIVES)
 
@@ -75,7 +79,13 @@ def step(spec, replicas):
     return before, model.get_weights()
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name in _ALIKE else name
+        for name in CASES
+    ],
+)
 def test_one_step_on_one_and_on_two_replicas(name):
     before, one = step(CASES[name], "one_device")
     _, two = step(CASES[name], "mirrored")
