@@ -50,6 +50,18 @@ def knn_accuracy(
     return right / len(features)
 
 
+def feature_scores(features: np.ndarray) -> dict[str, float]:
+    """Returns what is told of features without labels, by metric.
+
+    Args:
+        features: of shape (examples, width).
+    """
+    return {
+        "feature_spread": spread(features),
+        "effective_rank": effective_rank(features),
+    }
+
+
 def effective_rank(features: np.ndarray) -> float:
     """Returns in how many directions features really differ.
 

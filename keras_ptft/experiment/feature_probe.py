@@ -11,9 +11,8 @@ from keras_ptft.data.core.dataset import Dataset, Source, take_evenly
 from keras_ptft.data.core.targets import NO_TARGET
 from keras_ptft.errors import UserError
 from keras_ptft.evaluation.feature_quality import (
-    effective_rank,
+    feature_scores,
     knn_accuracy,
-    spread,
 )
 from keras_ptft.models.feature_model import feature_model
 from keras_ptft.objectives.linear_head import Rows
@@ -78,10 +77,7 @@ class FeatureProbe(keras.callbacks.Callback):
 
     def _scores(self) -> dict[str, float]:
         rows = outputs_of(self._features, self._judged)
-        found = {
-            "feature_spread": spread(rows),
-            "effective_rank": effective_rank(rows),
-        }
+        found = feature_scores(rows)
         if self._known is None:
             return found
         known = outputs_of(self._features, self._known)

@@ -24,7 +24,7 @@ def _end_with_parent() -> None:
     """Waits for the end of the one process that waits for this one.
 
     A parent that is killed cannot tell, and training would go on for hours.
-    What was trained goes on from its last checkpoint.
+    The same command resumes each run from its last checkpoint.
     """
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -14,9 +14,8 @@ from keras_ptft.data.pipeline.augment import AUGMENTATIONS
 from keras_ptft.errors import UserError
 from keras_ptft.evaluation.evaluation import Evaluation, scored_splits
 from keras_ptft.evaluation.feature_quality import (
-    effective_rank,
+    feature_scores,
     knn_accuracy,
-    spread,
 )
 from keras_ptft.models.structure import input_tensors
 from keras_ptft.objectives.objective import Batch, Objective
@@ -121,10 +120,7 @@ class Views(Objective):
         metrics = {}
         for name, source in scored_splits(dataset.splits).items():
             rows = outputs_of(features, source)
-            scores = {
-                "feature_spread": spread(rows),
-                "effective_rank": effective_rank(rows),
-            }
+            scores = feature_scores(rows)
             if self.info.label_names:
                 scores["knn_accuracy"] = knn_accuracy(
                     rows, source.labels, known, reference.labels

@@ -185,11 +185,6 @@ class TrainingModel(keras.Model):
         """
         return float(self._waited.numpy()) if self._measures_waiting else None
 
-    def call(self, inputs: Tensors, training: bool = False) -> Tensors:
-        if self.prefix is not None:
-            inputs = self.prefix(inputs, training=False)
-        return self.model(inputs, training=training)
-
     def train_step(self, data: Batch) -> tf.Tensor:
         """Trains on a replica's part of a batch; returns the part's loss."""
         gradients, loss = self.backward(data)

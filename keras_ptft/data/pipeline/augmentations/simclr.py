@@ -53,8 +53,8 @@ def simclr(
     if not color:
         return images
     jitter, grey = tf.unstack(draw(seeds, 2, stream=_STREAM), axis=1)
-    amounts = dict.fromkeys(("brightness", "contrast", "saturation"), 0.8)
-    amounts = {name: color * amount for name, amount in amounts.items()}
+    changing = "brightness", "contrast", "saturation"
+    amounts = dict.fromkeys(changing, color * 0.8)
     changed = color_jitter(images, seeds, **amounts, hue=0.2 * color)
     images = tf.where(by_example(jitter < _JITTERED), changed, images)
     shades = rounded(luminance(images), tf.uint8)
