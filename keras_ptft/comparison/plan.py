@@ -44,6 +44,8 @@ _WAYS = (
 )
 # what a probe cannot follow
 _OF_TRAINING = ("batchnorm", "ema", "mix", "sampling", "augment")
+# what of the training examples a recipe takes, in place of which is a budget
+_LIMITS = ("train_examples", "train_per_class", "train_fraction")
 _OF_CELLS = ("name", "runs_dir", "seed", "split_seed", "folds", "fold")
 _BUDGET = re.compile(r"(\d+)|(\d+(?:\.\d+)?)\s*%")
 
@@ -166,7 +168,8 @@ def cells(
     """Yields every run, small budgets first.
 
     At each budget and seed, or fold, all variants see the same examples.
-    With fewer examples they are trained for as many steps as with all.
+    With fewer examples than the recipe takes they are trained for as many
+    steps as it; with more, for as many epochs.
 
     Args:
         every: the variants.
@@ -288,18 +291,30 @@ def _limited(
     config: Config, budget: Budget, class_sizes: Sequence[int]
 ) -> Config:
     """Fewer examples, as many steps, in batches that they fill."""
-    size, whole = sum(map(budget.size, class_sizes)), sum(class_sizes)
+    size, taken = (
+        sum(map(budget.size, class_sizes)),
+        _taken(config, class_sizes),
+    )
     batch = min(config.batch_size, size)
     accumulated = min(config.gradient_accumulation, size // batch)
-    steps = config.epochs * max(whole // _step_size(config), 1)
+    steps = config.epochs * max(taken // _step_size(config), 1)
     each = max(size // (batch * accumulated), 1)
-    return config.replace(
-        train_examples=0,
+    return _reset(config, _LIMITS).replace(
         **budget.changes,
         batch_size=batch,
         gradient_accumulation=accumulated,
-        epochs=math.ceil(steps / each) if size < whole else config.epochs,
+        epochs=math.ceil(steps / each) if size < taken else config.epochs,
     )
+
+
+def _taken(config: Config, class_sizes: Sequence[int]) -> int:
+    """How many training examples the recipe takes as it stands."""
+    if each := config.train_per_class:
+        return sum(min(each, size) for size in class_sizes)
+    whole = sum(class_sizes)
+    if config.train_examples:
+        return min(config.train_examples, whole)
+    return max(round(config.train_fraction * whole), 1)
 
 
 def _step_size(config: Config) -> int:

@@ -107,6 +107,20 @@ def test_budgets_from_small_to_large_with_as_many_steps():
     assert {c.config.train_examples for c in runs} == {0}
 
 
+@pytest.mark.parametrize(
+    "limit",
+    [{"train_examples": 40}, {"train_per_class": 20}, {"train_fraction": 0.4}],
+)
+def test_budgets_take_the_steps_of_a_recipe_with_few_examples(limit):
+    recipe = RECIPE.replace(**{"train_examples": 0, **limit})
+    runs = planned(recipe, budgets="5,20,50", seeds=1, beside="")
+    # 3 epochs of 40 examples in batches of 20 are 6 steps
+    assert [c.config.epochs for c in runs] == [6, 3, 3]
+    limits = ("train_examples", "train_per_class", "train_fraction")
+    for cell, each in zip(runs, (5, 20, 50), strict=True):
+        assert [getattr(cell.config, n) for n in limits] == [0, each, 1.0]
+
+
 def test_of_the_smallest_share_one_of_each_class_is_kept():
     (run,) = planned(budgets="0.01%", seeds=1, beside="")
     # 2 of 100 examples: a step of 2 an epoch, of 15 in all
