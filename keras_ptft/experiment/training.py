@@ -6,6 +6,7 @@ import logging
 import pathlib
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import keras
 
@@ -49,6 +50,7 @@ from keras_ptft.training.optimizers.averages import start_averages
 from keras_ptft.training.optimizers.late import start_late
 from keras_ptft.training.profiling import Profile, parse_profile_steps
 from keras_ptft.training.range_test import RATES, RangeTest, range_test
+from keras_ptft.training.teachers import average_teacher
 from keras_ptft.training.training_model import TrainingModel
 from keras_ptft.training.tuning import Tuning, whole
 from keras_ptft.transfer.cache import FeatureCache
@@ -212,7 +214,7 @@ class Training:
         if start is not None:
             plan = plan.as_before(start.facts["plan"])
         make = partial(
-            TrainingModel,
+            _taught_model,
             model,
             self._objective,
             steps_per_epoch=steps,
@@ -253,7 +255,24 @@ class Training:
     def _make_optimizer(
         self, config: Config, tuning: Tuning
     ) -> keras.optimizers.Optimizer:
-        return _optimizer(config, tuning, self._steps)
+        return _optimizer(config, tuning, self._steps, self._objective)
+
+
+def _taught_model(
+    model: keras.Model,
+    objective: Objective,
+    *,
+    optimizer: keras.optimizers.Optimizer,
+    tuning: Tuning,
+    **settings: Any,
+) -> TrainingModel:
+    """Makes the training model, with the teacher that its objective needs."""
+    if objective.teacher == "average":
+        teacher = average_teacher(model, optimizer, tuning.variables)
+        tuning = dataclasses.replace(tuning, teacher=teacher)
+    return TrainingModel(
+        model, objective, optimizer=optimizer, tuning=tuning, **settings
+    )
 
 
 def frozen_inputs(
@@ -332,7 +351,10 @@ def _obstacle(config: Config, objective: Objective) -> str:
 
 
 def _optimizer(
-    config: Config, tuning: Tuning, steps_per_epoch: int
+    config: Config,
+    tuning: Tuning,
+    steps_per_epoch: int,
+    objective: Objective,
 ) -> keras.optimizers.Optimizer:
     optimizer = make_optimizer(
         config.optimizer,
@@ -340,14 +362,15 @@ def _optimizer(
         learning_rate=float(config.learning_rate),
         total_steps=steps_per_epoch * config.epochs,
         clip_norm=config.clip_norm,
-        ema=config.ema,
+        ema=config.ema or objective.momentum,
     )
     moved = tuning.phase or tuning
     if moved.factors:
         scale_learning_rates(optimizer, moved.variables, moved.factors)
-    if tuning.phase:
+    if tuning.phase or objective.teacher == "average":
         optimizer.build(moved.variables)
         start_averages(optimizer, moved.variables)
+    if tuning.phase:
         begins = [epoch * steps_per_epoch for epoch in tuning.phase.begins]
         start_late(optimizer, moved.variables, begins)
     return optimizer

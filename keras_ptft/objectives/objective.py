@@ -47,6 +47,11 @@ class Objective(abc.ABC):
             features of a frozen part cannot be computed once for all.
         compares: whether the loss of an example depends on the others of
             its batch.
+        teacher: whose answers are part of the targets: "average", that of
+            the trained weights; "model", one that --teacher names; empty:
+            there is no teacher.
+        momentum: decay a step of the average that is the teacher, where
+            --ema sets none.
         extra_inputs: names of the model's inputs beside its backbone's.
         servable: whether models of it answer requests.
         calibrates: whether `fit_temperature` fits one.
@@ -66,6 +71,8 @@ class Objective(abc.ABC):
     causal: ClassVar[bool] = False
     changes_inputs: ClassVar[bool] = False
     compares: ClassVar[bool] = False
+    teacher: ClassVar[str] = ""
+    momentum: float = 0.0
     extra_inputs: ClassVar[tuple[str, ...]] = ()
     servable: ClassVar[bool] = False
     calibrates: ClassVar[bool] = False
@@ -128,6 +135,43 @@ class Objective(abc.ABC):
             Its outputs, which the rest of the model or `loss` takes.
         """
         return model(inputs)
+
+    def seen_by_teacher(self, inputs: Any) -> Any:
+        """Returns the part of the inputs that a teacher answers for.
+
+        Args:
+            inputs: of a batch, as `run` takes them.
+        """
+        return inputs
+
+    def taught(self, targets: Any, taught: Any) -> Any:
+        """Adds to the targets of a batch what a teacher answers.
+
+        Args:
+            targets: of a batch, as `transform` made them.
+            taught: what `run` gives for the teacher.
+
+        Returns:
+            Targets for `loss` and the metrics.
+        """
+        del taught
+        return targets
+
+    def self_taught(self, targets: Any, outputs: Any) -> Any:
+        """Adds to the targets what a model answers that has no teacher.
+
+        So a trained model is scored: where the average of weights was the
+        teacher, it is what the model has.
+
+        Args:
+            targets: of a batch, as `transform` made them.
+            outputs: of the model.
+
+        Returns:
+            As `taught`.
+        """
+        del outputs
+        return targets
 
     @abc.abstractmethod
     def loss(self, targets: Any, outputs: Any) -> tf.Tensor:
