@@ -58,6 +58,7 @@ _LOG = logging.getLogger("keras_ptft")
 
 _OF_CLASSES = (
     "classes",
+    "untrained_classes",
     "train_per_class",
     "stratify",
     "class_weight",

@@ -15,7 +15,11 @@ from keras_ptft.data.core import splits
 from keras_ptft.data.core.account import Account, account
 from keras_ptft.data.core.cache_folder import CacheFolder
 from keras_ptft.data.core.checks import uncovered
-from keras_ptft.data.core.classes import number_as_trained, select_classes
+from keras_ptft.data.core.classes import (
+    leave_untrained,
+    number_as_trained,
+    select_classes,
+)
 from keras_ptft.data.core.dataset import Dataset, Loading, Source
 from keras_ptft.data.core.info import STRETCH, DataInfo, ImageForm
 from keras_ptft.data.core.targets import NUMBERS, SETS

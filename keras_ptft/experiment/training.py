@@ -411,7 +411,8 @@ def _fit_config(
 ) -> FitConfig:
     weights = None
     if config.class_weight == "balanced":
-        weights = balanced_weights(source.labels)
+        classes = len(objective.info.label_names)
+        weights = balanced_weights(source.labels, classes)
     return FitConfig(
         batch_size=config.batch_size,
         gradient_accumulation=config.gradient_accumulation,
