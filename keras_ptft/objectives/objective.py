@@ -95,6 +95,23 @@ class Objective(abc.ABC):
             float32 of shape (batch,).
         """
 
+    def pictures(
+        self, inputs: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Returns what the model is shown of some images, for the report.
+
+        Args:
+            inputs: as `transform` takes them.
+            labels: likewise.
+            seeds: likewise.
+
+        Returns:
+            By name pictures of shape (batch, height, width, channels), in
+            the range of the inputs. None where they are shown as they are.
+        """
+        del inputs, labels, seeds
+        return {}
+
     def soft_targets(self, labels: tf.Tensor) -> tf.Tensor:
         """Turns labels into targets that can be blended, for --mix.
 

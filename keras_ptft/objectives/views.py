@@ -83,6 +83,14 @@ class Views(Objective):
         weights = tf.ones_like(seeds[:, 0], tf.float32)
         return tf.stack(views, axis=1), self.targets(labels, seeds), weights
 
+    def pictures(
+        self, inputs: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Returns the views."""
+        views, _, _ = self.transform(inputs, labels, seeds)
+        parts = enumerate(tf.unstack(views, axis=1), 1)
+        return {f"view {number}": view for number, view in parts}
+
     def targets(self, labels: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
         """Says which examples belong together: here each to itself.
 
