@@ -11,7 +11,6 @@ from keras_ptft.evaluation.report.pictures import (
     smaller,
 )
 
-
 _COLUMNS = 6
 
 
