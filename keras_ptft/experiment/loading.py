@@ -4,7 +4,7 @@ import dataclasses
 import logging
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -61,6 +61,20 @@ class Loaded:
     account: Account
 
 
+class ToScore(NamedTuple):
+    """Data that a trained model is scored on.
+
+    Attributes:
+        dataset: with its test split alone.
+        account: what became of every example.
+        train: the training split of the same data, if there is one.
+    """
+
+    dataset: Dataset
+    account: Account
+    train: Source | None
+
+
 def load_dataset(
     config: Config,
     given: Dataset | None,
@@ -115,11 +129,11 @@ def load_to_score(
     as_test: bool,
     classes: str = "",
     by: str = "",
-) -> tuple[Dataset, Account]:
+) -> ToScore:
     """Loads data that a trained model is to be scored on.
 
     Columns and classes are those of the model, by their names; the data may
-    lack some of its classes.
+    lack some of its classes, or have no labels where it needs none.
 
     Args:
         config: the settings, where the data differ from the run's too.
@@ -129,10 +143,6 @@ def load_to_score(
         as_test: whether data that come in one piece are all for testing.
         classes: those of the model to score it on; empty: all.
         by: column of a table whose values are read too; empty: none.
-
-    Returns:
-        The data set with its test split alone, and what became of every
-        example.
     """
     loading = dataclasses.replace(
         _loading(config, weights),
@@ -147,12 +157,13 @@ def load_to_score(
             loading, group_column="", group_pattern="", folds=0, fold=0
         )
     dataset = select_classes(_load(config, given, loading), classes)
-    dataset = number_as_trained(
-        dataset,
-        trained.label_names,
-        # what the run left out is left out again
-        drop_others=bool(config.classes) and not classes,
-    )
+    if loading.needs_labels or dataset.label_names:
+        dataset = number_as_trained(
+            dataset,
+            trained.label_names,
+            # what the run left out is left out again
+            drop_others=bool(config.classes) and not classes,
+        )
     if "train" in dataset.splits:
         dataset = _with_validation(config, dataset)
         dataset = _subset(config, dataset)
@@ -163,7 +174,7 @@ def load_to_score(
     accounted = dataclasses.replace(account(dataset), notes=encoded.notes)
     if as_test:
         _log_account(config, dataset, accounted)
-    return encoded, accounted
+    return ToScore(encoded, accounted, dataset.splits.get("train"))
 
 
 def _split(
@@ -253,6 +264,7 @@ def _load(config: Config, given: Dataset | None, loading: Loading) -> Dataset:
 def _loading(config: Config, weights: Weights | None) -> Loading:
     side = weights.image_size if weights is not None else 0
     resize = weights.resize if weights is not None else ""
+    objective = objective_type(config.objective)
     return Loading(
         image_size=config.image_size or side,
         image_form=ImageForm(
@@ -263,7 +275,8 @@ def _loading(config: Config, weights: Weights | None) -> Loading:
         manual_dir=config.manual_dir,
         skip_bad_images=config.skip_bad_images,
         text_columns=named_columns(config.text_column),
-        label_kind=objective_type(config.objective).label_kind,
+        label_kind=objective.label_kind,
+        needs_labels=objective.needs_labels,
         label_column=config.label_column,
         label_columns=named_columns(config.label_columns),
         image_column=config.image_column,

@@ -79,6 +79,7 @@ class Classification(Objective):
     1.3862943649291992
     """
 
+    needs_labels = True
     servable = True
     calibrates = True
     probe = "lbfgs"
@@ -157,9 +158,14 @@ class Classification(Objective):
         return self._judged(self._scored(model, source), Chosen()).metrics
 
     def score_again(
-        self, model: keras.Model, source: Source, before: Mapping[str, Any]
+        self,
+        model: keras.Model,
+        source: Source,
+        before: Mapping[str, Any],
+        recalled: Any = None,
     ) -> dict[str, Any]:
         """Scores with the threshold and temperature that were chosen."""
+        del recalled
         scored = self._scored(model, source)
         return self._judged(scored, Chosen.of(before)).metrics
 

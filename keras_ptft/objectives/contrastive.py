@@ -150,6 +150,8 @@ class SupervisedContrastive(Contrastive):
         UserError: there are no labels; see `Contrastive`.
     """
 
+    needs_labels = True
+
     def __init__(
         self,
         info: DataInfo,

@@ -40,6 +40,7 @@ class Objective(abc.ABC):
             `models.feature_model.FEATURE_LAYERS`.
         label_kind: what labels are, as data sets are asked for them:
             `targets.CLASSES`, NUMBERS or SETS.
+        needs_labels: whether it learns them.
         windows: whether examples are windows of contiguous text, one token
             longer than `sequence_length`, in place of whole texts.
         causal: whether features of a token may depend on no later token.
@@ -67,6 +68,7 @@ class Objective(abc.ABC):
 
     feature_layer: ClassVar[str] = "features"
     label_kind: ClassVar[str] = CLASSES
+    needs_labels: ClassVar[bool] = False
     windows: ClassVar[bool] = False
     causal: ClassVar[bool] = False
     changes_inputs: ClassVar[bool] = False
@@ -101,6 +103,23 @@ class Objective(abc.ABC):
             Inputs and targets, tensors or dicts of tensors; and weights,
             float32 of shape (batch,).
         """
+
+    def pictures(
+        self, inputs: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Returns what the model is shown of some images, for the report.
+
+        Args:
+            inputs: as `transform` takes them.
+            labels: likewise.
+            seeds: likewise.
+
+        Returns:
+            By name pictures of shape (batch, height, width, channels), in
+            the range of the inputs. None where they are shown as they are.
+        """
+        del inputs, labels, seeds
+        return {}
 
     def soft_targets(self, labels: tf.Tensor) -> tf.Tensor:
         """Turns labels into targets that can be blended, for --mix.
@@ -215,8 +234,27 @@ class Objective(abc.ABC):
         """Computes the metrics of one split, as `result.json` has them."""
         return measure(model, self, source)[0]
 
+    def recall(
+        self, model: keras.Model, train: Callable[[], Source | None]
+    ) -> Any:
+        """Returns what `score_again` needs of the training examples.
+
+        Args:
+            model: as `score` takes it.
+            train: loads them, as a run was trained on them; it returns None
+                where they are not there any more.
+
+        Returns:
+            None where it needs nothing, or they are not there.
+        """
+        del model, train
+
     def score_again(
-        self, model: keras.Model, source: Source, before: Mapping[str, Any]
+        self,
+        model: keras.Model,
+        source: Source,
+        before: Mapping[str, Any],
+        recalled: Any = None,
     ) -> dict[str, Any]:
         """Computes the metrics of data after the end of a run.
 
@@ -225,8 +263,9 @@ class Objective(abc.ABC):
             source: the examples.
             before: metrics of the run's test split, which say what was chosen
                 on its validation split.
+            recalled: what `recall` returned.
         """
-        del before
+        del before, recalled
         return self.score(model, source)
 
     def evaluate(

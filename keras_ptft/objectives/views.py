@@ -1,23 +1,24 @@
 """What objectives have in common that compare views of the same image."""
 
-import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from keras_ptft.data.core.dataset import Dataset, take_evenly
+from keras_ptft.data.core.dataset import Dataset, Source
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.pipeline.augment import AUGMENTATIONS
 from keras_ptft.errors import UserError
-from keras_ptft.evaluation.evaluation import Evaluation, scored_splits
-from keras_ptft.evaluation.feature_quality import (
-    feature_scores,
-    knn_accuracy,
-)
+from keras_ptft.evaluation.evaluation import Evaluation
+from keras_ptft.evaluation.feature_quality import Known, scores_of
 from keras_ptft.models.structure import input_tensors
+from keras_ptft.objectives.feature_scores import (
+    has_classes,
+    known_features,
+    with_features,
+)
 from keras_ptft.objectives.objective import Batch, Objective
 from keras_ptft.registry import lookup
 from keras_ptft.training.forward import outputs_of
@@ -26,8 +27,6 @@ VIEWS = 2
 """How many views of each image there are."""
 
 _HIDDEN = "projection_hidden"
-# training examples among which neighbours are looked for
-_KNOWN = 10_000
 # seeds of views are far apart from each other and from that of `--augment`;
 # 32 bits of a seed count
 _SEEDS_APART = 0x9E3779B9
@@ -83,6 +82,14 @@ class Views(Objective):
         weights = tf.ones_like(seeds[:, 0], tf.float32)
         return tf.stack(views, axis=1), self.targets(labels, seeds), weights
 
+    def pictures(
+        self, inputs: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Returns the views."""
+        views, _, _ = self.transform(inputs, labels, seeds)
+        parts = enumerate(tf.unstack(views, axis=1), 1)
+        return {f"view {number}": view for number, view in parts}
+
     def targets(self, labels: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
         """Says which examples belong together: here each to itself.
 
@@ -108,25 +115,30 @@ class Views(Objective):
         *,
         reject_below: float = 0.0,
     ) -> Evaluation:
-        """Adds what the features are worth to the scores of each split.
-
-        Where there are labels, that is the accuracy of the nearest of the
-        training examples, 10,000 of them at most.
-        """
+        """Adds what the features are worth to the scores of each split."""
         found = super().evaluate(model, dataset, reject_below=reject_below)
-        features = self._features(model)
-        reference = take_evenly(dataset.splits["train"], _KNOWN)
-        known = outputs_of(features, reference)
-        metrics = {}
-        for name, source in scored_splits(dataset.splits).items():
-            rows = outputs_of(features, source)
-            scores = feature_scores(rows)
-            if self.info.label_names:
-                scores["knn_accuracy"] = knn_accuracy(
-                    rows, source.labels, known, reference.labels
-                )
-            metrics[name] = {**found.metrics[name], **scores}
-        return dataclasses.replace(found, metrics=metrics)
+        return with_features(found, self._features(model), dataset)
+
+    def recall(
+        self, model: keras.Model, train: Callable[[], Source | None]
+    ) -> Known | None:
+        """Returns the features of training examples, if they have classes."""
+        source = train() if has_classes(self.info) else None
+        if source is None:
+            return None
+        return known_features(self._features(model), source)
+
+    def score_again(
+        self,
+        model: keras.Model,
+        source: Source,
+        before: Mapping[str, Any],
+        recalled: Known | None = None,
+    ) -> dict[str, Any]:
+        """Adds what the features are worth."""
+        scores = super().score_again(model, source, before)
+        rows = outputs_of(self._features(model), source)
+        return {**scores, **scores_of(rows, source.labels, recalled)}
 
     def _features(self, model: keras.Model) -> keras.Model:
         """The part of a model before the projection."""
