@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -21,10 +21,18 @@ from keras_ptft.data.core.classes import (
     select_classes,
 )
 from keras_ptft.data.core.dataset import Dataset, Loading, Source
-from keras_ptft.data.core.info import STRETCH, DataInfo, ImageForm
+from keras_ptft.data.core.info import (
+    STRETCH,
+    DataInfo,
+    ImageForm,
+    InputSpec,
+)
 from keras_ptft.data.core.targets import NUMBERS, SETS
 from keras_ptft.data.images.color import parse_color
 from keras_ptft.data.leakage.check import Leaks, handle_leaks
+from keras_ptft.data.leakage.training_fingerprints import (
+    TrainingFingerprints,
+)
 from keras_ptft.data.text.pairs import named_columns
 from keras_ptft.data.text.token_source import texts_of, token_source
 from keras_ptft.data.text.tokenizers import Tokenizer, learn
@@ -80,6 +88,7 @@ def load_dataset(
     given: Dataset | None,
     on_leak: str,
     weights: Weights | None = None,
+    teacher: Weights | None = None,
 ) -> Loaded:
     """Loads the data set of a run, and finds examples in two splits.
 
@@ -90,16 +99,21 @@ def load_dataset(
             "warn".
         weights: those to start from: they may have seen the test split, and
             texts and images are read as they read them.
+        teacher: those of a model that answers for the examples: it may have
+            seen the test split too, and texts are read as it reads them.
     """
+    known = [each for each in (weights, teacher) if each is not None]
     dataset, leaks = handle_leaks(
         _split(config, given, weights, _cache(config)),
         on_leak,
         near=config.near_copies,
-        pretrained_on=weights.seen() if weights else None,
+        pretrained_on=_seen_by(known),
     )
+    dataset = leave_untrained(dataset, config.untrained_classes)
     dataset = _subset(config, dataset)
     dataset = dataset.noting(*uncovered(dataset))
-    encoded = _encoded(config, dataset, weights)
+    _check_same_tokens(dataset, known)
+    encoded = _encoded(config, dataset, known[0] if known else None)
     accounted = dataclasses.replace(account(dataset), notes=encoded.notes)
     _log_account(config, dataset, accounted)
     check_validation(config, encoded)
@@ -116,7 +130,10 @@ def reload_dataset(
         given: a data set that was handed over, in place of `dataset`.
         weights: the run's model.
     """
-    dataset = _subset(config, _split(config, given, weights))
+    dataset = leave_untrained(
+        _split(config, given, weights), config.untrained_classes
+    )
+    dataset = _subset(config, dataset)
     return _encoded(config, dataset, weights)
 
 
@@ -308,12 +325,39 @@ def _subset(config: Config, dataset: Dataset) -> Dataset:
     return splits.subset(dataset, "train", config.train_examples, config.seed)
 
 
+def _seen_by(known: Sequence[Weights]) -> TrainingFingerprints | None:
+    """What some weights were trained on together, where that is known."""
+    seen = [found for each in known if (found := each.seen()) is not None]
+    if not seen:
+        return None
+    first, *others = seen
+    for other in others:
+        first = first.union(other.contents, other.hashes)
+    return first
+
+
+def _check_same_tokens(dataset: Dataset, known: Sequence[Weights]) -> None:
+    """Refuses a teacher of texts that does not read them as the weights."""
+    if not _are_texts(dataset.spec) or len(known) < 2:
+        return
+    ours, theirs = (each.tokenizer() for each in known)
+    if (ours.setting, ours.vocabulary) != (theirs.setting, theirs.vocabulary):
+        raise UserError(
+            f"The teacher {known[1].name} must read texts as {known[0].name} "
+            "does, with the same tokenizer and vocabulary: pretrain from "
+            "random weights, which takes the teacher's, or choose another."
+        )
+
+
+def _are_texts(spec: InputSpec) -> bool:
+    return isinstance(spec, tf.TensorSpec) and spec.dtype == tf.string
+
+
 def _encoded(
     config: Config, dataset: Dataset, weights: Weights | None
 ) -> Dataset:
     """Texts as tokens, as the pretrained weights or the settings say."""
-    spec = dataset.spec
-    if not isinstance(spec, tf.TensorSpec) or spec.dtype != tf.string:
+    if not _are_texts(dataset.spec):
         return dataset
     windows = objective_type(config.objective).windows
     if weights is None:

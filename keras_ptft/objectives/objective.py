@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 import numpy as np
@@ -26,6 +26,20 @@ Batch = tuple[Any, Any, tf.Tensor]
 
 Answers = Mapping[str, np.ndarray]
 """What a predictor answers: arrays by output name, one row an example."""
+
+
+class TeacherFacts(NamedTuple):
+    """What an objective has to know of the model that --teacher names.
+
+    Attributes:
+        name: what messages call it.
+        width: how many numbers it answers for an example.
+        label_names: of its logits; empty: it gives features.
+    """
+
+    name: str
+    width: int
+    label_names: tuple[str, ...] = ()
 
 
 class Objective(abc.ABC):
@@ -53,6 +67,10 @@ class Objective(abc.ABC):
             there is no teacher.
         momentum: decay a step of the average that is the teacher, where
             --ema sets none.
+        teacher_gives: what a teacher that is a model is asked for: "logits"
+            of the classes of the data, or "features".
+        label_free: settings with which it does not use labels, so that the
+            answers of a teacher may stand for them.
         extra_inputs: names of the model's inputs beside its backbone's.
         servable: whether models of it answer requests.
         calibrates: whether `fit_temperature` fits one.
@@ -75,6 +93,8 @@ class Objective(abc.ABC):
     compares: ClassVar[bool] = False
     teacher: ClassVar[str] = ""
     momentum: float = 0.0
+    teacher_gives: ClassVar[str] = ""
+    label_free: ClassVar[Mapping[str, Any]] = {}
     extra_inputs: ClassVar[tuple[str, ...]] = ()
     servable: ClassVar[bool] = False
     calibrates: ClassVar[bool] = False
@@ -175,6 +195,17 @@ class Objective(abc.ABC):
         """
         del taught
         return targets
+
+    def follow(self, teacher: TeacherFacts) -> None:
+        """Takes what it has to know of its teacher, before `assemble`.
+
+        Args:
+            teacher: the model that --teacher names.
+
+        Raises:
+            UserError: the model cannot teach it.
+        """
+        del teacher
 
     def self_taught(self, targets: Any, outputs: Any) -> Any:
         """Adds to the targets what a model answers that has no teacher.

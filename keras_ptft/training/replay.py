@@ -199,8 +199,8 @@ def _dense(tensor: Any) -> tf.Tensor:
 def _replayed(
     model: TrainingModel, step: int, batch: Any, gradients: Gradients
 ) -> Replayed:
-    given, targets, weights = batch
-    inputs = model.through_prefix(given)
+    given = batch[0]
+    inputs, targets, weights = model.through_frozen(batch)
     targets = model.taught(inputs, targets, training=True)
     outputs, layers = _outputs(model, inputs)
     losses = model.objective.loss(targets, outputs).numpy()

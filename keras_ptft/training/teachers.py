@@ -1,13 +1,29 @@
 """Models whose answers are what another is trained for."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import tensorflow as tf
 
+from keras_ptft.data.pipeline.answered import Answered
+from keras_ptft.data.pipeline.batching import Transform
 from keras_ptft.training.optimizers.averages import averages_of
 from keras_ptft.training.tuning import Teacher
+
+
+class Taught(Protocol):
+    """What makes the targets of a batch, and adds a teacher's answers."""
+
+    def transform(
+        self, inputs: Any, labels: Any, seeds: tf.Tensor, /
+    ) -> tuple[Any, Any, tf.Tensor]:
+        """Makes a batch of examples."""
+        ...
+
+    def taught(self, targets: Any, taught: Any, /) -> Any:
+        """Adds the answers to the targets."""
+        ...
 
 
 def average_teacher(
@@ -42,6 +58,28 @@ def average_teacher(
         return outputs
 
     return answer
+
+
+def with_answers(trainable: Taught) -> Transform:
+    """Returns a transform that takes examples with a teacher's answers too.
+
+    Args:
+        trainable: its `transform` makes the batch, and its `taught` adds the
+            answers, where the source gives them, to the targets.
+    """
+
+    def transform(
+        inputs: Any, labels: Any, seeds: tf.Tensor
+    ) -> tuple[Any, Any, tf.Tensor]:
+        if not isinstance(inputs, Answered):
+            return trainable.transform(inputs, labels, seeds)
+        answers = inputs.answers
+        inputs, targets, weights = trainable.transform(
+            inputs.inputs, labels, seeds
+        )
+        return inputs, trainable.taught(targets, answers), weights
+
+    return transform
 
 
 def _values(variables: Sequence[keras.Variable]) -> list[tf.Tensor]:

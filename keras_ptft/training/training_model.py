@@ -16,7 +16,7 @@ from keras_ptft.models.rematerialize import forward_of
 from keras_ptft.training.execution.plan import Plan
 from keras_ptft.training.optimizers.averages import averages_of
 from keras_ptft.training.timer import Timer
-from keras_ptft.training.tuning import Tuning, whole
+from keras_ptft.training.tuning import Teacher, Tuning, whole
 
 Tensors: TypeAlias = tf.Tensor | Mapping[str, tf.Tensor]
 """One tensor, or several by name; the first axis is the example."""
@@ -81,7 +81,8 @@ class TrainingModel(keras.Model):
 
     A frozen prefix runs in inference, outside the gradient tape: training
     cannot change its batch statistics, and its dropout is off. A teacher
-    answers outside the tape too, for what the prefix gives.
+    answers outside the tape too, for what the prefix gives, or for the same
+    inputs if it is frozen.
 
     Args:
         model: from the prefix's outputs, or the raw inputs, to outputs.
@@ -213,8 +214,7 @@ class TrainingModel(keras.Model):
         for part in self._accumulated_parts(data):
             # the activations of one part at a time
             with tf.control_dependencies(present(total)):
-                inputs, targets, weights = part
-                inputs = self.through_prefix(inputs)
+                inputs, targets, weights = self.through_frozen(part)
                 found = self._gradients(inputs, targets, weights)
             gradients, targets, outputs, losses = found
             total = _added(total, gradients) if total else gradients
@@ -267,9 +267,19 @@ class TrainingModel(keras.Model):
             targets: of the batch.
             training: whether it answers as in training.
         """
-        if self.teacher is None:
+        return self._answered(self.teacher, inputs, targets, training=training)
+
+    def _answered(
+        self,
+        teacher: Teacher | None,
+        inputs: Tensors,
+        targets: Tensors,
+        *,
+        training: bool,
+    ) -> Tensors:
+        if teacher is None:
             return targets
-        answer = partial(self.teacher, training=training)
+        answer = partial(teacher, training=training)
         seen = self.objective.seen_by_teacher(inputs)
         answers = self.objective.run(answer, seen)
         targets = self.objective.taught(targets, answers)
@@ -277,19 +287,22 @@ class TrainingModel(keras.Model):
 
     def test_step(self, data: Batch) -> None:
         """Updates the metrics with one replica's part of a batch."""
-        inputs, targets, weights = data
+        inputs, targets, weights = self.through_frozen(data)
         model = partial(self.model, training=False)
-        inputs = self.through_prefix(inputs)
         targets = self.taught(inputs, targets, training=False)
         outputs = self.objective.run(model, inputs)
         losses = self.objective.loss(targets, outputs)
         self._update_metrics(targets, outputs, losses, weights)
 
-    def through_prefix(self, inputs: Tensors) -> Tensors:
-        """Runs the frozen prefix, if there is one, on inputs of a batch."""
-        if self.prefix is None:
-            return inputs
-        return self.objective.run(partial(self.prefix, training=False), inputs)
+    def through_frozen(self, data: Batch) -> Batch:
+        """Runs what is frozen, a teacher and a prefix, on a batch."""
+        inputs, targets, weights = data
+        teacher = self.tuning.frozen_teacher
+        targets = self._answered(teacher, inputs, targets, training=False)
+        if self.prefix is not None:
+            prefix = partial(self.prefix, training=False)
+            inputs = self.objective.run(prefix, inputs)
+        return inputs, targets, weights
 
     def _maybe_symbolic_build(
         self, iterator: Any = None, data_batch: Any = None

@@ -54,6 +54,9 @@ class Tuning:
         frozen: variables that must stay as they are, to the bit.
         prefix: frozen model before the trained one, or None.
         teacher: its answers become part of the targets; None: there is none.
+        frozen_teacher: the same, by a model that is not trained and takes
+            what the prefix takes; None: there is none, or its answers come
+            with the examples.
         phase: its part in a training of several phases; None: it is all.
     """
 
@@ -63,6 +66,7 @@ class Tuning:
     frozen: Sequence[keras.Variable] = ()
     prefix: keras.Model | None = None
     teacher: Teacher | None = None
+    frozen_teacher: Teacher | None = None
     phase: "Phase | None" = None
 
     @property

@@ -266,9 +266,7 @@ def _chosen(
     return np.array(sorted(found))
 
 
-def _indices(
-    part: str, names: tuple[str, ...], setting: str
-) -> Sequence[int]:
+def _indices(part: str, names: tuple[str, ...], setting: str) -> Sequence[int]:
     if part in names:
         return [names.index(part)]
     numbers = (
