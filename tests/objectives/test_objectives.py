@@ -1,5 +1,7 @@
 """Losses by hand, and a step of every objective on 1 and 2 replicas."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -14,12 +16,14 @@ from keras_ptft.objectives.classification import (
     Classification,
     balanced_weights,
 )
+from keras_ptft.objectives.objective import TeacherFacts
 from keras_ptft.registry import lookup
 from keras_ptft.training.distribution.strategies import get_strategy
 from keras_ptft.training.execution.plan import make_plan
 from keras_ptft.training.fit import FitConfig, fit
 from keras_ptft.training.optimizers.optimizers import make_optimizer
 from keras_ptft.training.training_model import TrainingModel
+from keras_ptft.training.tuning import whole
 from tests.objectives import test_text_steps
 
 THREE = DataInfo(label_names=("a", "b", "c"))
@@ -30,6 +34,8 @@ CASES = {
     "contrastive": "contrastive(view='flip')",
     "supervised_contrastive": "supervised_contrastive(view='flip')",
     "vicreg": "vicreg(view='shift')",
+    "distillation": "distillation(temperature=2.0)",
+    "feature_matching": "feature_matching",
 }
 
 
@@ -64,6 +70,11 @@ def step(spec, replicas):
         inputs = keras.Input((8, 8, 1), dtype="uint8")
         scaled = keras.layers.Rescaling(1 / 255)(inputs)
         features = keras.layers.Flatten()(scaled)
+        teacher = None
+        if objective.teacher == "model":
+            logits = keras.layers.Dense(10, name="logits")(features)
+            teacher = keras.Model(inputs, logits)
+            objective.follow(TeacherFacts("teacher", 10, info.label_names))
         model = objective.assemble(keras.Model(inputs, features))
         loop = TrainingModel(
             model,
@@ -73,6 +84,7 @@ def step(spec, replicas):
             ),
             plan=make_plan(chosen, model, batch_size=64, steps_per_epoch=1),
             steps_per_epoch=1,
+            tuning=dataclasses.replace(whole(model), frozen_teacher=teacher),
         )
     before = model.get_weights()
     fit(loop, {"train": train}, FitConfig(epochs=1))
