@@ -30,8 +30,9 @@ class Distillation(Classification):
     where the run is scored, the loss is the cross-entropy with the labels;
     in training and validation it is that above. `keras.distillation` is not
     used: it gives one number a batch, and batches are summed here by example,
-    over any number of replicas; and it runs the teacher in every step, also
-    where its answers could be computed once.
+    over any number of replicas; it runs the teacher in every step, also where
+    its answers could be computed once; and "kl_divergence" by its name is that
+    of logits there, not of probabilities (Keras 3.15).
 
     Args:
         info: what is known of the data; its labels count.

@@ -17,6 +17,8 @@ from keras_ptft.data.leakage.training_fingerprints import (
     TrainingFingerprints,
     write_seen,
 )
+from keras_ptft.data.text.tokenizers import Tokenizer
+from keras_ptft.data.text.tokenizers.vocabulary import SPECIAL
 from keras_ptft.experiment.several import standing_alone
 from keras_ptft.files import read_json
 from keras_ptft.objectives.saved import write_objective
@@ -284,16 +286,18 @@ def test_teachers_of_another_kind(folder):
     flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 16)(image))
     softmax = keras.layers.Dense(10, "softmax", name="answers")(flat)
     ten = DataInfo(label_names=tuple(map(str, range(10))))
-    for name, model, objective in (
-        ("texts", texts, "classification"),
-        ("softmax", keras.Model(image, softmax), "classification"),
-        ("words", texts, "next_token"),
-        ("bare", texts, ""),
+    vocabulary = (*SPECIAL, "a", "b")
+    read = DataInfo(tokenizer=Tokenizer.given("words", vocabulary, 5))
+    for name, model, objective, info in (
+        ("texts", texts, "classification", ten),
+        ("softmax", keras.Model(image, softmax), "classification", ten),
+        ("words", texts, "next_token", read),
+        ("bare", texts, "", ten),
     ):
         (folder / name).mkdir()
         model.save(folder / name / "m.keras")
         if objective:
-            write_objective(folder / name, objective, ten)
+            write_objective(folder / name, objective, info)
     message = refused(teacher="texts/m.keras")
     assert "takes int32 of shape any, and the data are uint8 of" in message
     message = refused(teacher="softmax/m.keras")

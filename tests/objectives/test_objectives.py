@@ -183,6 +183,9 @@ def test_balanced_weights_by_hand():
     weights = balanced_weights(np.array([0, 0, 0, 1, 1, 2]))
     np.testing.assert_allclose(weights, [6 / 9, 6 / 6, 6 / 3], rtol=1e-6)
     assert weights.dtype == np.float32
+    # 3 examples of 2 classes, of the 4 that there are
+    weights = balanced_weights(np.array([0, 0, 2]), 4)
+    np.testing.assert_allclose(weights, [3 / 4, 0, 3 / 2, 0], rtol=1e-6)
 
 
 @pytest.mark.parametrize(
