@@ -174,11 +174,10 @@ def pretrain(
     builders.prepare(config)
 
     with timer("data"):
-        loaded, tutor = _taught_data(config, dataset, teacher)
+        loaded, lesson = _taught_data(config, dataset, teacher)
         data = loaded.dataset
     with timer("build"), get_strategy(config.strategy).scope():
-        facts = teacher and teacher.facts
-        objective = builders.build_objective(config, data.info, facts)
+        objective = builders.build_objective(config, data.info, lesson.facts)
         body = builders.build_backbone(config, data, objective, given=backbone)
         model = builders.assemble(body, objective)
     probes = feature_probes(config, body, data)
@@ -189,7 +188,7 @@ def pretrain(
             config,
             model,
             objective,
-            frozen_inputs(config, None, objective, data.splits, tutor),
+            frozen_inputs(config, None, objective, data.splits, lesson.teacher),
             folder=folder,
             watchers=Watchers(scoring=probes, watching=conduct.callbacks),
         )
@@ -239,10 +238,9 @@ def finetune(
     models = {"pretrained": pretrained.backbone, "given": backbone}
     with timer("data"):
         weights = pretrained.weights
-        loaded, tutor = _taught_data(config, dataset, teacher, weights)
+        loaded, lesson = _taught_data(config, dataset, teacher, weights)
         data = loaded.dataset
     with timer("build"), get_strategy(config.strategy).scope():
-        lesson = _Lesson(teacher and teacher.facts, tutor)
         built = _build(config, data, pretrained, models, lesson)
     provenance = builders.provenance(data, **origin)
     with run_dir.exclusive_run(folder, config, provenance):
@@ -296,16 +294,17 @@ def _taught_data(
     given: Dataset | None,
     teacher: Teacher | None,
     weights: Weights | None = None,
-) -> tuple[Loaded, keras.Model | None]:
+) -> tuple[Loaded, _Lesson]:
     """Loads the data of a run, and what answers for them if it is taught."""
+    on_leak = _on_leak(config)
     if teacher is None:
-        return load_dataset(config, given, _on_leak(config), weights), None
-    loaded = load_dataset(
-        config, given, _on_leak(config), weights, teacher.weights
-    )
+        loaded = load_dataset(config, given, on_leak, weights)
+        return loaded, _Lesson(None, None)
+    loaded = load_dataset(config, given, on_leak, weights, teacher.weights)
     with get_strategy(config.strategy).scope():
-        tutor = answering(teacher, loaded.dataset)
-    return labelled_by(config, teacher, tutor, loaded), tutor
+        model = answering(teacher, loaded.dataset)
+    loaded = labelled_by(config, teacher, model, loaded)
+    return loaded, _Lesson(teacher.facts, model)
 
 
 def _on_leak(config: Config) -> str:
@@ -424,7 +423,7 @@ def _result(
         objective=config.objective,
         data=loaded.account.as_dict(),
         leaks=loaded.leaks.as_dict(),
-        teacher=teacher and teacher.told(),
+        teacher=teacher.told() if teacher is not None else None,
         **vars(trained),
     )
 

@@ -140,12 +140,14 @@ def answering(teacher: Teacher, dataset: Dataset) -> keras.Model:
     _tell_resize(teacher, dataset)
     if _shapes(ours) == _shapes(theirs):
         return teacher.model
-    if isinstance(ours, tf.TensorSpec) and takes_images(teacher.model, ours):
+    is_one = isinstance(ours, tf.TensorSpec)
+    if is_one and takes_images(teacher.model, ours):
         _LOG.info(
-            "%s takes images of %s: those of %s are resized for it, or made "
-            "colour, in its graph.",
+            "The teacher %s takes images, %s: those of the data, %s, are "
+            "converted in its graph.",
             teacher.facts.name,
-            *("×".join(map(str, x.shape)) for x in (theirs, ours)),
+            _described(theirs),
+            _described(ours),
         )
         return for_images(teacher.model, ours)
     raise UserError(

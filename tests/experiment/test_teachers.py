@@ -9,6 +9,8 @@ import pytest
 
 import keras_ptft
 from keras_ptft import Config, UserError
+from keras_ptft.comparison.plan import variants
+from keras_ptft.comparison.settings import CompareConfig
 from keras_ptft.data import Loading, load
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.dataset import Dataset
@@ -19,6 +21,7 @@ from keras_ptft.data.leakage.training_fingerprints import (
 )
 from keras_ptft.data.text.tokenizers import Tokenizer
 from keras_ptft.data.text.tokenizers.vocabulary import SPECIAL
+from keras_ptft.experiment import builders
 from keras_ptft.experiment.several import standing_alone
 from keras_ptft.files import read_json
 from keras_ptft.objectives.saved import write_objective
@@ -103,6 +106,12 @@ def test_answers_computed_once_are_those_of_every_step(cached, caplog):
     assert weights_of("cached").keys() == weights_of("big").keys()
     known = read_json("runs/cached/environment.json")
     assert known["teacher"] == expected["fingerprint"]
+    # who starts from the student has seen what its teacher saw
+    with np.load("runs/big/seen.npz") as seen:
+        contents = seen["contents"]
+    with np.load("runs/cached/seen.npz") as seen:
+        assert np.isin(contents, seen["contents"]).all()
+        assert len(seen["contents"]) > len(contents)
 
 
 @pytest.mark.slow
@@ -258,15 +267,6 @@ def test_a_teacher_that_has_seen_the_test_split(folder):
     assert "test examples are among those that" in message
 
 
-@pytest.mark.slow
-def test_who_starts_from_a_student_has_seen_what_its_teacher_saw():
-    student("pupil", epochs=1, train_examples=20)
-    with np.load("runs/big/seen.npz") as of_teacher:
-        expected = of_teacher["contents"]
-    with np.load("runs/pupil/seen.npz") as seen:
-        assert np.isin(expected, seen["contents"]).all()
-
-
 def test_wrong_teachers():
     assert "No pretrained run" in refused(teacher="bih")
     assert "learns from another model: name it" in refused(teacher="")
@@ -305,6 +305,45 @@ def test_teachers_of_another_kind(folder):
     message = refused(teacher="words/m.keras")
     assert "was trained for NextToken" in message
     assert "there is no labels.json" in refused(teacher="bare/m.keras")
+
+
+@pytest.mark.slow
+def test_texts_are_read_as_the_teacher_reads_them(folder):
+    lines = [
+        f"{'good fine' if n % 2 else 'bad poor'} w{n}\t{'ab'[n % 2]}"
+        for n in range(80)
+    ]
+    text = "\n".join(["text\tlabel", *lines, ""])
+    (folder / "texts.tsv").write_text(text)
+    settings = {
+        "dataset": "tsv:texts.tsv",
+        "text_column": "text",
+        "tokenizer": "words",
+        "image_size": 0,
+        "train_examples": 0,
+        "batch_size": 16,
+    }
+    reader = {"backbone": "embedding(width=16)", "learning_rate": 0.05}
+    config = Config(**SMALL | settings | reader, name="reader")
+    keras_ptft.pretrain(config)
+    # which has learned its vocabulary on other examples
+    small = {"backbone": "embedding(width=4)", "split_seed": 1}
+    small |= {"on_leak": "warn", "tokenizer": ""}
+    result = student("texts", **settings | small, teacher="reader")
+    assert result.teacher["name"] == "reader"
+    read = [(folder / f"runs/{x}/vocabulary.txt") for x in ("reader", "texts")]
+    assert read[0].read_text() == read[1].read_text()
+
+
+def test_a_comparison_with_what_is_not_taught():
+    config = Config(**SMALL, name="x", teacher="big", objective=DISTILLED)
+    alone = "alone: --teacher= --objective=classification"
+    compare = CompareConfig(variant=(alone,))
+    found = variants(standing_alone(config), compare)
+    assert set(found) == {"linear", "trained", "alone"}
+    assert found["alone"].teacher == ""
+    for each in found.values():
+        builders.check(each)
 
 
 def test_runs_in_another_folder_find_the_teacher():
