@@ -40,7 +40,7 @@ from keras_ptft.data.text.window_source import token_window_source
 from keras_ptft.errors import UserError
 from keras_ptft.experiment.calibrating import check_validation
 from keras_ptft.experiment.weights import Weights
-from keras_ptft.objectives.saved import objective_type
+from keras_ptft.objectives.saved import needs_labels, objective_type
 
 _LOG = logging.getLogger("keras_ptft")
 
@@ -164,6 +164,8 @@ def load_to_score(
     loading = dataclasses.replace(
         _loading(config, weights),
         trained=trained,
+        # models are scored by labels that they may have learned without any
+        needs_labels=objective_type(config.objective).needs_labels,
         scoring=True,
         as_test=as_test,
         by_column=by,
@@ -293,7 +295,7 @@ def _loading(config: Config, weights: Weights | None) -> Loading:
         skip_bad_images=config.skip_bad_images,
         text_columns=named_columns(config.text_column),
         label_kind=objective.label_kind,
-        needs_labels=objective.needs_labels,
+        needs_labels=needs_labels(config.objective),
         label_column=config.label_column,
         label_columns=named_columns(config.label_columns),
         image_column=config.image_column,

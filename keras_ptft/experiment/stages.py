@@ -42,11 +42,9 @@ from keras_ptft.experiment.teachers import (
     answering,
     labelled_by,
     load_teacher,
-    origin_of,
 )
 from keras_ptft.experiment.training import train
 from keras_ptft.experiment.tuning import OF_UNFROZEN, check_tuning, tune
-from keras_ptft.experiment.weights import Weights
 from keras_ptft.models.feature_model import feature_model
 from keras_ptft.objectives import Objective
 from keras_ptft.objectives.objective import TeacherFacts
@@ -165,8 +163,7 @@ def pretrain(
     """
     _check_pretraining(config)
     teacher = load_teacher(config)
-    origin = {"parent": "", **_given("backbone", backbone)}
-    origin |= origin_of(teacher)
+    origin = _origin("", backbone, teacher)
     folder = folder_of("pretrain", config)
     if result := run_dir.open_run(folder, config, origin):
         return publish(folder, config, result, given=dataset)
@@ -228,8 +225,7 @@ def finetune(
     _check_finetuning(config)
     pretrained = load_pretrained(config, backbone)
     teacher = load_teacher(config)
-    origin = {"parent": pretrained.fingerprint, **_given("backbone", backbone)}
-    origin |= origin_of(teacher)
+    origin = _origin(pretrained.fingerprint, backbone, teacher)
     folder = folder_of("finetune", config)
     if result := run_dir.open_run(folder, config, origin):
         return publish(folder, config, result, given=dataset)
@@ -237,8 +233,7 @@ def finetune(
     builders.prepare(config)
     models = {"pretrained": pretrained.backbone, "given": backbone}
     with timer("data"):
-        weights = pretrained.weights
-        loaded, lesson = _taught_data(config, dataset, teacher, weights)
+        loaded, lesson = _taught_data(config, dataset, teacher, pretrained)
         data = loaded.dataset
     with timer("build"), get_strategy(config.strategy).scope():
         built = _build(config, data, pretrained, models, lesson)
@@ -293,10 +288,11 @@ def _taught_data(
     config: Config,
     given: Dataset | None,
     teacher: Teacher | None,
-    weights: Weights | None = None,
+    pretrained: Pretrained | None = None,
 ) -> tuple[Loaded, _Lesson]:
     """Loads the data of a run, and what answers for them if it is taught."""
     on_leak = _on_leak(config)
+    weights = pretrained.weights if pretrained is not None else None
     if teacher is None:
         loaded = load_dataset(config, given, on_leak, weights)
         return loaded, _Lesson(None, None)
@@ -428,11 +424,16 @@ def _result(
     )
 
 
-def _given(name: str, model: keras.Model | None) -> dict[str, str]:
-    """The fingerprint of a model that was handed over, by its name."""
-    if model is None:
-        return {}
-    return {name: audit.fingerprint(model)}
+def _origin(
+    parent: str, backbone: keras.Model | None, teacher: Teacher | None
+) -> dict[str, str]:
+    """The fingerprints of the models that a run is made of, by name."""
+    found = {"parent": parent}
+    if backbone is not None:
+        found["backbone"] = audit.fingerprint(backbone)
+    if teacher is not None:
+        found["teacher"] = teacher.fingerprint
+    return found
 
 
 def training_of(config: Config) -> Callable[..., RunResult]:

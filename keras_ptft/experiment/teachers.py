@@ -26,6 +26,7 @@ from keras_ptft.objectives import OBJECTIVES
 from keras_ptft.objectives.objective import TeacherFacts
 from keras_ptft.objectives.saved import (
     LABELS_FILE,
+    needs_labels,
     objective_type,
     read_objective,
 )
@@ -118,11 +119,6 @@ def load_teacher(config: Config) -> Teacher | None:
     return teacher
 
 
-def origin_of(teacher: Teacher | None) -> dict[str, str]:
-    """Returns what decides a run beside its settings, by name."""
-    return {} if teacher is None else {"teacher": teacher.fingerprint}
-
-
 def answering(teacher: Teacher, dataset: Dataset) -> keras.Model:
     """Returns the model that answers for the inputs of a data set.
 
@@ -173,15 +169,13 @@ def labelled_by(
     names, dataset = teacher.facts.label_names, loaded.dataset
     if dataset.label_names or not names:
         return loaded
-    needed = objective_type(config.objective).label_free
-    given = lookup(OBJECTIVES, config.objective, "objective").kwargs
-    for name, value in needed.items():
-        if given.get(name) != value:
-            raise UserError(
-                f"--objective={config.objective} learns labels too, and the "
-                f"data have none: set {name}={value:g} to learn from the "
-                "teacher alone."
-            )
+    if needs_labels(config.objective):
+        free = objective_type(config.objective).label_free.items()
+        remedy = ", ".join(f"{name}={value}" for name, value in free)
+        raise UserError(
+            f"--objective={config.objective} learns labels too, and the data "
+            f"have none: set {remedy} to learn from the teacher alone."
+        )
     splits = {
         name: _Labelled(source, outputs_of(model, source).argmax(axis=1))
         for name, source in dataset.splits.items()
