@@ -3,11 +3,13 @@
 An entry takes the `DataInfo` of a data set and its settings.
 """
 
+from keras_ptft.objectives.byol import BYOL
 from keras_ptft.objectives.classification import Classification
 from keras_ptft.objectives.contrastive import (
     Contrastive,
     SupervisedContrastive,
 )
+from keras_ptft.objectives.dino import DINO
 from keras_ptft.objectives.masked_tokens import MaskedTokens
 from keras_ptft.objectives.multi_label import MultiLabel
 from keras_ptft.objectives.next_token import NextToken
@@ -26,6 +28,8 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "contrastive": Contrastive,
     "supervised_contrastive": SupervisedContrastive,
     "vicreg": VICReg,
+    "byol": BYOL,
+    "dino": DINO,
     "masked_tokens": MaskedTokens,
     "next_token": NextToken,
     "skipgram": SkipGram,

@@ -1,5 +1,7 @@
 """Losses by hand, and a step of every objective on 1 and 2 replicas."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -18,8 +20,11 @@ from keras_ptft.registry import lookup
 from keras_ptft.training.distribution.strategies import get_strategy
 from keras_ptft.training.execution.plan import make_plan
 from keras_ptft.training.fit import FitConfig, fit
+from keras_ptft.training.optimizers.averages import start_averages
 from keras_ptft.training.optimizers.optimizers import make_optimizer
+from keras_ptft.training.teachers import average_teacher
 from keras_ptft.training.training_model import TrainingModel
+from keras_ptft.training.tuning import whole
 from tests.objectives import test_text_steps
 
 THREE = DataInfo(label_names=("a", "b", "c"))
@@ -30,6 +35,8 @@ CASES = {
     "contrastive": "contrastive(view='flip')",
     "supervised_contrastive": "supervised_contrastive(view='flip')",
     "vicreg": "vicreg(view='shift')",
+    "byol": "byol(view='shift', hidden=32)",
+    "dino": "dino(view='shift', crops=1, local='flip_crop', hidden=32)",
 }
 
 
@@ -65,12 +72,24 @@ def step(spec, replicas):
         scaled = keras.layers.Rescaling(1 / 255)(inputs)
         features = keras.layers.Flatten()(scaled)
         model = objective.assemble(keras.Model(inputs, features))
+        optimizer = make_optimizer(
+            "sgd",
+            "constant",
+            learning_rate=1.0,
+            total_steps=1,
+            ema=objective.momentum,
+        )
+        tuning = whole(model)
+        if objective.teacher == "average":
+            optimizer.build(tuning.variables)
+            start_averages(optimizer, tuning.variables)
+            teacher = average_teacher(model, optimizer, tuning.variables)
+            tuning = dataclasses.replace(tuning, teacher=teacher)
         loop = TrainingModel(
             model,
             objective,
-            optimizer=make_optimizer(
-                "sgd", "constant", learning_rate=1.0, total_steps=1
-            ),
+            optimizer=optimizer,
+            tuning=tuning,
             plan=make_plan(chosen, model, batch_size=64, steps_per_epoch=1),
             steps_per_epoch=1,
         )
