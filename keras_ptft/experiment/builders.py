@@ -270,14 +270,14 @@ def _fresh(known: keras.Model, dataset: Dataset) -> keras.Model:
 
 def _check_batch(config: Config) -> None:
     """Refuses batches in which no example can be compared with another."""
-    if not objective_type(config.objective).compares:
-        return
-    if config.batch_size < 2:
+    chosen = objective_type(config.objective)
+    if config.batch_size < chosen.least_batch:
         raise UserError(
             f"--objective={config.objective} compares the examples of a batch, "
-            f"got --batch_size={config.batch_size}: use 64, or 2 at least."
+            f"got --batch_size={config.batch_size}: use 64, or "
+            f"{chosen.least_batch} at least."
         )
-    if config.gradient_accumulation > 1:
+    if chosen.compares and config.gradient_accumulation > 1:
         raise UserError(
             f"--objective={config.objective} compares the examples of a batch, "
             "which --gradient_accumulation cuts into parts: leave it out, and "

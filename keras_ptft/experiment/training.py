@@ -167,6 +167,12 @@ class Training:
                 model, sources["train"], tuning, len(epochs), start
             )
         _LOG.info("Plan: %s.", training_model.plan)
+        if _teaches_itself(self._objective):
+            _LOG.info(
+                "The teacher is the average of the weights, of which a step "
+                "leaves %g (--ema, or else momentum of the objective).",
+                _decay(self._config, self._objective),
+            )
         if self._fit_config.showing.balanced:
             log_balance(sources["train"])
         self._session.run(training_model, sources, epochs.stop)
@@ -260,7 +266,7 @@ def _taught_model(
     **settings: Any,
 ) -> TrainingModel:
     """Makes the training model, with the teacher that its objective needs."""
-    if objective.teacher == "average":
+    if _teaches_itself(objective):
         teacher = average_teacher(model, optimizer, tuning.variables)
         tuning = dataclasses.replace(tuning, teacher=teacher)
     return TrainingModel(
@@ -290,18 +296,28 @@ def _optimizer(
         learning_rate=float(config.learning_rate),
         total_steps=steps_per_epoch * config.epochs,
         clip_norm=config.clip_norm,
-        ema=config.ema or objective.momentum,
+        ema=_decay(config, objective),
     )
     moved = tuning.phase or tuning
     if moved.factors:
         scale_learning_rates(optimizer, moved.variables, moved.factors)
-    if tuning.phase or objective.teacher == "average":
+    if tuning.phase or _teaches_itself(objective):
         optimizer.build(moved.variables)
         start_averages(optimizer, moved.variables)
     if tuning.phase:
         begins = [epoch * steps_per_epoch for epoch in tuning.phase.begins]
         start_late(optimizer, moved.variables, begins)
     return optimizer
+
+
+def _teaches_itself(objective: Objective) -> bool:
+    """Whether the average of the weights is the teacher."""
+    return objective.teacher == "average"
+
+
+def _decay(config: Config, objective: Objective) -> float:
+    """The decay a step of the average of the weights; 0: there is none."""
+    return config.ema or objective.momentum
 
 
 def _checkpoints(config: Config, folder: pathlib.Path) -> Checkpoints | None:

@@ -3,11 +3,13 @@
 An entry takes the `DataInfo` of a data set and its settings.
 """
 
+from keras_ptft.objectives.byol import BYOL
 from keras_ptft.objectives.classification import Classification
 from keras_ptft.objectives.contrastive import (
     Contrastive,
     SupervisedContrastive,
 )
+from keras_ptft.objectives.dino import DINO
 from keras_ptft.objectives.distillation import Distillation
 from keras_ptft.objectives.feature_matching import FeatureMatching
 from keras_ptft.objectives.masked_tokens import MaskedTokens
@@ -30,6 +32,8 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "supervised_contrastive": SupervisedContrastive,
     "vicreg": VICReg,
     "feature_matching": FeatureMatching,
+    "byol": BYOL,
+    "dino": DINO,
     "masked_tokens": MaskedTokens,
     "next_token": NextToken,
     "skipgram": SkipGram,

@@ -62,6 +62,7 @@ class Objective(abc.ABC):
             features of a frozen part cannot be computed once for all.
         compares: whether the loss of an example depends on the others of
             its batch.
+        least_batch: how many examples a batch must have at least.
         teacher: whose answers are part of the targets: "average", that of
             the trained weights; "model", one that --teacher names; empty:
             there is no teacher.
@@ -91,6 +92,7 @@ class Objective(abc.ABC):
     causal: ClassVar[bool] = False
     changes_inputs: ClassVar[bool] = False
     compares: ClassVar[bool] = False
+    least_batch: ClassVar[int] = 1
     teacher: ClassVar[str] = ""
     momentum: float = 0.0
     teacher_gives: ClassVar[str] = ""

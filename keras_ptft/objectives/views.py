@@ -20,11 +20,11 @@ from keras_ptft.objectives.feature_scores import (
     with_features,
 )
 from keras_ptft.objectives.objective import Batch, Objective
-from keras_ptft.registry import lookup
+from keras_ptft.registry import BoundFactory, lookup
 from keras_ptft.training.forward import outputs_of
 
 VIEWS = 2
-"""How many views of each image there are."""
+"""How many views of each image there are, beside smaller ones."""
 
 _HIDDEN = "projection_hidden"
 # seeds of views are far apart from each other and from that of `--augment`;
@@ -45,12 +45,16 @@ class Views(Objective):
         width: of the projection.
         hidden: width of its hidden layer.
 
+    Attributes:
+        views: what makes each of the views.
+
     Raises:
         UserError: no images, or a view that leaves an image as it is.
     """
 
     changes_inputs = True
     compares = True
+    least_batch = 2
 
     def __init__(
         self,
@@ -63,12 +67,7 @@ class Views(Objective):
     ) -> None:
         super().__init__(info)
         _check_images(info)
-        self._view = lookup(AUGMENTATIONS, view, "augmentation")
-        if self._view.name == "none":
-            raise UserError(
-                "Setting 'view' must change images, or all views of one are "
-                "alike, got 'none': use view='simclr' or another."
-            )
+        self.views = [changing("view", view)] * VIEWS
         self.width, self.hidden = width, hidden
 
     def transform(
@@ -76,8 +75,8 @@ class Views(Objective):
     ) -> Batch:
         """Makes the views, of shape (batch, views, ...)."""
         views = [
-            self._view(inputs, seeds + _apart(number))
-            for number in range(1, VIEWS + 1)
+            view(inputs, seeds + _apart(number))
+            for number, view in enumerate(self.views, 1)
         ]
         weights = tf.ones_like(seeds[:, 0], tf.float32)
         return tf.stack(views, axis=1), self.targets(labels, seeds), weights
@@ -154,6 +153,35 @@ class Views(Objective):
             self.width, use_bias=False, dtype="float32", name="projection"
         )
         return layer(hidden(features))
+
+
+def changing(setting: str, view: str) -> BoundFactory:
+    """Returns what makes views of images.
+
+    Args:
+        setting: by which the user chooses it.
+        view: one of the augmentations.
+
+    Raises:
+        UserError: it leaves images as they are, or there is none such.
+    """
+    found = lookup(AUGMENTATIONS, view, "augmentation")
+    if found.name == "none":
+        raise UserError(
+            f"Setting {setting!r} must change images, or all views of one are "
+            f"alike, got 'none': use {setting}='simclr' or another."
+        )
+    return found
+
+
+def comes_first(examples: tf.Tensor) -> tf.Tensor:
+    """Returns which places of a batch hold an example for the first time.
+
+    Args:
+        examples: int64 of shape (batch,).
+    """
+    first = tf.argmax(tf.cast(examples[:, None] == examples, tf.int32), axis=1)
+    return first == tf.range(tf.shape(examples, tf.int64)[0])
 
 
 def _check_images(info: DataInfo) -> None:

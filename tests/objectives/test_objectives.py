@@ -21,7 +21,9 @@ from keras_ptft.registry import lookup
 from keras_ptft.training.distribution.strategies import get_strategy
 from keras_ptft.training.execution.plan import make_plan
 from keras_ptft.training.fit import FitConfig, fit
+from keras_ptft.training.optimizers.averages import start_averages
 from keras_ptft.training.optimizers.optimizers import make_optimizer
+from keras_ptft.training.teachers import average_teacher
 from keras_ptft.training.training_model import TrainingModel
 from keras_ptft.training.tuning import whole
 from tests.objectives import test_text_steps
@@ -36,6 +38,8 @@ CASES = {
     "vicreg": "vicreg(view='shift')",
     "distillation": "distillation(temperature=2.0)",
     "feature_matching": "feature_matching",
+    "byol": "byol(view='shift', hidden=32)",
+    "dino": "dino(view='shift', crops=1, local='flip_crop', hidden=32)",
 }
 
 
@@ -70,21 +74,32 @@ def step(spec, replicas):
         inputs = keras.Input((8, 8, 1), dtype="uint8")
         scaled = keras.layers.Rescaling(1 / 255)(inputs)
         features = keras.layers.Flatten()(scaled)
-        teacher = None
+        frozen = None
         if objective.teacher == "model":
             logits = keras.layers.Dense(10, name="logits")(features)
-            teacher = keras.Model(inputs, logits)
+            frozen = keras.Model(inputs, logits)
             objective.follow(TeacherFacts("teacher", 10, info.label_names))
         model = objective.assemble(keras.Model(inputs, features))
+        optimizer = make_optimizer(
+            "sgd",
+            "constant",
+            learning_rate=1.0,
+            total_steps=1,
+            ema=objective.momentum,
+        )
+        tuning = dataclasses.replace(whole(model), frozen_teacher=frozen)
+        if objective.teacher == "average":
+            optimizer.build(tuning.variables)
+            start_averages(optimizer, tuning.variables)
+            teacher = average_teacher(model, optimizer, tuning.variables)
+            tuning = dataclasses.replace(tuning, teacher=teacher)
         loop = TrainingModel(
             model,
             objective,
-            optimizer=make_optimizer(
-                "sgd", "constant", learning_rate=1.0, total_steps=1
-            ),
+            optimizer=optimizer,
+            tuning=tuning,
             plan=make_plan(chosen, model, batch_size=64, steps_per_epoch=1),
             steps_per_epoch=1,
-            tuning=dataclasses.replace(whole(model), frozen_teacher=teacher),
         )
     before = model.get_weights()
     fit(loop, {"train": train}, FitConfig(epochs=1))
