@@ -89,6 +89,12 @@ class Config:
     classes: str = setting(
         "", "data", "classes to keep, as 0-4 or cat,dog; empty: all"
     )
+    untrained_classes: str = setting(
+        "",
+        "data",
+        "classes without examples in training and validation, which the model "
+        "keeps and is tested on: what does it know of them from a teacher?",
+    )
     train_examples: int = setting(
         0, "data", "class-balanced training subset; 0: all", low=0
     )
@@ -356,7 +362,13 @@ class Config:
         "transfer",
         "also train the same model from scratch on the same budget",
     )
-
+    teacher: str = setting(
+        "",
+        "transfer",
+        "trained model whose answers are learned, by --objective=distillation "
+        "or feature_matching: run name, run folder, .keras file, or a known "
+        "model as efficientnet_lite0",
+    )
     forgetting: bool = setting(
         False,
         "transfer",

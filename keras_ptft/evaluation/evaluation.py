@@ -2,12 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from keras_ptft.data.core.dataset import Source
 from keras_ptft.evaluation.estimates import Estimates
+from keras_ptft.evaluation.feature_quality import Known
 from keras_ptft.evaluation.predictions import Predictions
 from keras_ptft.evaluation.word_neighbors import Neighbors
 
@@ -33,6 +34,18 @@ class WordVectors:
     neighbors: Neighbors
 
 
+class Features(NamedTuple):
+    """Features by which examples are compared with training examples.
+
+    Attributes:
+        rows: of the test examples, float of shape (examples, width).
+        known: training examples.
+    """
+
+    rows: np.ndarray
+    known: Known
+
+
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
     """Everything that is reported of a model.
@@ -45,6 +58,7 @@ class Evaluation:
             examples are of a class.
         answers: of the model to each test example, logits or numbers, float
             of shape (examples, outputs); None: these are not told apart.
+        features: where features are judged without a head for labels.
         word_vectors: where word vectors were trained.
         estimates: where numbers are predicted, those of the test split.
         thresholds: label to the probability from which it is given, where
@@ -57,6 +71,7 @@ class Evaluation:
     titles: Mapping[str, str] = dataclasses.field(default_factory=dict)
     out_of_scope: Mapping[str, Any] | None = None
     answers: np.ndarray | None = None
+    features: Features | None = None
     word_vectors: WordVectors | None = None
     estimates: Estimates | None = None
     thresholds: Mapping[str, float] = dataclasses.field(default_factory=dict)

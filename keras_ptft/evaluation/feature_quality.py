@@ -1,10 +1,44 @@
 """What features are worth before anything is trained on them."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 _NEIGHBORS = 20
 # examples whose distances to the reference are computed at a time
 _CHUNK = 1024
+
+
+class Known(NamedTuple):
+    """Training examples, which others are judged by.
+
+    Attributes:
+        rows: their features, of shape (examples, width).
+        labels: integers from 0.
+        indices: of the examples, in the training split.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    indices: np.ndarray
+
+
+def scores_of(
+    features: np.ndarray, labels: np.ndarray, known: Known | None
+) -> dict[str, float]:
+    """Returns what is told of features, by metric.
+
+    Args:
+        features: of shape (examples, width).
+        labels: theirs, integers from 0.
+        known: training examples with labels; None: there are no labels.
+    """
+    scores = feature_scores(features)
+    if known is not None:
+        scores["knn_accuracy"] = knn_accuracy(
+            features, labels, known.rows, known.labels
+        )
+    return scores
 
 
 def knn_accuracy(

@@ -61,6 +61,7 @@ def measure(
     def observe(
         targets: Any, outputs: Any, weights: tf.Tensor
     ) -> dict[str, tf.Tensor]:
+        targets = trainable.self_taught(targets, outputs)
         losses = trainable.loss(targets, outputs)
         loss.update_state(losses, sample_weight=weights)
         for metric in metrics:

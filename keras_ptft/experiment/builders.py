@@ -26,6 +26,7 @@ from keras_ptft.errors import UserError
 from keras_ptft.experiment.calibrating import check_calibrate
 from keras_ptft.experiment.loading import GIVEN, TOKENIZER
 from keras_ptft.experiment.pretrained import Pretrained, is_known_model
+from keras_ptft.experiment.teachers import check_teacher
 from keras_ptft.models import BACKBONES
 from keras_ptft.models.backbone_input import BackboneInput
 from keras_ptft.models.feature_model import check_causal, feature_model
@@ -33,6 +34,7 @@ from keras_ptft.models.grey import for_grey, in_color
 from keras_ptft.models.normalization import NORMALIZATIONS, scaling_of
 from keras_ptft.models.pretrained import PRETRAINED
 from keras_ptft.objectives import OBJECTIVES, Objective
+from keras_ptft.objectives.objective import TeacherFacts
 from keras_ptft.objectives.probes import PROBES
 from keras_ptft.objectives.saved import (
     make_objective,
@@ -58,6 +60,7 @@ _LOG = logging.getLogger("keras_ptft")
 
 _OF_CLASSES = (
     "classes",
+    "untrained_classes",
     "train_per_class",
     "stratify",
     "class_weight",
@@ -113,6 +116,7 @@ def check(config: Config) -> None:
     _check_servable(config)
     _check_batch(config)
     check_calibrate(config)
+    check_teacher(config)
     _check_labels(config)
 
 
@@ -125,13 +129,23 @@ def prepare(config: Config) -> None:
     )
 
 
-def build_objective(config: Config, info: DataInfo) -> Objective:
+def build_objective(
+    config: Config, info: DataInfo, teacher: TeacherFacts | None = None
+) -> Objective:
     """Builds the objective for a data set.
 
+    Args:
+        config: the settings.
+        info: what is known of the data.
+        teacher: the model that it learns from; None: there is none.
+
     Raises:
-        UserError: the data are not for it.
+        UserError: the data, or the teacher, are not for it.
     """
-    return make_objective(config.objective, info)
+    objective = make_objective(config.objective, info)
+    if teacher is not None:
+        objective.follow(teacher)
+    return objective
 
 
 def build_backbone(
@@ -256,14 +270,14 @@ def _fresh(known: keras.Model, dataset: Dataset) -> keras.Model:
 
 def _check_batch(config: Config) -> None:
     """Refuses batches in which no example can be compared with another."""
-    if not objective_type(config.objective).compares:
-        return
-    if config.batch_size < 2:
+    chosen = objective_type(config.objective)
+    if config.batch_size < chosen.least_batch:
         raise UserError(
             f"--objective={config.objective} compares the examples of a batch, "
-            f"got --batch_size={config.batch_size}: use 64, or 2 at least."
+            f"got --batch_size={config.batch_size}: use 64, or "
+            f"{chosen.least_batch} at least."
         )
-    if config.gradient_accumulation > 1:
+    if chosen.compares and config.gradient_accumulation > 1:
         raise UserError(
             f"--objective={config.objective} compares the examples of a batch, "
             "which --gradient_accumulation cuts into parts: leave it out, and "

@@ -21,6 +21,7 @@ def score_groups(
     test: Source,
     before: Mapping[str, Any],
     column: str,
+    recalled: Any = None,
 ) -> dict[str, Any]:
     """Scores each group of a test split.
 
@@ -30,6 +31,7 @@ def score_groups(
         test: the examples, with `by`.
         before: as `Objective.score_again` takes it.
         column: that `by` was read from.
+        recalled: as `Objective.score_again` takes it.
 
     Returns:
         What `result.json` has beside the metrics of the whole split: the
@@ -38,7 +40,7 @@ def score_groups(
     """
     found = groups_of([] if test.by is None else test.by.tolist(), column)
     scored = {
-        name: _scored(objective, model, take(test, members), before)
+        name: _scored(objective, model, take(test, members), before, recalled)
         for name, members in found.members.items()
     }
     gap = largest_gap(scored)
@@ -55,9 +57,10 @@ def _scored(
     model: keras.Model,
     source: Source,
     before: Mapping[str, Any],
+    recalled: Any,
 ) -> dict[str, Any]:
     """Metrics with intervals, those of means where it has no others."""
-    metrics = objective.score_again(model, source, before)
+    metrics = objective.score_again(model, source, before, recalled)
     if "intervals" in metrics:
         return metrics
 

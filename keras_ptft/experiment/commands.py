@@ -22,6 +22,10 @@ from keras_ptft.experiment.loading import (
 )
 from keras_ptft.experiment.results import RunResult, read_result
 from keras_ptft.experiment.run_files import FLAGS_FILE, NON_IDENTITY_FIELDS
+from keras_ptft.experiment.training_examples import (
+    only_seen,
+    training_examples,
+)
 from keras_ptft.experiment.weights import Weights
 from keras_ptft.models.saved import load_model
 from keras_ptft.models.structure import named_inputs
@@ -137,10 +141,11 @@ def score(
     trained = read_objective(folder).info
     # a model without labels may read more than its backbone does
     backbone = load_model(folder / run_dir.BACKBONE_FILE)
-    loaded, accounted = load_to_score(
+    weights = Weights.beside(path, backbone)
+    loaded, accounted, train = load_to_score(
         config,
         dataset,
-        Weights.beside(path, backbone),
+        weights,
         trained,
         as_test=not own,
         classes=changes.get("classes", ""),
@@ -152,14 +157,24 @@ def score(
     model = _model(folder, config, objective)
     test = loaded.splits["test"]
     before_it = result.metrics.get("test", {})
-    metrics = objective.score_again(model, test, before_it)
+
+    def trained_on() -> Source | None:
+        # the run's own data are loaded already
+        if own and not changes and train is not None:
+            return only_seen(train, weights)
+        return training_examples(before, dataset if own else None, weights)
+
+    recalled = objective.recall(model, trained_on)
+    metrics = objective.score_again(model, test, before_it, recalled)
     name = " ".join(["test", *_changed(changes)])
     if not own:
         metrics["data"] = accounted.as_dict()
     elif not changes and _has_changed(folder, config, test):
         name = "test of changed data"
     if by:
-        metrics["by"] = score_groups(objective, model, test, before_it, by)
+        metrics["by"] = score_groups(
+            objective, model, test, before_it, by, recalled
+        )
         name += f" by {by}"
     return Scores(folder, metrics, name)
 

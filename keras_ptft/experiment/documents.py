@@ -22,7 +22,7 @@ from keras_ptft.experiment.run_files import (
     MARKDOWN_FILE,
     REPORT_FILE,
 )
-from keras_ptft.experiment.showing import shown_examples
+from keras_ptft.experiment.showing import pictured_examples, shown_examples
 from keras_ptft.models.pretrained import FACTS, PRETRAINED
 from keras_ptft.objectives import Objective
 from keras_ptft.registry import lookup
@@ -104,11 +104,13 @@ def _lineage(
 def _findings(
     config: Config, loaded: Loaded, objective: Objective
 ) -> DataFindings:
+    train = loaded.dataset.splits["train"]
     return DataFindings(
         loaded.leaks.as_dict(),
         loaded.leaks.shown,
         loaded.account.as_dict(),
-        shown_examples(config, objective, loaded.dataset.splits["train"]),
+        shown_examples(config, objective, train),
+        pictured_examples(config, objective, train),
     )
 
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Dataset, Source, take_evenly
-from keras_ptft.data.core.targets import NO_TARGET
 from keras_ptft.errors import UserError
 from keras_ptft.evaluation.feature_quality import (
     feature_scores,
@@ -119,7 +118,7 @@ def feature_probes(
             f"{setting} needs a vector of each example, and the backbone gives "
             f"{features.output_shape[1:]}: leave it out."
         )
-    labelled = bool(dataset.label_names) and dataset.info.target == NO_TARGET
+    labelled = bool(dataset.class_names)
     return [
         FeatureProbe(
             features,

@@ -91,12 +91,17 @@ def _scores(
     dataset = reload_dataset(theirs, None, weights)
     info = dataset.info.as_trained(read_objective(parent).info)
     objective = builders.build_objective(theirs, info)
-    test = dataset.splits["test"]
+    train, test = dataset.splits["train"], dataset.splits["test"]
+
+    def scored() -> dict[str, Any]:
+        recalled = objective.recall(model, lambda: train)
+        return objective.score_again(model, test, before, recalled)
+
     if not run_dir.was_scored_on(parent, test):
-        before = objective.score_again(model, test, before)
+        before = scored()
     for name, values in tuned.items():
         model.get_layer(name).set_weights(values)
-    after = objective.score_again(model, test, before)
+    after = scored()
     return {"before": _shown(before), "after": _shown(after), "frozen": False}
 
 

@@ -57,6 +57,7 @@ def check_provenance(
         "parent": "was fine-tuned from weights",
         "data": "was run on data",
         "backbone": "was run with a backbone",
+        "teacher": "was taught by a model",
     }
     for name, now in new.items():
         if old.get(name, now) != now:

@@ -2,9 +2,9 @@
 
 import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -15,12 +15,24 @@ from keras_ptft.data.core import splits
 from keras_ptft.data.core.account import Account, account
 from keras_ptft.data.core.cache_folder import CacheFolder
 from keras_ptft.data.core.checks import uncovered
-from keras_ptft.data.core.classes import number_as_trained, select_classes
+from keras_ptft.data.core.classes import (
+    leave_untrained,
+    number_as_trained,
+    select_classes,
+)
 from keras_ptft.data.core.dataset import Dataset, Loading, Source
-from keras_ptft.data.core.info import STRETCH, DataInfo, ImageForm
+from keras_ptft.data.core.info import (
+    STRETCH,
+    DataInfo,
+    ImageForm,
+    InputSpec,
+)
 from keras_ptft.data.core.targets import NUMBERS, SETS
 from keras_ptft.data.images.color import parse_color
 from keras_ptft.data.leakage.check import Leaks, handle_leaks
+from keras_ptft.data.leakage.training_fingerprints import (
+    TrainingFingerprints,
+)
 from keras_ptft.data.text.pairs import named_columns
 from keras_ptft.data.text.token_source import texts_of, token_source
 from keras_ptft.data.text.tokenizers import Tokenizer, learn
@@ -28,7 +40,7 @@ from keras_ptft.data.text.window_source import token_window_source
 from keras_ptft.errors import UserError
 from keras_ptft.experiment.calibrating import check_validation
 from keras_ptft.experiment.weights import Weights
-from keras_ptft.objectives.saved import objective_type
+from keras_ptft.objectives.saved import needs_labels, objective_type
 
 _LOG = logging.getLogger("keras_ptft")
 
@@ -57,11 +69,26 @@ class Loaded:
     account: Account
 
 
+class ToScore(NamedTuple):
+    """Data that a trained model is scored on.
+
+    Attributes:
+        dataset: with its test split alone.
+        account: what became of every example.
+        train: the training split of the same data, if there is one.
+    """
+
+    dataset: Dataset
+    account: Account
+    train: Source | None
+
+
 def load_dataset(
     config: Config,
     given: Dataset | None,
     on_leak: str,
     weights: Weights | None = None,
+    teacher: Weights | None = None,
 ) -> Loaded:
     """Loads the data set of a run, and finds examples in two splits.
 
@@ -72,16 +99,21 @@ def load_dataset(
             "warn".
         weights: those to start from: they may have seen the test split, and
             texts and images are read as they read them.
+        teacher: those of a model that answers for the examples: it may have
+            seen the test split too, and texts are read as it reads them.
     """
+    known = [each for each in (weights, teacher) if each is not None]
     dataset, leaks = handle_leaks(
         _split(config, given, weights, _cache(config)),
         on_leak,
         near=config.near_copies,
-        pretrained_on=weights.seen() if weights else None,
+        pretrained_on=_seen_by(known),
     )
+    dataset = leave_untrained(dataset, config.untrained_classes)
     dataset = _subset(config, dataset)
     dataset = dataset.noting(*uncovered(dataset))
-    encoded = _encoded(config, dataset, weights)
+    _check_same_tokens(dataset, known)
+    encoded = _encoded(config, dataset, known[0] if known else None)
     accounted = dataclasses.replace(account(dataset), notes=encoded.notes)
     _log_account(config, dataset, accounted)
     check_validation(config, encoded)
@@ -98,7 +130,10 @@ def reload_dataset(
         given: a data set that was handed over, in place of `dataset`.
         weights: the run's model.
     """
-    dataset = _subset(config, _split(config, given, weights))
+    dataset = leave_untrained(
+        _split(config, given, weights), config.untrained_classes
+    )
+    dataset = _subset(config, dataset)
     return _encoded(config, dataset, weights)
 
 
@@ -111,11 +146,11 @@ def load_to_score(
     as_test: bool,
     classes: str = "",
     by: str = "",
-) -> tuple[Dataset, Account]:
+) -> ToScore:
     """Loads data that a trained model is to be scored on.
 
     Columns and classes are those of the model, by their names; the data may
-    lack some of its classes.
+    lack some of its classes, or have no labels where it needs none.
 
     Args:
         config: the settings, where the data differ from the run's too.
@@ -125,14 +160,12 @@ def load_to_score(
         as_test: whether data that come in one piece are all for testing.
         classes: those of the model to score it on; empty: all.
         by: column of a table whose values are read too; empty: none.
-
-    Returns:
-        The data set with its test split alone, and what became of every
-        example.
     """
     loading = dataclasses.replace(
         _loading(config, weights),
         trained=trained,
+        # models are scored by labels that they may have learned without any
+        needs_labels=objective_type(config.objective).needs_labels,
         scoring=True,
         as_test=as_test,
         by_column=by,
@@ -143,12 +176,13 @@ def load_to_score(
             loading, group_column="", group_pattern="", folds=0, fold=0
         )
     dataset = select_classes(_load(config, given, loading), classes)
-    dataset = number_as_trained(
-        dataset,
-        trained.label_names,
-        # what the run left out is left out again
-        drop_others=bool(config.classes) and not classes,
-    )
+    if loading.needs_labels or dataset.label_names:
+        dataset = number_as_trained(
+            dataset,
+            trained.label_names,
+            # what the run left out is left out again
+            drop_others=bool(config.classes) and not classes,
+        )
     if "train" in dataset.splits:
         dataset = _with_validation(config, dataset)
         dataset = _subset(config, dataset)
@@ -159,7 +193,7 @@ def load_to_score(
     accounted = dataclasses.replace(account(dataset), notes=encoded.notes)
     if as_test:
         _log_account(config, dataset, accounted)
-    return encoded, accounted
+    return ToScore(encoded, accounted, dataset.splits.get("train"))
 
 
 def _split(
@@ -249,6 +283,7 @@ def _load(config: Config, given: Dataset | None, loading: Loading) -> Dataset:
 def _loading(config: Config, weights: Weights | None) -> Loading:
     side = weights.image_size if weights is not None else 0
     resize = weights.resize if weights is not None else ""
+    objective = objective_type(config.objective)
     return Loading(
         image_size=config.image_size or side,
         image_form=ImageForm(
@@ -259,7 +294,8 @@ def _loading(config: Config, weights: Weights | None) -> Loading:
         manual_dir=config.manual_dir,
         skip_bad_images=config.skip_bad_images,
         text_columns=named_columns(config.text_column),
-        label_kind=objective_type(config.objective).label_kind,
+        label_kind=objective.label_kind,
+        needs_labels=needs_labels(config.objective),
         label_column=config.label_column,
         label_columns=named_columns(config.label_columns),
         image_column=config.image_column,
@@ -291,12 +327,39 @@ def _subset(config: Config, dataset: Dataset) -> Dataset:
     return splits.subset(dataset, "train", config.train_examples, config.seed)
 
 
+def _seen_by(known: Sequence[Weights]) -> TrainingFingerprints | None:
+    """What some weights were trained on together, where that is known."""
+    seen = [found for each in known if (found := each.seen()) is not None]
+    if not seen:
+        return None
+    first, *others = seen
+    for other in others:
+        first = first.union(other.contents, other.hashes)
+    return first
+
+
+def _check_same_tokens(dataset: Dataset, known: Sequence[Weights]) -> None:
+    """Refuses a teacher of texts that does not read them as the weights."""
+    if not _are_texts(dataset.spec) or len(known) < 2:
+        return
+    ours, theirs = (each.tokenizer() for each in known)
+    if (ours.setting, ours.vocabulary) != (theirs.setting, theirs.vocabulary):
+        raise UserError(
+            f"The teacher {known[1].name} must read texts as {known[0].name} "
+            "does, with the same tokenizer and vocabulary: pretrain from "
+            "random weights, which takes the teacher's, or choose another."
+        )
+
+
+def _are_texts(spec: InputSpec) -> bool:
+    return isinstance(spec, tf.TensorSpec) and spec.dtype == tf.string
+
+
 def _encoded(
     config: Config, dataset: Dataset, weights: Weights | None
 ) -> Dataset:
     """Texts as tokens, as the pretrained weights or the settings say."""
-    spec = dataset.spec
-    if not isinstance(spec, tf.TensorSpec) or spec.dtype != tf.string:
+    if not _are_texts(dataset.spec):
         return dataset
     windows = objective_type(config.objective).windows
     if weights is None:

@@ -17,9 +17,10 @@ from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Source
 from keras_ptft.errors import UserError
 from keras_ptft.experiment.builders import freeze_of
+from keras_ptft.experiment.frozen import frozen_inputs
 from keras_ptft.experiment.probing import is_probe, is_solved, solve
 from keras_ptft.experiment.results import TrainingResult
-from keras_ptft.experiment.training import Training, frozen_inputs
+from keras_ptft.experiment.training import Training
 from keras_ptft.objectives import Objective
 from keras_ptft.training.callbacks import Watchers
 from keras_ptft.training.distribution.strategies import get_strategy
@@ -82,8 +83,11 @@ class Phases:
         model: backbone and head.
         backbone: the part of the model that the head reads.
         tune: decides what of a suffix is trained.
+        teacher: a frozen model from the same inputs, whose answers are
+            learned; None: there is none.
 
     Attributes:
+        teacher: as it was given.
         steps: where it is cut, and from which epoch on.
         last: the cut of the last phase.
         current: the cut of the phase that has begun.
@@ -101,7 +105,9 @@ class Phases:
         model: keras.Model,
         backbone: keras.Model,
         tune: Tune,
+        teacher: keras.Model | None = None,
     ) -> None:
+        self.teacher = teacher
         self._model, self._backbone, self._tune = model, backbone, tune
         self.solved_first: Solved | None = None
         if is_solved(config) and not is_probe(config):
@@ -206,13 +212,16 @@ def fine_tune(
             _announce(phases.steps[index], cut.tuning)
         before = audit.fingerprints(cut.tuning.frozen)
         with timer("features"):
-            live, inputs = frozen_inputs(config, cut.prefix, objective, sources)
+            frozen = frozen_inputs(
+                config, cut.prefix, objective, sources, phases.teacher
+            )
+        inputs = frozen.sources
         with timer("train"):
             if is_probe(config):
-                head = cut.suffix
+                head, live = cut.suffix, frozen.prefix
                 result = solve(config, head, objective, inputs, prefix=live)
             else:
-                tuning = dataclasses.replace(cut.tuning, prefix=live)
+                tuning = frozen.before(cut.tuning)
                 epochs = range(starts[index], until)
                 result = training.run(cut.suffix, inputs, tuning, epochs)
         audited = audit.audit(before, cut.tuning.frozen)
@@ -232,9 +241,9 @@ def _solve_first(
     backbone, head = solved
     plain = config.replace(augment="none", mix="none")
     with timer("features"):
-        live, inputs = frozen_inputs(plain, backbone, objective, sources)
+        frozen = frozen_inputs(plain, backbone, objective, sources)
     with timer("train"):
-        solve(config, head, objective, inputs, prefix=live)
+        solve(config, head, objective, frozen.sources, prefix=frozen.prefix)
 
 
 def _announce(step: Step, tuning: Tuning) -> None:

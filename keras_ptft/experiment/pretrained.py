@@ -65,10 +65,20 @@ def is_known_model(config: Config) -> bool:
 
     A run or a file of that name comes first.
     """
-    called = re.fullmatch(r"(\w+)([(:].*)?", config.init_from, re.DOTALL)
+    return is_known_name(config.init_from, config.runs_dir)
+
+
+def is_known_name(name: str, runs_dir: str) -> bool:
+    """Returns whether a name is that of a row of PRETRAINED.
+
+    Args:
+        name: with the settings of the row, if there are any.
+        runs_dir: a run in this folder, or a file, comes first.
+    """
+    called = re.fullmatch(r"(\w+)([(:].*)?", name, re.DOTALL)
     if called is None or called[1] not in PRETRAINED:
         return False
-    return not run_dir.exists(config.init_from, config.runs_dir)
+    return not run_dir.exists(name, runs_dir)
 
 
 def _known(config: Config) -> Pretrained:

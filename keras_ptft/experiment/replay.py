@@ -21,6 +21,7 @@ from keras_ptft.experiment.failure import (
 )
 from keras_ptft.experiment.pretrained import is_known_model
 from keras_ptft.experiment.run_files import FLAGS_FILE
+from keras_ptft.experiment.teachers import teacher_anywhere
 from keras_ptft.streams import only_warnings
 from keras_ptft.training.replay import Extent, Found, Replayed, looking_for
 
@@ -121,6 +122,7 @@ def _alone(config: Config, facts: dict[str, Any], place: str) -> Config:
         name=_NAME,
         runs_dir=place,
         init_from=init_from,
+        teacher=teacher_anywhere(config),
         export_to="",
         checkpoint_every="epoch",
         compare_scratch=False,

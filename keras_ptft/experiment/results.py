@@ -135,6 +135,12 @@ class RunResult(TrainingResult):
         metadata=_help("fine-tuning: frozen variables, and those that changed"),
         default=None,
     )
+    teacher: Mapping[str, Any] | None = dataclasses.field(
+        metadata=_help(
+            "with --teacher: its name, and the fingerprint of its weights"
+        ),
+        default=None,
+    )
     scratch: ScratchResult | None = dataclasses.field(
         metadata=_help(
             "the same model from random weights, with --compare_scratch"

@@ -296,6 +296,20 @@ def find_backbone(
     )
 
 
+def locate(name: str, runs_dir: str) -> pathlib.Path:
+    """Returns the folder of a complete run, or a file, of this name.
+
+    Args:
+        name: as `find_backbone` takes it.
+        runs_dir: folder that holds run folders.
+
+    Raises:
+        UserError: there is none, or the run is not complete.
+    """
+    path = find_backbone(name, runs_dir)
+    return path if path in _candidates(name, runs_dir) else path.parent
+
+
 def exists(init_from: str, runs_dir: str) -> bool:
     """Returns whether there is such a run, run folder or file."""
     return any(

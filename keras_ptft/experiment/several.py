@@ -12,6 +12,7 @@ from keras_ptft.config import Config
 from keras_ptft.errors import UserError
 from keras_ptft.experiment import run_dir
 from keras_ptft.experiment.pretrained import is_known_model
+from keras_ptft.experiment.teachers import teacher_anywhere
 from keras_ptft.experiment.trainer_process import begin
 
 _STAGES = "keras_ptft.experiment.stages"
@@ -34,7 +35,7 @@ def standing_alone(recipe: Config) -> Config:
     """Returns the recipe, without what follows it, for any folder of runs.
 
     Raises:
-        UserError: there is nothing of the name `init_from`.
+        UserError: there is nothing of the name `init_from` or `teacher`.
     """
     init_from = recipe.init_from
     if init_from and not is_known_model(recipe):
@@ -42,6 +43,7 @@ def standing_alone(recipe: Config) -> Config:
         init_from = str(path)
     return recipe.replace(
         init_from=init_from,
+        teacher=teacher_anywhere(recipe),
         export_to="",
         compare_scratch=False,
         forgetting=False,

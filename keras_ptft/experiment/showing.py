@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.pipeline.augment import AUGMENTATIONS
+from keras_ptft.data.pipeline.augmentations.images import rounded
 from keras_ptft.data.pipeline.balanced import class_counts
 from keras_ptft.data.pipeline.mix import MIXES, Mixing
 from keras_ptft.data.pipeline.showing import Showing
@@ -25,6 +26,7 @@ _LOG = logging.getLogger("keras_ptft")
 # in the report
 _EXAMPLES = 4
 _VIEWS = 5
+_PICTURED = 8
 
 
 def build_showing(config: Config, objective: Objective) -> Showing:
@@ -82,7 +84,7 @@ def shown_examples(
     is_plain = showing.augment is None and showing.mix is None
     if is_plain or not is_image(source.spec):
         return []
-    chosen = _some_of_each(source.labels)
+    chosen = _some_of_each(source.labels, _EXAMPLES)
     batch = tf.constant(chosen, tf.int64)
     epochs = []
     for epoch in range(_VIEWS):
@@ -94,6 +96,39 @@ def shown_examples(
     return list(map(ShownExample, originals, zip(*epochs, strict=True)))
 
 
+def pictured_examples(
+    config: Config, objective: Objective, source: Source
+) -> list[ShownExample]:
+    """Returns a few training images, and what the objective makes of them.
+
+    It is what the first epoch shows.
+
+    Args:
+        config: the settings of the run.
+        objective: what the model is trained for.
+        source: the training examples.
+
+    Returns:
+        Nothing where they are no images, or it makes nothing of them.
+    """
+    if not is_image(source.spec):
+        return []
+    chosen = _some_of_each(source.labels, _PICTURED)
+    batch = tf.constant(chosen, tf.int64)
+    showing = build_showing(config, objective)
+    key = tf.constant([config.seed, 0], tf.int64)
+    places = showing.places(len(chosen), (0, 1))
+    pictures = objective.pictures(*showing.examples(source, key, batch, places))
+    if not pictures:
+        return []
+    named = [
+        [View(image, name) for image in rounded(part, tf.uint8).numpy()]
+        for name, part in pictures.items()
+    ]
+    originals = _views(source.gather(batch), source.targets(batch), objective)
+    return list(map(ShownExample, originals, zip(*named, strict=True)))
+
+
 def _views(
     images: tf.Tensor, labels: tf.Tensor, objective: Objective
 ) -> list[View]:
@@ -101,8 +136,8 @@ def _views(
     return list(map(View, images.numpy(), texts))
 
 
-def _some_of_each(labels: np.ndarray) -> np.ndarray:
+def _some_of_each(labels: np.ndarray, count: int) -> np.ndarray:
     """The first example of each of a few classes, then others."""
     firsts = np.unique(labels, return_index=True)[1]
     others = np.setdiff1d(np.arange(len(labels)), firsts)
-    return np.concatenate([firsts, others])[:_EXAMPLES]
+    return np.concatenate([firsts, others])[:count]

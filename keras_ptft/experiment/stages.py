@@ -22,6 +22,7 @@ from keras_ptft.experiment import builders, run_dir
 from keras_ptft.experiment.conclude import conclude, publish
 from keras_ptft.experiment.feature_probe import feature_probes
 from keras_ptft.experiment.forgetting import check_forgetting
+from keras_ptft.experiment.frozen import frozen_inputs
 from keras_ptft.experiment.loading import GIVEN, Loaded, load_dataset
 from keras_ptft.experiment.phases import (
     Phases,
@@ -36,10 +37,17 @@ from keras_ptft.experiment.results import (
     ScratchResult,
     TrainingResult,
 )
+from keras_ptft.experiment.teachers import (
+    Teacher,
+    answering,
+    labelled_by,
+    load_teacher,
+)
 from keras_ptft.experiment.training import train
 from keras_ptft.experiment.tuning import OF_UNFROZEN, check_tuning, tune
 from keras_ptft.models.feature_model import feature_model
 from keras_ptft.objectives import Objective
+from keras_ptft.objectives.objective import TeacherFacts
 from keras_ptft.training.callbacks import Watchers
 from keras_ptft.training.distribution import strategies
 from keras_ptft.training.distribution.strategies import get_strategy
@@ -86,6 +94,13 @@ class Conduct:
 
 ALONE = Conduct()
 """That of a run which is part of nothing."""
+
+
+class _Lesson(NamedTuple):
+    """What answers for the data of a run; None: nobody teaches."""
+
+    facts: TeacherFacts | None
+    teacher: keras.Model | None
 
 
 class _Built(NamedTuple):
@@ -147,7 +162,8 @@ def pretrain(
         UserError: a setting, a file or the run folder is not as it must be.
     """
     _check_pretraining(config)
-    origin = {"parent": "", **_given("backbone", backbone)}
+    teacher = load_teacher(config)
+    origin = _origin("", backbone, teacher)
     folder = folder_of("pretrain", config)
     if result := run_dir.open_run(folder, config, origin):
         return publish(folder, config, result, given=dataset)
@@ -155,12 +171,10 @@ def pretrain(
     builders.prepare(config)
 
     with timer("data"):
-        # what is in two splits matters when the weights are used
-        on_leak = "drop" if config.on_leak == "drop" else "warn"
-        loaded = load_dataset(config, dataset, on_leak)
+        loaded, lesson = _taught_data(config, dataset, teacher)
         data = loaded.dataset
     with timer("build"), get_strategy(config.strategy).scope():
-        objective = builders.build_objective(config, data.info)
+        objective = builders.build_objective(config, data.info, lesson.facts)
         body = builders.build_backbone(config, data, objective, given=backbone)
         model = builders.assemble(body, objective)
     probes = feature_probes(config, body, data)
@@ -171,14 +185,14 @@ def pretrain(
             config,
             model,
             objective,
-            data.splits,
+            frozen_inputs(config, None, objective, data.splits, lesson.teacher),
             folder=folder,
             watchers=Watchers(scoring=probes, watching=conduct.callbacks),
         )
     with timer("save"):
         run_dir.save_models(folder, body, model)
 
-    result = _result("pretrain", folder, config, loaded, trained)
+    result = _result("pretrain", folder, config, loaded, trained, teacher)
     return conduct.end(folder, config, loaded, objective, result, timer)
 
 
@@ -210,7 +224,8 @@ def finetune(
     """
     _check_finetuning(config)
     pretrained = load_pretrained(config, backbone)
-    origin = {"parent": pretrained.fingerprint, **_given("backbone", backbone)}
+    teacher = load_teacher(config)
+    origin = _origin(pretrained.fingerprint, backbone, teacher)
     folder = folder_of("finetune", config)
     if result := run_dir.open_run(folder, config, origin):
         return publish(folder, config, result, given=dataset)
@@ -218,11 +233,10 @@ def finetune(
     builders.prepare(config)
     models = {"pretrained": pretrained.backbone, "given": backbone}
     with timer("data"):
-        weights = pretrained.weights
-        loaded = load_dataset(config, dataset, config.on_leak, weights)
+        loaded, lesson = _taught_data(config, dataset, teacher, pretrained)
         data = loaded.dataset
     with timer("build"), get_strategy(config.strategy).scope():
-        built = _build(config, data, pretrained, models)
+        built = _build(config, data, pretrained, models, lesson)
     provenance = builders.provenance(data, **origin)
     with run_dir.exclusive_run(folder, config, provenance):
         builders.record(folder, config, data, loaded.leaks)
@@ -238,10 +252,10 @@ def finetune(
     transferred = _transferred(built.transfer, built.model, built.phases)
     with timer("save"):
         _save(folder, config, built)
-    result = _result("finetune", folder, config, loaded, trained)
+    result = _result("finetune", folder, config, loaded, trained, teacher)
     result = result.replace(transfer=transferred, audit=audited)
     if config.compare_scratch:
-        scratch = _from_scratch(config, data, folder, models)
+        scratch = _from_scratch(config, data, folder, models, lesson)
         result = result.replace(scratch=scratch)
     return conduct.end(folder, config, loaded, built.objective, result, timer)
 
@@ -270,20 +284,48 @@ def _check_finetuning(config: Config) -> None:
     check_forgetting(config)
 
 
+def _taught_data(
+    config: Config,
+    given: Dataset | None,
+    teacher: Teacher | None,
+    pretrained: Pretrained | None = None,
+) -> tuple[Loaded, _Lesson]:
+    """Loads the data of a run, and what answers for them if it is taught."""
+    on_leak = _on_leak(config)
+    weights = pretrained.weights if pretrained is not None else None
+    if teacher is None:
+        loaded = load_dataset(config, given, on_leak, weights)
+        return loaded, _Lesson(None, None)
+    loaded = load_dataset(config, given, on_leak, weights, teacher.weights)
+    with get_strategy(config.strategy).scope():
+        model = answering(teacher, loaded.dataset)
+    loaded = labelled_by(config, teacher, model, loaded)
+    return loaded, _Lesson(teacher.facts, model)
+
+
+def _on_leak(config: Config) -> str:
+    """What is done about examples that are in two splits."""
+    if config.init_from or config.teacher or config.on_leak != "fail":
+        return config.on_leak
+    # they matter when the weights are used
+    return "warn"
+
+
 def _build(
     config: Config,
     data: Dataset,
     pretrained: Pretrained,
     models: Mapping[str, keras.Model | None],
+    lesson: _Lesson,
 ) -> _Built:
     """Makes all that is trained, with the pretrained weights in it."""
-    objective = builders.build_objective(config, data.info)
+    objective = builders.build_objective(config, data.info, lesson.facts)
     body = builders.build_backbone(config, data, objective, **models)
     transfer = builders.transfer(config, pretrained, body)
     model = builders.assemble(body, objective)
     features = feature_model(body, objective.feature_layer)
     tuned = _tune(config, features, pretrained, transfer)
-    phases = Phases(config, model, features, tuned)
+    phases = Phases(config, model, features, tuned, lesson.teacher)
     return _Built(objective, body, model, transfer, phases)
 
 
@@ -335,22 +377,24 @@ def _from_scratch(
     dataset: Dataset,
     folder: pathlib.Path,
     models: Mapping[str, keras.Model | None],
+    lesson: _Lesson,
 ) -> ScratchResult:
     """Trains and scores the fine-tuned architecture from random weights."""
     _LOG.info("From scratch, on the same budget:")
     timer = Timer()
     builders.prepare(config)
     with get_strategy(config.strategy).scope():
-        objective = builders.build_objective(config, dataset.info)
+        objective = builders.build_objective(config, dataset.info, lesson.facts)
         body = builders.build_backbone(config, dataset, objective, **models)
         model = builders.assemble(body, objective)
         unfreeze(model)
+    teacher, splits = lesson.teacher, dataset.splits
     with timer("train"):
         trained = train(
             config,
             model,
             objective,
-            dataset.splits,
+            frozen_inputs(config, None, objective, splits, teacher),
             folder=folder / run_dir.SCRATCH,
         )
     test = objective.score_splits(model, dataset)["test"]
@@ -365,22 +409,31 @@ def _result(
     config: Config,
     loaded: Loaded,
     trained: TrainingResult,
+    teacher: Teacher | None,
 ) -> RunResult:
+    if teacher is not None:
+        teacher.audit()
     return RunResult(
         run=folder.name,
         stage=stage,
         objective=config.objective,
         data=loaded.account.as_dict(),
         leaks=loaded.leaks.as_dict(),
+        teacher=teacher.told() if teacher is not None else None,
         **vars(trained),
     )
 
 
-def _given(name: str, model: keras.Model | None) -> dict[str, str]:
-    """The fingerprint of a model that was handed over, by its name."""
-    if model is None:
-        return {}
-    return {name: audit.fingerprint(model)}
+def _origin(
+    parent: str, backbone: keras.Model | None, teacher: Teacher | None
+) -> dict[str, str]:
+    """The fingerprints of the models that a run is made of, by name."""
+    found = {"parent": parent}
+    if backbone is not None:
+        found["backbone"] = audit.fingerprint(backbone)
+    if teacher is not None:
+        found["teacher"] = teacher.fingerprint
+    return found
 
 
 def training_of(config: Config) -> Callable[..., RunResult]:

@@ -6,16 +6,15 @@ import logging
 import pathlib
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import keras
 
 from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.pipeline.batching import steps_per_epoch
-from keras_ptft.data.pipeline.epoch_views import Augmented, Views
-from keras_ptft.data.pipeline.showing import Showing
+from keras_ptft.experiment.frozen import Frozen
 from keras_ptft.experiment.learning_rate import find_learning_rate
-from keras_ptft.experiment.probing import is_probe
 from keras_ptft.experiment.results import TrainingResult
 from keras_ptft.experiment.run_files import CHECKPOINTS
 from keras_ptft.experiment.showing import build_showing, log_balance
@@ -49,22 +48,19 @@ from keras_ptft.training.optimizers.averages import start_averages
 from keras_ptft.training.optimizers.late import start_late
 from keras_ptft.training.profiling import Profile, parse_profile_steps
 from keras_ptft.training.range_test import RATES, RangeTest, range_test
+from keras_ptft.training.teachers import average_teacher
 from keras_ptft.training.training_model import TrainingModel
 from keras_ptft.training.tuning import Tuning, whole
-from keras_ptft.transfer.cache import FeatureCache
-from keras_ptft.transfer.features import cache_features
 
 _LOG = logging.getLogger("keras_ptft")
-_TRAINED_ON = ("train", "validation")
 
 
 def train(
     config: Config,
     model: keras.Model,
     objective: Objective,
-    sources: Mapping[str, Source],
+    frozen: Frozen,
     *,
-    prefix: keras.Model | None = None,
     folder: pathlib.Path | None = None,
     watchers: Watchers = NOBODY,
 ) -> TrainingResult:
@@ -74,14 +70,13 @@ def train(
         config: the settings.
         model: all of the network that is trained.
         objective: what it is trained for.
-        sources: "train" and "validation"; inputs of `prefix`, or else of
-            `model`.
-        prefix: frozen model before `model`, or None.
+        frozen: the training and validation sources, and what runs before
+            `model` at each step.
         folder: gets the history and the checkpoints, and may hold some to
             resume from; None: nothing is written.
         watchers: callbacks that watch the training.
     """
-    tuning = dataclasses.replace(whole(model), prefix=prefix)
+    sources, tuning = frozen.sources, frozen.before(whole(model))
     training = Training(config, objective, sources["train"], folder, watchers)
     return training.run(model, sources, tuning, range(config.epochs))
 
@@ -155,8 +150,8 @@ class Training:
 
         Args:
             model: all of the network that is trained.
-            sources: as in `train`; the training split has the examples that
-                the training was made with.
+            sources: "train" and "validation"; the training split has the
+                examples that the training was made with.
             tuning: which variables are trained, and how.
             epochs: of this phase.
 
@@ -172,6 +167,12 @@ class Training:
                 model, sources["train"], tuning, len(epochs), start
             )
         _LOG.info("Plan: %s.", training_model.plan)
+        if _teaches_itself(self._objective):
+            _LOG.info(
+                "The teacher is the average of the weights, of which a step "
+                "leaves %g (--ema, or else momentum of the objective).",
+                _decay(self._config, self._objective),
+            )
         if self._fit_config.showing.balanced:
             log_balance(sources["train"])
         self._session.run(training_model, sources, epochs.stop)
@@ -212,7 +213,7 @@ class Training:
         if start is not None:
             plan = plan.as_before(start.facts["plan"])
         make = partial(
-            TrainingModel,
+            _taught_model,
             model,
             self._objective,
             steps_per_epoch=steps,
@@ -253,72 +254,24 @@ class Training:
     def _make_optimizer(
         self, config: Config, tuning: Tuning
     ) -> keras.optimizers.Optimizer:
-        return _optimizer(config, tuning, self._steps)
+        return _optimizer(config, tuning, self._steps, self._objective)
 
 
-def frozen_inputs(
-    config: Config,
-    prefix: keras.Model | None,
+def _taught_model(
+    model: keras.Model,
     objective: Objective,
-    sources: Mapping[str, Source],
-) -> tuple[keras.Model | None, Mapping[str, Source]]:
-    """Computes what the frozen part gives once, where that is possible.
-
-    Args:
-        config: the settings.
-        prefix: the frozen part, or None.
-        objective: may change the inputs at each step.
-        sources: the splits.
-
-    Returns:
-        The prefix, or None where nothing is left for it to do at each step,
-        and the training and validation sources.
-    """
-    sources = {k: v for k, v in sources.items() if k in _TRAINED_ON}
-    if prefix is None:
-        return None, sources
-    showing = build_showing(config, objective)
-    if obstacle := _cache_obstacle(config, prefix, objective, showing):
-        _LOG.info("The frozen part runs at every step: %s.", obstacle)
-        return prefix, sources
-    shown = dict(sources)
-    if augment := showing.augment:
-        train, setting, seed = sources["train"], config.augment, config.seed
-        epochs = range(_views(config))
-        views = (Augmented(train, augment, setting, seed, e) for e in epochs)
-        shown["train"] = Views(tuple(views))
-    cache = FeatureCache.of_runs(config.runs_dir, config.feature_cache_gb)
-    cached = cache_features(prefix, shown, cache)
-    return (prefix, sources) if cached is None else (None, cached)
-
-
-def _views(config: Config) -> int:
-    """How many augmented passes are computed once: none that no epoch reads."""
-    if is_probe(config):
-        return config.augment_views
-    return min(config.augment_views, config.epochs)
-
-
-def _cache_obstacle(
-    config: Config,
-    prefix: keras.Model,
-    objective: Objective,
-    showing: Showing,
-) -> str:
-    """Why features cannot be computed once, or nothing."""
-    shapes = [output.shape for output in prefix.outputs]
-    if any(None in shape[1:] for shape in shapes):
-        return "it gives features of each token, and texts differ in length"
-    if objective.changes_inputs:
-        return "the objective changes the inputs at every step"
-    if showing.mix is not None:
-        return "examples are mixed at every step"
-    if showing.augment is not None and not config.augment_views:
-        return (
-            "inputs are augmented (--augment_views=K would compute K passes "
-            "once)"
-        )
-    return ""
+    *,
+    optimizer: keras.optimizers.Optimizer,
+    tuning: Tuning,
+    **settings: Any,
+) -> TrainingModel:
+    """Makes the training model, with the teacher that its objective needs."""
+    if _teaches_itself(objective):
+        teacher = average_teacher(model, optimizer, tuning.variables)
+        tuning = dataclasses.replace(tuning, teacher=teacher)
+    return TrainingModel(
+        model, objective, optimizer=optimizer, tuning=tuning, **settings
+    )
 
 
 def _obstacle(config: Config, objective: Objective) -> str:
@@ -332,7 +285,10 @@ def _obstacle(config: Config, objective: Objective) -> str:
 
 
 def _optimizer(
-    config: Config, tuning: Tuning, steps_per_epoch: int
+    config: Config,
+    tuning: Tuning,
+    steps_per_epoch: int,
+    objective: Objective,
 ) -> keras.optimizers.Optimizer:
     optimizer = make_optimizer(
         config.optimizer,
@@ -340,17 +296,28 @@ def _optimizer(
         learning_rate=float(config.learning_rate),
         total_steps=steps_per_epoch * config.epochs,
         clip_norm=config.clip_norm,
-        ema=config.ema,
+        ema=_decay(config, objective),
     )
     moved = tuning.phase or tuning
     if moved.factors:
         scale_learning_rates(optimizer, moved.variables, moved.factors)
-    if tuning.phase:
+    if tuning.phase or _teaches_itself(objective):
         optimizer.build(moved.variables)
         start_averages(optimizer, moved.variables)
+    if tuning.phase:
         begins = [epoch * steps_per_epoch for epoch in tuning.phase.begins]
         start_late(optimizer, moved.variables, begins)
     return optimizer
+
+
+def _teaches_itself(objective: Objective) -> bool:
+    """Whether the average of the weights is the teacher."""
+    return objective.teacher == "average"
+
+
+def _decay(config: Config, objective: Objective) -> float:
+    """The decay a step of the average of the weights; 0: there is none."""
+    return config.ema or objective.momentum
 
 
 def _checkpoints(config: Config, folder: pathlib.Path) -> Checkpoints | None:
@@ -388,7 +355,8 @@ def _fit_config(
 ) -> FitConfig:
     weights = None
     if config.class_weight == "balanced":
-        weights = balanced_weights(source.labels)
+        classes = len(objective.info.label_names)
+        weights = balanced_weights(source.labels, classes)
     return FitConfig(
         batch_size=config.batch_size,
         gradient_accumulation=config.gradient_accumulation,

@@ -3,11 +3,15 @@
 An entry takes the `DataInfo` of a data set and its settings.
 """
 
+from keras_ptft.objectives.byol import BYOL
 from keras_ptft.objectives.classification import Classification
 from keras_ptft.objectives.contrastive import (
     Contrastive,
     SupervisedContrastive,
 )
+from keras_ptft.objectives.dino import DINO
+from keras_ptft.objectives.distillation import Distillation
+from keras_ptft.objectives.feature_matching import FeatureMatching
 from keras_ptft.objectives.masked_tokens import MaskedTokens
 from keras_ptft.objectives.multi_label import MultiLabel
 from keras_ptft.objectives.next_token import NextToken
@@ -21,11 +25,15 @@ __all__ = ["OBJECTIVES", "Objective"]
 
 OBJECTIVES: dict[str, type[Objective]] = {
     "classification": Classification,
+    "distillation": Distillation,
     "regression": Regression,
     "multi_label": MultiLabel,
     "contrastive": Contrastive,
     "supervised_contrastive": SupervisedContrastive,
     "vicreg": VICReg,
+    "feature_matching": FeatureMatching,
+    "byol": BYOL,
+    "dino": DINO,
     "masked_tokens": MaskedTokens,
     "next_token": NextToken,
     "skipgram": SkipGram,

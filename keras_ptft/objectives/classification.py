@@ -79,6 +79,7 @@ class Classification(Objective):
     1.3862943649291992
     """
 
+    needs_labels = True
     servable = True
     calibrates = True
     probe = "lbfgs"
@@ -157,9 +158,14 @@ class Classification(Objective):
         return self._judged(self._scored(model, source), Chosen()).metrics
 
     def score_again(
-        self, model: keras.Model, source: Source, before: Mapping[str, Any]
+        self,
+        model: keras.Model,
+        source: Source,
+        before: Mapping[str, Any],
+        recalled: Any = None,
     ) -> dict[str, Any]:
         """Scores with the threshold and temperature that were chosen."""
+        del recalled
         scored = self._scored(model, source)
         return self._judged(scored, Chosen.of(before)).metrics
 
@@ -331,22 +337,27 @@ def _check_classes(info: DataInfo) -> None:
     )
 
 
-def balanced_weights(labels: np.ndarray) -> np.ndarray:
+def balanced_weights(labels: np.ndarray, classes: int = 0) -> np.ndarray:
     """Computes weights by which every class counts alike.
 
     They are n / (classes * count of the class).
 
     Args:
-        labels: of the training split, each class at least once.
+        labels: of the training split.
+        classes: how many there are; 0: as many as the labels say.
 
     Returns:
-        float32 array of shape (classes,), with mean 1 over the examples.
+        float32 array of shape (classes,), with mean 1 over the examples; 0
+        for a class that has none.
 
     Example:
 
     >>> balanced_weights(np.array([0, 0, 0, 1])).tolist()
     [0.6666666865348816, 2.0]
     """
-    classes = np.unique(labels)
-    weights = compute_class_weight("balanced", classes=classes, y=labels)
-    return weights.astype(np.float32)
+    present = np.unique(labels)
+    weights = np.zeros(max(classes, present[-1] + 1), np.float32)
+    weights[present] = compute_class_weight(
+        "balanced", classes=present, y=labels
+    )
+    return weights

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.errors import UserError
-from keras_ptft.objectives.views import VIEWS, Views
+from keras_ptft.objectives.views import VIEWS, Views, comes_first
 from keras_ptft.training.distribution.exchange import gathered
 
 # a logit of what is no candidate; infinity times 0 would be no number
@@ -53,18 +53,12 @@ def compare(targets: tf.Tensor, outputs: tf.Tensor) -> Compared:
     )
     same = own[:, None] == other[None]
     is_itself = same[..., 1] & (own_view[:, None] == other_view[None])
-    others = ~is_itself & tf.repeat(_comes_first(groups[:, 1]), VIEWS)[None]
+    others = ~is_itself & tf.repeat(comes_first(groups[:, 1]), VIEWS)[None]
     return Compared(
         tf.matmul(rows, columns, transpose_b=True),
         others,
         same[..., 0] & others,
     )
-
-
-def _comes_first(examples: tf.Tensor) -> tf.Tensor:
-    """Which places of a batch hold an example for the first time."""
-    first = tf.argmax(tf.cast(examples[:, None] == examples, tf.int32), axis=1)
-    return first == tf.range(tf.shape(examples, tf.int64)[0])
 
 
 class _NearestIsRight(keras.metrics.Mean):
@@ -149,6 +143,8 @@ class SupervisedContrastive(Contrastive):
     Raises:
         UserError: there are no labels; see `Contrastive`.
     """
+
+    needs_labels = True
 
     def __init__(
         self,

@@ -82,6 +82,7 @@ class MultiLabel(Objective):
     """
 
     label_kind = SETS
+    needs_labels = True
     servable = True
     probe = "lbfgs"
 

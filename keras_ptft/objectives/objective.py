@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 import numpy as np
@@ -28,6 +28,20 @@ Answers = Mapping[str, np.ndarray]
 """What a predictor answers: arrays by output name, one row an example."""
 
 
+class TeacherFacts(NamedTuple):
+    """What an objective has to know of the model that --teacher names.
+
+    Attributes:
+        name: what messages call it.
+        width: how many numbers it answers for an example.
+        label_names: of its logits; empty: it gives features.
+    """
+
+    name: str
+    width: int
+    label_names: tuple[str, ...] = ()
+
+
 class Objective(abc.ABC):
     """One way to train a model, to score it and to serve it.
 
@@ -40,6 +54,7 @@ class Objective(abc.ABC):
             `models.feature_model.FEATURE_LAYERS`.
         label_kind: what labels are, as data sets are asked for them:
             `targets.CLASSES`, NUMBERS or SETS.
+        needs_labels: whether it learns them.
         windows: whether examples are windows of contiguous text, one token
             longer than `sequence_length`, in place of whole texts.
         causal: whether features of a token may depend on no later token.
@@ -47,6 +62,16 @@ class Objective(abc.ABC):
             features of a frozen part cannot be computed once for all.
         compares: whether the loss of an example depends on the others of
             its batch.
+        least_batch: how many examples a batch must have at least.
+        teacher: whose answers are part of the targets: "average", that of
+            the trained weights; "model", one that --teacher names; empty:
+            there is no teacher.
+        momentum: decay a step of the average that is the teacher, where
+            --ema sets none.
+        teacher_gives: what a teacher that is a model is asked for: "logits"
+            of the classes of the data, or "features".
+        label_free: settings with which it does not use labels, so that the
+            answers of a teacher may stand for them.
         extra_inputs: names of the model's inputs beside its backbone's.
         servable: whether models of it answer requests.
         calibrates: whether `fit_temperature` fits one.
@@ -62,10 +87,16 @@ class Objective(abc.ABC):
 
     feature_layer: ClassVar[str] = "features"
     label_kind: ClassVar[str] = CLASSES
+    needs_labels: ClassVar[bool] = False
     windows: ClassVar[bool] = False
     causal: ClassVar[bool] = False
     changes_inputs: ClassVar[bool] = False
     compares: ClassVar[bool] = False
+    least_batch: ClassVar[int] = 1
+    teacher: ClassVar[str] = ""
+    momentum: float = 0.0
+    teacher_gives: ClassVar[str] = ""
+    label_free: ClassVar[Mapping[str, Any]] = {}
     extra_inputs: ClassVar[tuple[str, ...]] = ()
     servable: ClassVar[bool] = False
     calibrates: ClassVar[bool] = False
@@ -94,6 +125,23 @@ class Objective(abc.ABC):
             Inputs and targets, tensors or dicts of tensors; and weights,
             float32 of shape (batch,).
         """
+
+    def pictures(
+        self, inputs: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Returns what the model is shown of some images, for the report.
+
+        Args:
+            inputs: as `transform` takes them.
+            labels: likewise.
+            seeds: likewise.
+
+        Returns:
+            By name pictures of shape (batch, height, width, channels), in
+            the range of the inputs. None where they are shown as they are.
+        """
+        del inputs, labels, seeds
+        return {}
 
     def soft_targets(self, labels: tf.Tensor) -> tf.Tensor:
         """Turns labels into targets that can be blended, for --mix.
@@ -128,6 +176,54 @@ class Objective(abc.ABC):
             Its outputs, which the rest of the model or `loss` takes.
         """
         return model(inputs)
+
+    def seen_by_teacher(self, inputs: Any) -> Any:
+        """Returns the part of the inputs that a teacher answers for.
+
+        Args:
+            inputs: of a batch, as `run` takes them.
+        """
+        return inputs
+
+    def taught(self, targets: Any, taught: Any) -> Any:
+        """Adds to the targets of a batch what a teacher answers.
+
+        Args:
+            targets: of a batch, as `transform` made them.
+            taught: what `run` gives for the teacher.
+
+        Returns:
+            Targets for `loss` and the metrics.
+        """
+        del taught
+        return targets
+
+    def follow(self, teacher: TeacherFacts) -> None:
+        """Takes what it has to know of its teacher, before `assemble`.
+
+        Args:
+            teacher: the model that --teacher names.
+
+        Raises:
+            UserError: the model cannot teach it.
+        """
+        del teacher
+
+    def self_taught(self, targets: Any, outputs: Any) -> Any:
+        """Adds to the targets what a model answers that has no teacher.
+
+        So a trained model is scored: where the average of weights was the
+        teacher, it is what the model has.
+
+        Args:
+            targets: of a batch, as `transform` made them.
+            outputs: of the model.
+
+        Returns:
+            As `taught`.
+        """
+        del outputs
+        return targets
 
     @abc.abstractmethod
     def loss(self, targets: Any, outputs: Any) -> tf.Tensor:
@@ -171,8 +267,27 @@ class Objective(abc.ABC):
         """Computes the metrics of one split, as `result.json` has them."""
         return measure(model, self, source)[0]
 
+    def recall(
+        self, model: keras.Model, train: Callable[[], Source | None]
+    ) -> Any:
+        """Returns what `score_again` needs of the training examples.
+
+        Args:
+            model: as `score` takes it.
+            train: loads them, as a run was trained on them; it returns None
+                where they are not there any more.
+
+        Returns:
+            None where it needs nothing, or they are not there.
+        """
+        del model, train
+
     def score_again(
-        self, model: keras.Model, source: Source, before: Mapping[str, Any]
+        self,
+        model: keras.Model,
+        source: Source,
+        before: Mapping[str, Any],
+        recalled: Any = None,
     ) -> dict[str, Any]:
         """Computes the metrics of data after the end of a run.
 
@@ -181,8 +296,9 @@ class Objective(abc.ABC):
             source: the examples.
             before: metrics of the run's test split, which say what was chosen
                 on its validation split.
+            recalled: what `recall` returned.
         """
-        del before
+        del before, recalled
         return self.score(model, source)
 
     def evaluate(

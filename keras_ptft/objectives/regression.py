@@ -63,6 +63,7 @@ class Regression(Objective):
     """
 
     label_kind = NUMBERS
+    needs_labels = True
     servable = True
     probe = "ridge"
     solved_for: ClassVar[Mapping[str, Any]] = {"loss": "mse"}

@@ -54,6 +54,26 @@ def objective_type(setting: str) -> type[Objective]:
     return OBJECTIVES[lookup(OBJECTIVES, setting, "objective").name]
 
 
+def needs_labels(setting: str) -> bool:
+    """Returns whether an objective with these settings learns labels.
+
+    Args:
+        setting: an entry of OBJECTIVES with its settings.
+
+    Raises:
+        UserError: no such objective or setting.
+
+    Example:
+
+    >>> needs_labels("distillation"), needs_labels("distillation(alpha=1.0)")
+    (True, False)
+    """
+    given = lookup(OBJECTIVES, setting, "objective").kwargs
+    kind = objective_type(setting)
+    free = [given.get(name) == x for name, x in kind.label_free.items()]
+    return kind.needs_labels and not (free and all(free))
+
+
 def make_objective(setting: str, info: DataInfo) -> Objective:
     """Makes an objective by the text that names it.
 

@@ -42,6 +42,7 @@ class Tagging(Objective):
     """
 
     feature_layer = "sequence"
+    needs_labels = True
     servable = True
     titles = words.TITLES
 

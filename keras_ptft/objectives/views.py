@@ -1,33 +1,32 @@
 """What objectives have in common that compare views of the same image."""
 
-import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from keras_ptft.data.core.dataset import Dataset, take_evenly
+from keras_ptft.data.core.dataset import Dataset, Source
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.pipeline.augment import AUGMENTATIONS
 from keras_ptft.errors import UserError
-from keras_ptft.evaluation.evaluation import Evaluation, scored_splits
-from keras_ptft.evaluation.feature_quality import (
-    feature_scores,
-    knn_accuracy,
-)
+from keras_ptft.evaluation.evaluation import Evaluation
+from keras_ptft.evaluation.feature_quality import Known, scores_of
 from keras_ptft.models.structure import input_tensors
+from keras_ptft.objectives.feature_scores import (
+    has_classes,
+    known_features,
+    with_features,
+)
 from keras_ptft.objectives.objective import Batch, Objective
-from keras_ptft.registry import lookup
+from keras_ptft.registry import BoundFactory, lookup
 from keras_ptft.training.forward import outputs_of
 
 VIEWS = 2
-"""How many views of each image there are."""
+"""How many views of each image there are, beside smaller ones."""
 
 _HIDDEN = "projection_hidden"
-# training examples among which neighbours are looked for
-_KNOWN = 10_000
 # seeds of views are far apart from each other and from that of `--augment`;
 # 32 bits of a seed count
 _SEEDS_APART = 0x9E3779B9
@@ -46,12 +45,16 @@ class Views(Objective):
         width: of the projection.
         hidden: width of its hidden layer.
 
+    Attributes:
+        views: what makes each of the views.
+
     Raises:
         UserError: no images, or a view that leaves an image as it is.
     """
 
     changes_inputs = True
     compares = True
+    least_batch = 2
 
     def __init__(
         self,
@@ -64,12 +67,7 @@ class Views(Objective):
     ) -> None:
         super().__init__(info)
         _check_images(info)
-        self._view = lookup(AUGMENTATIONS, view, "augmentation")
-        if self._view.name == "none":
-            raise UserError(
-                "Setting 'view' must change images, or all views of one are "
-                "alike, got 'none': use view='simclr' or another."
-            )
+        self.views = [changing("view", view)] * VIEWS
         self.width, self.hidden = width, hidden
 
     def transform(
@@ -77,11 +75,19 @@ class Views(Objective):
     ) -> Batch:
         """Makes the views, of shape (batch, views, ...)."""
         views = [
-            self._view(inputs, seeds + _apart(number))
-            for number in range(1, VIEWS + 1)
+            view(inputs, seeds + _apart(number))
+            for number, view in enumerate(self.views, 1)
         ]
         weights = tf.ones_like(seeds[:, 0], tf.float32)
         return tf.stack(views, axis=1), self.targets(labels, seeds), weights
+
+    def pictures(
+        self, inputs: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Returns the views."""
+        views, _, _ = self.transform(inputs, labels, seeds)
+        parts = enumerate(tf.unstack(views, axis=1), 1)
+        return {f"view {number}": view for number, view in parts}
 
     def targets(self, labels: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
         """Says which examples belong together: here each to itself.
@@ -108,25 +114,30 @@ class Views(Objective):
         *,
         reject_below: float = 0.0,
     ) -> Evaluation:
-        """Adds what the features are worth to the scores of each split.
-
-        Where there are labels, that is the accuracy of the nearest of the
-        training examples, 10,000 of them at most.
-        """
+        """Adds what the features are worth to the scores of each split."""
         found = super().evaluate(model, dataset, reject_below=reject_below)
-        features = self._features(model)
-        reference = take_evenly(dataset.splits["train"], _KNOWN)
-        known = outputs_of(features, reference)
-        metrics = {}
-        for name, source in scored_splits(dataset.splits).items():
-            rows = outputs_of(features, source)
-            scores = feature_scores(rows)
-            if self.info.label_names:
-                scores["knn_accuracy"] = knn_accuracy(
-                    rows, source.labels, known, reference.labels
-                )
-            metrics[name] = {**found.metrics[name], **scores}
-        return dataclasses.replace(found, metrics=metrics)
+        return with_features(found, self._features(model), dataset)
+
+    def recall(
+        self, model: keras.Model, train: Callable[[], Source | None]
+    ) -> Known | None:
+        """Returns the features of training examples, if they have classes."""
+        source = train() if has_classes(self.info) else None
+        if source is None:
+            return None
+        return known_features(self._features(model), source)
+
+    def score_again(
+        self,
+        model: keras.Model,
+        source: Source,
+        before: Mapping[str, Any],
+        recalled: Known | None = None,
+    ) -> dict[str, Any]:
+        """Adds what the features are worth."""
+        scores = super().score_again(model, source, before)
+        rows = outputs_of(self._features(model), source)
+        return {**scores, **scores_of(rows, source.labels, recalled)}
 
     def _features(self, model: keras.Model) -> keras.Model:
         """The part of a model before the projection."""
@@ -142,6 +153,35 @@ class Views(Objective):
             self.width, use_bias=False, dtype="float32", name="projection"
         )
         return layer(hidden(features))
+
+
+def changing(setting: str, view: str) -> BoundFactory:
+    """Returns what makes views of images.
+
+    Args:
+        setting: by which the user chooses it.
+        view: one of the augmentations.
+
+    Raises:
+        UserError: it leaves images as they are, or there is none such.
+    """
+    found = lookup(AUGMENTATIONS, view, "augmentation")
+    if found.name == "none":
+        raise UserError(
+            f"Setting {setting!r} must change images, or all views of one are "
+            f"alike, got 'none': use {setting}='simclr' or another."
+        )
+    return found
+
+
+def comes_first(examples: tf.Tensor) -> tf.Tensor:
+    """Returns which places of a batch hold an example for the first time.
+
+    Args:
+        examples: int64 of shape (batch,).
+    """
+    first = tf.argmax(tf.cast(examples[:, None] == examples, tf.int32), axis=1)
+    return first == tf.range(tf.shape(examples, tf.int64)[0])
 
 
 def _check_images(info: DataInfo) -> None:

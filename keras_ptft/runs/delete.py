@@ -13,6 +13,12 @@ from keras_ptft.registry import nearest
 from keras_ptft.runs.listing import Listing, some_of
 from keras_ptft.runs.reading import Run
 
+# what a run is to those that name it by a setting
+_RELATIONS = {
+    "init_from": "parent (init_from)",
+    "teacher": "teacher (teacher)",
+}
+
 
 def delete_runs(names: str, listing: Listing) -> list[str]:
     """Removes runs with all that is in their folders.
@@ -76,30 +82,33 @@ def _check_parents(
 ) -> None:
     by_path = {run.path.resolve(): run for run in chosen}
     by_name = {run.path.name: run for run in chosen}
-    children: dict[str, list[str]] = {}
+    children: dict[tuple[str, str], list[str]] = {}
     for child in staying:
-        for parent in _parents(child, folder, by_path, by_name):
-            children.setdefault(parent.name, []).append(child.name)
-    for name, found in children.items():
+        for setting in _RELATIONS:
+            given = child.settings.get(setting)
+            for parent in _parents(child, given, folder, by_path, by_name):
+                known = children.setdefault((parent.name, setting), [])
+                known.append(child.name)
+    for (name, setting), found in children.items():
         raise UserError(
-            f"{folder / name} is the parent (init_from) of {some_of(found)}: "
-            "keep it, or --delete these too."
+            f"{folder / name} is the {_RELATIONS[setting]} of "
+            f"{some_of(found)}: keep it, or --delete these too."
         )
 
 
 def _parents(
     child: Run,
+    text: str | None,
     folder: pathlib.Path,
     by_path: Mapping[pathlib.Path, Run],
     by_name: Mapping[str, Run],
 ) -> list[Run]:
-    """Returns the chosen runs that `init_from` of a run may mean.
+    """Returns the chosen runs that a setting of a run may mean.
 
     It is a run's name, a run folder or a file in one. The folder of runs may
     have been moved since; a path that leads nowhere now counts by the names
     in it.
     """
-    text = child.settings.get("init_from")
     if not text:
         return []
     given = pathlib.Path(text)

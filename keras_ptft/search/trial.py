@@ -186,7 +186,8 @@ def check_alike(folder: pathlib.Path, trial: Trial) -> None:
 def _changes_what_is_read(name: str) -> bool:
     is_of_data = FIELDS[name].metadata["group"] == "data"
     is_of_training = name in ("augment", "mix")
-    return name == "init_from" or (is_of_data and not is_of_training)
+    is_model = name in ("init_from", "teacher")
+    return is_model or (is_of_data and not is_of_training)
 
 
 def _trained(order: Order) -> RunResult:

@@ -24,6 +24,7 @@ from keras_ptft.training.checkpointing.preemption import stop_on_signal
 from keras_ptft.training.checkpointing.store import Checkpoint, Checkpoints
 from keras_ptft.training.distribution.strategies import distributed
 from keras_ptft.training.replay import Found, is_looked_for, look
+from keras_ptft.training.teachers import with_answers
 from keras_ptft.training.training_model import Trainable, TrainingModel
 
 NOBODY = callbacks.Watchers()
@@ -250,7 +251,7 @@ def _making(
     """(source, ...) → what `make` makes of the settings."""
 
     def made(source: Source, **more: Any) -> Any:
-        transform = trainable.transform
+        transform = with_answers(trainable)
         return make(
             source,
             batching.weighted(transform, fit_config.class_weights),
@@ -286,7 +287,7 @@ def _validation(
     model.evaluation_steps = math.ceil(len(source) / batch_size)
 
     def make(**shard: Shard) -> tf.data.Dataset:
-        transform = model.objective.transform
+        transform = with_answers(model.objective)
         return batching.evaluation_batches(
             source, transform, batch_size=batch_size, **shard
         ).repeat()

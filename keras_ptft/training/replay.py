@@ -8,6 +8,7 @@ import contextlib
 import contextvars
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -198,11 +199,10 @@ def _dense(tensor: Any) -> tf.Tensor:
 def _replayed(
     model: TrainingModel, step: int, batch: Any, gradients: Gradients
 ) -> Replayed:
-    given, targets, weights = batch
-    inputs = given
-    if model.prefix is not None:
-        inputs = model.prefix(given, training=False)
-    outputs, layers = _outputs(model.model, inputs)
+    given = batch[0]
+    inputs, targets, weights = model.through_frozen(batch)
+    targets = model.taught(inputs, targets, training=True)
+    outputs, layers = _outputs(model, inputs)
     losses = model.objective.loss(targets, outputs).numpy()
     by_layer = _by_layer(model, gradients)
     rows = [
@@ -229,7 +229,7 @@ def _replayed(
 
 
 def _outputs(
-    model: keras.Model, inputs: Any
+    model: TrainingModel, inputs: Any
 ) -> tuple[Any, list[tuple[Any, list[tf.Tensor]]]]:
     """What a model gives in training, and what each of its layers does."""
     operations, symbols = [], []
@@ -242,10 +242,11 @@ def _outputs(
 
     # the layers may be part of other models too
     copy = keras.models.clone_model(
-        model, clone_function=lambda layer: layer, call_function=call
+        model.model, clone_function=lambda layer: layer, call_function=call
     )
     probe = keras.Model(input_tensors(copy), [copy.output, symbols])
-    outputs, tensors = probe(inputs, training=True)
+    run = partial(probe, training=True)
+    outputs, tensors = model.objective.run(run, inputs)
     return outputs, list(zip(operations, tensors, strict=True))
 
 

@@ -16,7 +16,7 @@ from keras_ptft.models.rematerialize import forward_of
 from keras_ptft.training.execution.plan import Plan
 from keras_ptft.training.optimizers.averages import averages_of
 from keras_ptft.training.timer import Timer
-from keras_ptft.training.tuning import Tuning, whole
+from keras_ptft.training.tuning import Teacher, Tuning, whole
 
 Tensors: TypeAlias = tf.Tensor | Mapping[str, tf.Tensor]
 """One tensor, or several by name; the first axis is the example."""
@@ -47,6 +47,18 @@ class Trainable(Protocol):
         """Runs a model on the inputs that `transform` made."""
         ...
 
+    def seen_by_teacher(self, inputs: Tensors, /) -> Tensors:
+        """Returns the part of the inputs that a teacher answers for."""
+        ...
+
+    def taught(self, targets: Tensors, taught: Tensors, /) -> Tensors:
+        """Adds to the targets of a batch what a teacher answers."""
+        ...
+
+    def self_taught(self, targets: Tensors, outputs: Tensors, /) -> Tensors:
+        """Adds to the targets what a model answers that has no teacher."""
+        ...
+
     def loss(self, targets: Tensors, outputs: Tensors, /) -> tf.Tensor:
         """Computes the loss of each example, float32 of shape (batch,)."""
         ...
@@ -68,7 +80,9 @@ class TrainingModel(keras.Model):
     batch of each step; nothing is read from the iterator then.
 
     A frozen prefix runs in inference, outside the gradient tape: training
-    cannot change its batch statistics, and its dropout is off.
+    cannot change its batch statistics, and its dropout is off. A teacher
+    answers outside the tape too, for what the prefix gives, or for the same
+    inputs if it is frozen.
 
     Args:
         model: from the prefix's outputs, or the raw inputs, to outputs.
@@ -77,7 +91,8 @@ class TrainingModel(keras.Model):
         optimizer: updates the variables of `tuning`.
         plan: how steps are executed.
         steps_per_epoch: steps after which metrics are read.
-        tuning: what is trained, and the prefix; None: all of `model`.
+        tuning: what is trained, the prefix and the teacher; None: all of
+            `model`.
         gradient_accumulation: parts of a batch, computed one after the
             other, whose gradients are added up to one update.
     """
@@ -107,6 +122,7 @@ class TrainingModel(keras.Model):
         self.plan = plan
         self.steps_per_epoch = steps_per_epoch
         self.gradient_accumulation = gradient_accumulation
+        self.teacher = self.tuning.teacher
         self.evaluation_steps = 0
         self.batch_at: BatchAt | None = None
         self.mean_loss = keras.metrics.Mean("loss")
@@ -198,10 +214,9 @@ class TrainingModel(keras.Model):
         for part in self._accumulated_parts(data):
             # the activations of one part at a time
             with tf.control_dependencies(present(total)):
-                inputs, targets, weights = part
-                inputs = self._through_prefix(inputs)
+                inputs, targets, weights = self.through_frozen(part)
                 found = self._gradients(inputs, targets, weights)
-            gradients, outputs, losses = found
+            gradients, targets, outputs, losses = found
             total = _added(total, gradients) if total else gradients
             loss += tf.reduce_sum(losses * weights)
             self._update_metrics(targets, outputs, losses, weights)
@@ -209,7 +224,7 @@ class TrainingModel(keras.Model):
 
     def gradients(
         self, inputs: Tensors, targets: Tensors, weights: tf.Tensor
-    ) -> tuple[Gradients, Tensors, tf.Tensor]:
+    ) -> tuple[Gradients, Tensors, Tensors, tf.Tensor]:
         """Computes gradients of a part's contribution to the loss.
 
         The loss of a batch is the sum of its weighted losses divided by its
@@ -217,8 +232,10 @@ class TrainingModel(keras.Model):
         and replicas.
 
         Returns:
-            Gradients, outputs, and unweighted losses of shape (batch,).
+            Gradients, targets with what a teacher answers, outputs, and
+            unweighted losses of shape (batch,).
         """
+        targets = self.taught(inputs, targets, training=True)
         parts = self.plan.replicas * self.gradient_accumulation
         examples = tf.cast(tf.shape(weights)[0] * parts, tf.float32)
         with tf.GradientTape() as tape:
@@ -238,20 +255,54 @@ class TrainingModel(keras.Model):
                 None if g is None else tf.convert_to_tensor(g)
                 for g in gradients
             ]
-        return gradients, outputs, losses
+        return gradients, targets, outputs, losses
+
+    def taught(
+        self, inputs: Tensors, targets: Tensors, *, training: bool
+    ) -> Tensors:
+        """Adds what the teacher answers, if there is one, to the targets.
+
+        Args:
+            inputs: of a batch, after the frozen prefix.
+            targets: of the batch.
+            training: whether it answers as in training.
+        """
+        return self._answered(self.teacher, inputs, targets, training=training)
+
+    def _answered(
+        self,
+        teacher: Teacher | None,
+        inputs: Tensors,
+        targets: Tensors,
+        *,
+        training: bool,
+    ) -> Tensors:
+        if teacher is None:
+            return targets
+        answer = partial(teacher, training=training)
+        seen = self.objective.seen_by_teacher(inputs)
+        answers = self.objective.run(answer, seen)
+        targets = self.objective.taught(targets, answers)
+        return tf.nest.map_structure(tf.stop_gradient, targets)
 
     def test_step(self, data: Batch) -> None:
         """Updates the metrics with one replica's part of a batch."""
-        inputs, targets, weights = data
+        inputs, targets, weights = self.through_frozen(data)
         model = partial(self.model, training=False)
-        outputs = self.objective.run(model, self._through_prefix(inputs))
+        targets = self.taught(inputs, targets, training=False)
+        outputs = self.objective.run(model, inputs)
         losses = self.objective.loss(targets, outputs)
         self._update_metrics(targets, outputs, losses, weights)
 
-    def _through_prefix(self, inputs: Tensors) -> Tensors:
-        if self.prefix is None:
-            return inputs
-        return self.objective.run(partial(self.prefix, training=False), inputs)
+    def through_frozen(self, data: Batch) -> Batch:
+        """Runs what is frozen, a teacher and a prefix, on a batch."""
+        inputs, targets, weights = data
+        teacher = self.tuning.frozen_teacher
+        targets = self._answered(teacher, inputs, targets, training=False)
+        if self.prefix is not None:
+            prefix = partial(self.prefix, training=False)
+            inputs = self.objective.run(prefix, inputs)
+        return inputs, targets, weights
 
     def _maybe_symbolic_build(
         self, iterator: Any = None, data_batch: Any = None

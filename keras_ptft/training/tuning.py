@@ -3,9 +3,18 @@
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import keras
 import tensorflow as tf
+
+
+class Teacher(Protocol):
+    """A model whose answers are targets of another."""
+
+    def __call__(self, inputs: Any, /, *, training: bool) -> Any:
+        """Answers for inputs of the trained model, in training or not."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,6 +53,10 @@ class Tuning:
         penalty: () → scalar that is added to the loss, or None.
         frozen: variables that must stay as they are, to the bit.
         prefix: frozen model before the trained one, or None.
+        teacher: its answers become part of the targets; None: there is none.
+        frozen_teacher: the same, by a model that is not trained and takes
+            what the prefix takes; None: there is none, or its answers come
+            with the examples.
         phase: its part in a training of several phases; None: it is all.
     """
 
@@ -52,6 +65,8 @@ class Tuning:
     penalty: Callable[[], tf.Tensor] | None = None
     frozen: Sequence[keras.Variable] = ()
     prefix: keras.Model | None = None
+    teacher: Teacher | None = None
+    frozen_teacher: Teacher | None = None
     phase: "Phase | None" = None
 
     @property

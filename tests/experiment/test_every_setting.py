@@ -46,6 +46,7 @@ CASES = {
     "data_dir": ({"data_dir": "prepared"}, {}),
     "manual_dir": ({"manual_dir": "given"}, {}),
     "classes": ({"classes": "0-4"}, {}),
+    "untrained_classes": ({"untrained_classes": "3"}, {}),
     "train_examples": ({"train_examples": "200"}, {}),
     "train_per_class": ({"train_per_class": "20"}, {"train_examples": "0"}),
     "train_fraction": ({"train_fraction": "0.2"}, {"train_examples": "0"}),
@@ -108,6 +109,7 @@ CASES = {
         {"augment_views": "2"},
         {**FINETUNE, "augment": "shift(padding=1)"},
     ),
+    "teacher": ({"teacher": "first"}, {"objective": "distillation"}),
     "compare_scratch": ({"compare_scratch": "true"}, FINETUNE),
     "explain": ({"explain": "false"}, {}),
     "forgetting": ({"forgetting": "true"}, {**FINETUNE, "freeze": "none"}),
@@ -141,6 +143,7 @@ TOGETHER = (
         *("runs_dir", "overwrite", "data_dir", "manual_dir", "classes"),
         *("train_examples", "validation_examples", "skip_bad_images"),
         *("split_seed", "stratify", "on_leak", "near_copies"),
+        "untrained_classes",
     ),
     (
         *("image_size", "augment", "mix", "normalization", "objective"),

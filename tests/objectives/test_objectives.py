@@ -1,5 +1,7 @@
 """Losses by hand, and a step of every objective on 1 and 2 replicas."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -14,12 +16,16 @@ from keras_ptft.objectives.classification import (
     Classification,
     balanced_weights,
 )
+from keras_ptft.objectives.objective import TeacherFacts
 from keras_ptft.registry import lookup
 from keras_ptft.training.distribution.strategies import get_strategy
 from keras_ptft.training.execution.plan import make_plan
 from keras_ptft.training.fit import FitConfig, fit
+from keras_ptft.training.optimizers.averages import start_averages
 from keras_ptft.training.optimizers.optimizers import make_optimizer
+from keras_ptft.training.teachers import average_teacher
 from keras_ptft.training.training_model import TrainingModel
+from keras_ptft.training.tuning import whole
 from tests.objectives import test_text_steps
 
 THREE = DataInfo(label_names=("a", "b", "c"))
@@ -30,6 +36,10 @@ CASES = {
     "contrastive": "contrastive(view='flip')",
     "supervised_contrastive": "supervised_contrastive(view='flip')",
     "vicreg": "vicreg(view='shift')",
+    "distillation": "distillation(temperature=2.0)",
+    "feature_matching": "feature_matching",
+    "byol": "byol(view='shift', hidden=32)",
+    "dino": "dino(view='shift', crops=1, local='flip_crop', hidden=32)",
 }
 
 
@@ -64,13 +74,30 @@ def step(spec, replicas):
         inputs = keras.Input((8, 8, 1), dtype="uint8")
         scaled = keras.layers.Rescaling(1 / 255)(inputs)
         features = keras.layers.Flatten()(scaled)
+        frozen = None
+        if objective.teacher == "model":
+            logits = keras.layers.Dense(10, name="logits")(features)
+            frozen = keras.Model(inputs, logits)
+            objective.follow(TeacherFacts("teacher", 10, info.label_names))
         model = objective.assemble(keras.Model(inputs, features))
+        optimizer = make_optimizer(
+            "sgd",
+            "constant",
+            learning_rate=1.0,
+            total_steps=1,
+            ema=objective.momentum,
+        )
+        tuning = dataclasses.replace(whole(model), frozen_teacher=frozen)
+        if objective.teacher == "average":
+            optimizer.build(tuning.variables)
+            start_averages(optimizer, tuning.variables)
+            teacher = average_teacher(model, optimizer, tuning.variables)
+            tuning = dataclasses.replace(tuning, teacher=teacher)
         loop = TrainingModel(
             model,
             objective,
-            optimizer=make_optimizer(
-                "sgd", "constant", learning_rate=1.0, total_steps=1
-            ),
+            optimizer=optimizer,
+            tuning=tuning,
             plan=make_plan(chosen, model, batch_size=64, steps_per_epoch=1),
             steps_per_epoch=1,
         )
@@ -171,6 +198,9 @@ def test_balanced_weights_by_hand():
     weights = balanced_weights(np.array([0, 0, 0, 1, 1, 2]))
     np.testing.assert_allclose(weights, [6 / 9, 6 / 6, 6 / 3], rtol=1e-6)
     assert weights.dtype == np.float32
+    # 3 examples of 2 classes, of the 4 that there are
+    weights = balanced_weights(np.array([0, 0, 2]), 4)
+    np.testing.assert_allclose(weights, [3 / 4, 0, 3 / 2, 0], rtol=1e-6)
 
 
 @pytest.mark.parametrize(

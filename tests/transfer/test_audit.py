@@ -6,7 +6,7 @@ import pytest
 
 import keras_ptft
 from keras_ptft import Config
-from keras_ptft.experiment import builders, phases, training
+from keras_ptft.experiment import builders, frozen, phases, training
 from keras_ptft.experiment.loading import load_dataset
 from keras_ptft.models import BACKBONES
 from keras_ptft.transfer import audit
@@ -139,7 +139,7 @@ def test_a_bit_that_changes_fails_the_run(tmp_path, monkeypatch):
 
     def meddle(config, prefix, *given):
         flip(prefix.get_layer("conv1_bn").moving_mean)
-        return training.frozen_inputs(config, prefix, *given)
+        return frozen.frozen_inputs(config, prefix, *given)
 
     monkeypatch.setattr(phases, "frozen_inputs", meddle)
     with pytest.raises(RuntimeError, match=r"changed: conv1_bn/moving_mean\.$"):
@@ -171,11 +171,9 @@ def check_cuts(
         prefix, suffix = split(model, backbone, freeze)
         before = audit.fingerprints(prefix.variables)
         whole = audit.fingerprint(model)
-        given, inputs = training.frozen_inputs(
-            config, prefix, objective, dataset.splits
-        )
-        assert (given is not None) == streamed
-        training.train(config, suffix, objective, inputs, prefix=given)
+        inputs = frozen.frozen_inputs(config, prefix, objective, dataset.splits)
+        assert (inputs.prefix is not None) == streamed
+        training.train(config, suffix, objective, inputs)
         found = audit.audit(before, prefix.variables)
         expected = {"frozen_variables": len(prefix.variables), "changed": []}
         assert found == expected

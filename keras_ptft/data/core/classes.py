@@ -21,6 +21,7 @@ from keras_ptft.registry import nearest
 
 _SHOWN = 20
 _OTHERS = "of other classes"
+_LEARNED_FROM = ("train", "validation")
 
 
 class Relabelled(DerivedSource):
@@ -73,7 +74,7 @@ def select_classes(dataset: Dataset, classes: str) -> Dataset:
             f"--classes={classes} chooses among classes of examples, and this "
             "data set has none: leave it out."
         )
-    chosen = _chosen(classes, dataset.label_names)
+    chosen = _chosen(classes, dataset.label_names, "classes", 2)
     names = tuple(dataset.label_names[index] for index in chosen)
     dataset = _only(dataset, chosen, names)
     train = dataset.splits.get("train")
@@ -91,6 +92,47 @@ def select_classes(dataset: Dataset, classes: str) -> Dataset:
             "split: choose others."
         )
     return dataset.noting(f"--classes={classes} keeps {', '.join(names)}")
+
+
+def leave_untrained(dataset: Dataset, classes: str) -> Dataset:
+    """Leaves examples of some classes out of training and validation.
+
+    The classes keep their numbers, and their test examples: a model has an
+    output for each, and is scored on them.
+
+    Args:
+        dataset: with all its classes.
+        classes: as in `select_classes`. Empty leaves all in.
+
+    Raises:
+        UserError: no labels, an unknown class, or no class is left.
+
+    Example:
+
+    >>> from keras_ptft.data.core.array_source import ArraySource
+    >>> source = ArraySource(np.eye(4), [0, 1, 2, 1])
+    >>> dataset = Dataset({"train": source, "test": source}, ("a", "b", "c"))
+    >>> splits = leave_untrained(dataset, "b").splits
+    >>> [part.labels.tolist() for part in splits.values()]
+    [[0, 2], [0, 1, 2, 1]]
+    """
+    if not classes.strip():
+        return dataset
+    setting = f"--untrained_classes={classes}"
+    if not dataset.class_names:
+        raise UserError(
+            f"{setting} chooses among classes of examples, and this data set "
+            "has none: leave it out."
+        )
+    chosen = _chosen(classes, dataset.label_names, "untrained_classes", 1)
+    for split in filter(dataset.splits.__contains__, _LEARNED_FROM):
+        kept = np.flatnonzero(~np.isin(dataset.splits[split].labels, chosen))
+        if not len(kept):
+            raise UserError(
+                f"{setting} leaves no {split} examples: name fewer classes."
+            )
+        dataset = dataset.keep(split, kept, f"of {setting}")
+    return dataset
 
 
 def number_as_trained(
@@ -208,20 +250,23 @@ def _renumbered(source: Source, numbers: np.ndarray) -> Source:
     return Relabelled(source, numbers)
 
 
-def _chosen(classes: str, names: tuple[str, ...]) -> np.ndarray:
+def _chosen(
+    classes: str, names: tuple[str, ...], setting: str, least: int
+) -> np.ndarray:
     parts = [part.strip() for part in classes.split(",") if part.strip()]
     if classes in names:
         parts = [classes]
-    chosen = sorted({n for part in parts for n in _indices(part, names)})
-    if len(chosen) < 2:
+    found = {n for part in parts for n in _indices(part, names, setting)}
+    if len(found) < least:
+        number = "one class" if least == 1 else "two classes"
         raise UserError(
-            f"--classes={classes} must choose at least two classes; "
+            f"--{setting}={classes} must choose at least {number}; "
             f"there are: {_choices(names)}."
         )
-    return np.array(chosen)
+    return np.array(sorted(found))
 
 
-def _indices(part: str, names: tuple[str, ...]) -> Sequence[int]:
+def _indices(part: str, names: tuple[str, ...], setting: str) -> Sequence[int]:
     if part in names:
         return [names.index(part)]
     numbers = (
@@ -235,7 +280,7 @@ def _indices(part: str, names: tuple[str, ...]) -> Sequence[int]:
         if min(numbers) <= first <= last <= max(numbers):
             return [i for i, n in enumerate(numbers) if first <= n <= last]
     raise UserError(
-        f"--classes: no class {part!r}{nearest(part, names)}; "
+        f"--{setting}: no class {part!r}{nearest(part, names)}; "
         f"there are: {_choices(names)}."
     )
 

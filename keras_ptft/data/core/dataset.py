@@ -49,6 +49,7 @@ class Loading:
             of one; none: "text", or none in a table of numbers.
         label_kind: what labels are, as the objective reads them:
             `targets.CLASSES`, NUMBERS or SETS.
+        needs_labels: whether the objective learns them.
         label_column: the column that holds labels; empty: unlabelled texts.
         label_columns: columns that hold 0 or 1 for a label each, of sets.
         image_column: the column that holds paths of images; empty: none.
@@ -75,6 +76,7 @@ class Loading:
     skip_bad_images: bool = False
     text_columns: tuple[str, ...] = ()
     label_kind: str = CLASSES
+    needs_labels: bool = True
     label_column: str = "label"
     label_columns: tuple[str, ...] = ()
     image_column: str = ""

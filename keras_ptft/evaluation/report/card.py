@@ -167,7 +167,7 @@ def _details(lineage: Lineage) -> list[str]:
     config = lineage.config
     backbone = config.backbone or f"that of {config.init_from or 'cnn'}"
     rows = [("run", lineage.folder.name), ("backbone", backbone)]
-    kept = ("stage", "trained parameters", "versions")
+    kept = ("stage", "taught by", "trained parameters", "versions")
     rows += [row for row in origins(lineage) if row[0] in kept]
     rows += [("precision", config.precision), ("seed", str(config.seed))]
     rows += [("licence of this model", _UNKNOWN)]

@@ -18,7 +18,14 @@ from keras_ptft.evaluation.metrics import metric_of
 TRAINING, VALIDATION = "#1f5fa8", "#d9622b"
 """Colours of what is measured, and of what it is compared with."""
 
-_PLOTTED = ("loss", "accuracy", "mae", "f1_micro")
+# of the validation split alone, which features are judged on
+_JUDGED = (
+    "knn_accuracy",
+    "probe_accuracy",
+    "feature_spread",
+    "effective_rank",
+)
+_PLOTTED = ("loss", "accuracy", "mae", "f1_micro", "view_accuracy", *_JUDGED)
 _DPI = 150
 # more points are a blot, and are drawn slowly
 _MOST_POINTS = 5000
@@ -30,8 +37,9 @@ def learning_curves(
     """Draws loss and metrics by epoch, training beside validation.
 
     Args:
-        history: an epoch a row, with `epoch`, `loss`, any of `accuracy`,
-            `mae` and `f1_micro`, and maybe the same with `val_` before.
+        history: an epoch a row, with `epoch`, `loss`, maybe metrics of
+            training and, with `val_` before, of validation, and scores of
+            features in some of the rows.
 
     Returns:
         What each picture shows, and a PNG in base64.
@@ -40,7 +48,10 @@ def learning_curves(
     pictures = []
     for name in plotted_metrics(history):
         figure, axes = _small_figure()
-        _curve(axes, history, name, "training", TRAINING)
+        if name in _JUDGED:
+            _curve(axes, history, name, "validation", VALIDATION)
+        else:
+            _curve(axes, history, name, "training", TRAINING)
         if f"val_{name}" in known:
             _curve(axes, history, f"val_{name}", "validation", VALIDATION)
         axes.set(title=measure_title(name), xlabel="epoch")
@@ -68,11 +79,12 @@ def measure_title(name: str) -> str:
 
     Example:
 
-    >>> measure_title("loss"), measure_title("mae")
-    ('Loss', 'MAE')
+    >>> [measure_title(name) for name in ("loss", "mae", "knn_accuracy")]
+    ['Loss', 'MAE', 'kNN accuracy']
     """
     title = metric_of(name).title
-    return title[:1].upper() + title[1:]
+    # not KNN
+    return title if title[1:2].isupper() else title[:1].upper() + title[1:]
 
 
 def range_test_png(range_test: Mapping[str, Any]) -> str:
@@ -234,8 +246,9 @@ def _curve(
     label: str,
     color: str,
 ) -> None:
-    epochs = [row["epoch"] for row in history]
-    values = [row.get(name, np.nan) for row in history]
+    # some are not scored at every epoch
+    epochs = [row["epoch"] for row in history if name in row]
+    values = [row[name] for row in history if name in row]
     # one epoch alone makes no line
     marker = "o" if len(epochs) < 30 else None
     axes.plot(

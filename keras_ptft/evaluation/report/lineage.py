@@ -105,6 +105,7 @@ def origins(lineage: Lineage) -> list[tuple[str, str]]:
     rows = [
         ("stage", f"{lineage.stage}, {config.objective}"),
         ("weights from", _weights(lineage)),
+        ("taught by", _teacher(lineage)),
         ("trained parameters", f"{lineage.trained_parameters:,}"),
     ]
     data = ", ".join(
@@ -212,6 +213,11 @@ def _weights(lineage: Lineage) -> str:
     return (
         f"{start}{digest}" if parent or config.init_from else "random weights"
     )
+
+
+def _teacher(lineage: Lineage) -> str:
+    name, digest = lineage.config.teacher, lineage.environment.get("teacher")
+    return f"{name} ({_short(digest)})" if digest else name
 
 
 def _short(digest: str) -> str:

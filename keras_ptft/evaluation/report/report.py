@@ -31,7 +31,7 @@ from keras_ptft.evaluation.report.lineage import Lineage, lineage_parts
 from keras_ptft.evaluation.report.page import page_template
 from keras_ptft.evaluation.report.runs_table import table_cells
 from keras_ptft.evaluation.report.times import time_parts
-from keras_ptft.evaluation.report.views import ShownExample, view_rows
+from keras_ptft.evaluation.report.views import ShownExample, view_grid
 
 if TYPE_CHECKING:
     # a report is written without TensorFlow
@@ -57,12 +57,14 @@ class DataFindings(NamedTuple):
         pairs: pairs of such images, or of texts.
         account: what became of every example, "data" of `result.json`.
         shown: training images as they are shown, where they are changed.
+        pictured: what the objective makes of training images, if anything.
     """
 
     leaks: Mapping[str, Any]
     pairs: Sequence["ShownPair"] = ()
     account: Mapping[str, Any] | None = None
     shown: Sequence[ShownExample] = ()
+    pictured: Sequence[ShownExample] = ()
 
 
 class Course(NamedTuple):
@@ -132,7 +134,8 @@ def write_report(
         pairs=[_pictured(pair) for pair in data.pairs] if data else [],
         data=data.account if data else None,
         class_counts=class_counts(data.account or {}) if data else [],
-        views=view_rows(data.shown) if data else [],
+        views=view_grid(data.shown) if data else None,
+        pictured=view_grid(data.pictured) if data else None,
         **_on_classes(evaluation.metrics["test"]),
         **insight_parts(evaluation.insight),
     )

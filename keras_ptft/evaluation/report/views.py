@@ -11,6 +11,8 @@ from keras_ptft.evaluation.report.pictures import (
     smaller,
 )
 
+_COLUMNS = 6
+
 
 class View(NamedTuple):
     """An image, uint8 of shape (height, width, channels), and its label."""
@@ -26,15 +28,33 @@ class ShownExample(NamedTuple):
     views: Sequence[View]
 
 
-def view_rows(examples: Sequence[ShownExample]) -> list[list[dict[str, Any]]]:
-    """Returns a row of pictures an example, the original first.
+class Grid(NamedTuple):
+    """Pictures as a page lays them out.
+
+    Attributes:
+        columns: pictures side by side; of several examples where each has
+            few.
+        rows: the pictures of each example, the original first.
+    """
+
+    columns: int
+    rows: Sequence[Sequence[dict[str, Any]]]
+
+
+def view_grid(examples: Sequence[ShownExample]) -> Grid | None:
+    """Returns the pictures of some examples; None: there are none.
 
     Images are made smaller, so that a page stays small.
     """
-    return [
+    if not examples:
+        return None
+    width = 1 + len(examples[0].views)
+    together = max(1, min(_COLUMNS // width, len(examples)))
+    rows = [
         [_picture(view) for view in (example.original, *example.views)]
         for example in examples
     ]
+    return Grid(together * width, rows)
 
 
 def label_texts(labels: np.ndarray, names: Sequence[str]) -> list[str]:

@@ -324,7 +324,8 @@ def _check_averages(made: keras.optimizers.Optimizer, optimizer: str) -> None:
     if made.use_ema:
         raise UserError(
             f"Optimizer {optimizer!r} keeps averages of the weights itself: "
-            "leave --ema out."
+            "leave --ema out, and where they are the teacher of the objective "
+            "use adamw."
         )
 
 

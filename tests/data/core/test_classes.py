@@ -5,7 +5,11 @@ import pytest
 import tensorflow as tf
 
 from keras_ptft.data import load
-from keras_ptft.data.core.classes import number_as_trained, select_classes
+from keras_ptft.data.core.classes import (
+    leave_untrained,
+    number_as_trained,
+    select_classes,
+)
 from keras_ptft.data.core.dataset import Dataset, Loading
 from keras_ptft.data.text.source import TagSource
 from keras_ptft.data.text.storage import in_memory
@@ -165,3 +169,28 @@ def test_tags_are_numbered_as_the_model_does():
     assert targets.tolist() == [[0, -1], [0, 2]]
     with pytest.raises(UserError, match="has label 'B-LOC', which training"):
         number_as_trained(few, ("O", "B-ORG"), drop_others=False)
+
+
+def test_untrained_classes_keep_their_numbers_and_test_examples(real):
+    left = leave_untrained(real, "3, 7")
+    names = {split: set(part.labels) for split, part in left.splits.items()}
+    assert names["train"] == {0, 1, 2, 4, 5, 6, 8, 9}
+    assert names["test"] == set(range(10))
+    assert left.label_names == real.label_names
+    (part,) = left.left_out
+    assert part.reason == "of --untrained_classes=3, 7"
+    assert set(part.classes) == {"3", "7"}
+    assert leave_untrained(real, "") is real
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ("x", r"^--untrained_classes: no class 'x'"),
+        ("0-9", "leaves no train examples: name fewer"),
+        (",", "must choose at least one class"),
+    ],
+)
+def test_untrained_classes_that_cannot_be(real, classes, message):
+    with pytest.raises(UserError, match=message):
+        leave_untrained(real, classes)

@@ -8,7 +8,7 @@ from keras_ptft.evaluation.report.views import (
     ShownExample,
     View,
     label_texts,
-    view_rows,
+    view_grid,
 )
 from tests.evaluation.report.pages import pictures, report, words
 
@@ -41,6 +41,7 @@ def test_a_page_shows_each_image_with_its_views(tmp_path, channels):
     row = "90 % a, 10 % b " * 3
     assert f"as it is <i>0 {row}as it is <i>1 {row}" in words(page)
     assert "repeat(4, 1fr)" in page and "<i>0" not in page
+    assert "What the model learns from" not in page
     shown = pictures(page)[-8:]
     if channels in (3, 4):
         for picture, expected in zip(shown[::4], originals, strict=True):
@@ -52,9 +53,9 @@ def test_large_images_are_made_smaller():
     # no noise, which a photo would lose
     slope = np.arange(500, dtype=np.uint8)[None, :, None] // 2
     large = View(np.tile(slope, (300, 1, 3)), "")
-    [[original, small]] = view_rows(
+    [[original, small]] = view_grid(
         [ShownExample(large, [View(image(63), "")])]
-    )
+    ).rows
     assert not original["small"] and small["small"]
     # blocks of 4×4 pixels, so that 128 is not passed
     assert original["source"].startswith("data:image/jpeg;base64,")
@@ -65,11 +66,32 @@ def test_large_images_are_made_smaller():
 
 
 def test_a_line_of_pixels_stays():
-    [[only]] = view_rows([ShownExample(View(image(1, 500), ""), [])])
+    [[only]] = view_grid([ShownExample(View(image(1, 500), ""), [])]).rows
     [picture] = pictures(only["source"])
     assert picture.shape[:2] == (1, 500)
 
 
 def test_runs_without_changes_show_none(tmp_path):
     page = report(tmp_path / "a.html", ["a"], data=DataFindings({"near": None}))
+    assert "as they are shown" not in page
+
+
+@pytest.mark.parametrize(
+    "examples, views, columns",
+    [(8, 2, 6), (8, 1, 6), (8, 8, 9), (1, 1, 2), (8, 3, 4)],
+)
+def test_few_pictures_an_example_stand_side_by_side(examples, views, columns):
+    one = View(image(8), "")
+    grid = view_grid([ShownExample(one, [one] * views)] * examples)
+    assert grid.columns == columns and columns % (1 + views) == 0
+    assert [len(row) for row in grid.rows] == [1 + views] * examples
+
+
+def test_what_an_objective_makes_has_a_place_of_its_own(tmp_path):
+    one = View(image(8), "cat")
+    shown = [ShownExample(one, [View(image(8), "view 1")])]
+    data = DataFindings({"near": None}, pictured=shown)
+    page = report(tmp_path / "report.html", ["a", "b"], data=data)
+    assert "as it is cat view 1" in words(page)
+    assert "What the model learns from" in page
     assert "as they are shown" not in page
