@@ -92,8 +92,9 @@ class Config:
     untrained_classes: str = setting(
         "",
         "data",
-        "classes without examples in training and validation, which the model "
-        "keeps and is tested on: what does it know of them from a teacher?",
+        "classes whose examples are left out of training and validation, "
+        "while the model keeps their outputs and is tested on them: what it "
+        "knows of them it has from a teacher",
     )
     train_examples: int = setting(
         0, "data", "class-balanced training subset; 0: all", low=0
