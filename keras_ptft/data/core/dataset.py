@@ -329,6 +329,23 @@ def take_evenly(source: Source, most: int) -> Subset:
     return take(source, np.linspace(0, len(source) - 1, count).round())
 
 
+def some_of_each(labels: np.ndarray, most: int) -> np.ndarray:
+    """Returns indices of the first example of each class, then of others.
+
+    Args:
+        labels: of shape (examples,).
+        most: how many at most.
+
+    Example:
+
+    >>> some_of_each(np.array([2, 2, 0, 2]), 3).tolist()
+    [2, 0, 1]
+    """
+    firsts = np.unique(labels, return_index=True)[1]
+    others = np.setdiff1d(np.arange(len(labels)), firsts)
+    return np.concatenate([firsts, others])[:most]
+
+
 @dataclasses.dataclass(frozen=True)
 class Dataset:
     """Splits of labelled examples that share one input spec.
