@@ -163,6 +163,7 @@ def pretrain(
         objective = builders.build_objective(config, data.info)
         body = builders.build_backbone(config, data, objective, given=backbone)
         model = builders.assemble(body, objective)
+    _warn(objective)
     probes = feature_probes(config, body, data)
     provenance = builders.provenance(data, **origin)
     with run_dir.exclusive_run(folder, config, provenance), timer("train"):
@@ -223,6 +224,7 @@ def finetune(
         data = loaded.dataset
     with timer("build"), get_strategy(config.strategy).scope():
         built = _build(config, data, pretrained, models)
+    _warn(built.objective)
     provenance = builders.provenance(data, **origin)
     with run_dir.exclusive_run(folder, config, provenance):
         builders.record(folder, config, data, loaded.leaks)
@@ -285,6 +287,11 @@ def _build(
     tuned = _tune(config, features, pretrained, transfer)
     phases = Phases(config, model, features, tuned)
     return _Built(objective, body, model, transfer, phases)
+
+
+def _warn(objective: Objective) -> None:
+    for caution in objective.cautions():
+        _LOG.warning("%s", caution)
 
 
 def _save(folder: pathlib.Path, config: Config, built: _Built) -> None:
