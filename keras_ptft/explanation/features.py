@@ -5,7 +5,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from keras_ptft.data.core.dataset import Source, take
+from keras_ptft.data.core.dataset import Source, evenly, take
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.evaluation.report.feature_map import FeatureMap
 from keras_ptft.explanation.judgement import Judgement
@@ -81,12 +81,6 @@ def feature_map(
     rows = outputs_of(features, take(source, chosen))
     marks = Marks(judgement.groups, judgement.wrong)
     return lay_out(rows, info, source, marks, chosen)
-
-
-def evenly(total: int, most: int) -> np.ndarray:
-    """Returns indices of at most so many examples, as far apart as can be."""
-    count = min(most, total)
-    return np.linspace(0, total - 1, count).round().astype(np.int64)
 
 
 def lay_out(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.data.core.dataset import Source, some_of_each
+from keras_ptft.data.core.dataset import Source, evenly, some_of_each
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.evaluation.evaluation import Features
 from keras_ptft.evaluation.feature_quality import nearest
@@ -15,7 +15,7 @@ from keras_ptft.evaluation.report.views import (
     View,
     label_texts,
 )
-from keras_ptft.explanation.features import MOST, Marks, evenly, lay_out
+from keras_ptft.explanation.features import MOST, Marks, lay_out
 from keras_ptft.explanation.method import is_image
 
 _EXAMPLES = 6

@@ -34,8 +34,8 @@ def _found(view: View, setting: str, channels: int) -> Iterator[str]:
     alike = float((one == other).all(axis=(1, 2, 3)).mean())
     if alike > _MOST_ALIKE:
         yield (
-            f"{100 * alike:.0f} % of the pairs of views by {setting} are one image "
-            "twice, of which nothing is learned: use view='simclr', or "
+            f"{100 * alike:.0f} % of the pairs of views by {setting} are one "
+            "image twice, of which nothing is learned: use view='simclr', or "
             "another that changes more."
         )
     if _keeps_places(noise, one):
