@@ -18,7 +18,7 @@ from keras_ptft.data.core.checks import uncovered
 from keras_ptft.data.core.classes import number_as_trained, select_classes
 from keras_ptft.data.core.dataset import Dataset, Loading, Source
 from keras_ptft.data.core.info import STRETCH, DataInfo, ImageForm
-from keras_ptft.data.core.targets import NUMBERS, SETS
+from keras_ptft.data.core.targets import CLASSES, NUMBERS, SETS
 from keras_ptft.data.images.color import parse_color
 from keras_ptft.data.leakage.check import Leaks, handle_leaks
 from keras_ptft.data.text.pairs import named_columns
@@ -40,6 +40,7 @@ TOKENIZER = "characters"
 scripts into words."""
 
 _WINDOW = 128
+_OF_CLASSES = ("train_per_class", "stratify", "class_weight", "sampling")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,8 +88,10 @@ def load_dataset(
         weights: those to start from: they may have seen the test split, and
             texts and images are read as they read them.
     """
+    whole = _split(config, given, weights, _cache(config))
+    _check_classes(config, whole)
     dataset, leaks = handle_leaks(
-        _split(config, given, weights, _cache(config)),
+        whole,
         on_leak,
         near=config.near_copies,
         pretrained_on=weights.seen() if weights else None,
@@ -171,6 +174,17 @@ def load_to_score(
     if as_test:
         _log_account(config, dataset, accounted)
     return ToScore(encoded, accounted, dataset.splits.get("train"))
+
+
+def _check_classes(config: Config, dataset: Dataset) -> None:
+    """Refuses settings of classes where examples have no labels at all."""
+    if dataset.label_names or dataset.label_kind != CLASSES:
+        return
+    for name in filter(config.is_set, _OF_CLASSES):
+        raise UserError(
+            f"--{name}={getattr(config, name)} is for examples with classes, "
+            f"and --dataset={config.dataset} has no labels: leave it out."
+        )
 
 
 def _split(

@@ -53,11 +53,15 @@ def _nearest(
     for original, at, alike in zip(originals, near, cosines, strict=True):
         views = _views(info, train, known.indices[at])
         told = [
-            view._replace(label=f"{view.label} {cosine:.2f}".strip())
+            view._replace(label=_told(view.label, cosine))
             for view, cosine in zip(views, alike.tolist(), strict=True)
         ]
         shown.append(ShownExample(original, told))
     return shown
+
+
+def _told(label: str, cosine: float) -> str:
+    return f"{label}, {cosine:.2f}" if label else f"{cosine:.2f}"
 
 
 def _views(info: DataInfo, source: Source, chosen: np.ndarray) -> list[View]:
