@@ -224,7 +224,6 @@ def finetune(
         data = loaded.dataset
     with timer("build"), get_strategy(config.strategy).scope():
         built = _build(config, data, pretrained, models)
-    _warn(built.objective)
     provenance = builders.provenance(data, **origin)
     with run_dir.exclusive_run(folder, config, provenance):
         builders.record(folder, config, data, loaded.leaks)
@@ -280,6 +279,7 @@ def _build(
 ) -> _Built:
     """Makes all that is trained, with the pretrained weights in it."""
     objective = builders.build_objective(config, data.info)
+    _warn(objective)
     body = builders.build_backbone(config, data, objective, **models)
     transfer = builders.transfer(config, pretrained, body)
     model = builders.assemble(body, objective)

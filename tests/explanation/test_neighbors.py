@@ -65,7 +65,9 @@ def test_the_map_has_all_examples_and_no_mistakes():
 
 def test_without_labels_there_are_cosines_alone():
     told = feature_insight(
-        DataInfo(TRAIN.spec), {"train": TRAIN, "test": TEST}, FEATURES
+        DataInfo(TRAIN.spec),
+        {"train": TRAIN, "test": images(3, 0, [0, 0, 0])},
+        FEATURES,
     )
     assert told.feature_map.names == ()
     assert told.nearest[0].original.label == ""

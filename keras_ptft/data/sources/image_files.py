@@ -29,7 +29,7 @@ from keras_ptft.streams import silenced_stderr
 
 
 def _all_below(path: str) -> str:
-    return f'--dataset="folder({path!r}, labels=false)"'
+    return f'--dataset="folder({path!r}, labels=False)"'
 
 
 IMAGE_FILES = FileKind(

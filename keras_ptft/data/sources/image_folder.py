@@ -43,7 +43,7 @@ def folder(
         path: the folder.
         test_fraction: fraction of the images held out for testing if there
             is no folder for them.
-        labels: false: all images in the folder and below, for an objective
+        labels: False: all images in the folder and below, for an objective
             that needs no labels, whatever the folders are.
 
     Raises:
@@ -54,7 +54,7 @@ def folder(
     root = existing_folder(path, IMAGE_FILES)
     if not labels and loading.needs_labels:
         raise UserError(
-            "labels=false leaves images without labels, which the objective "
+            "labels=False leaves images without labels, which the objective "
             "learns: leave it out, or choose --objective=contrastive."
         )
     metadata = find_metadata(root, loading) if labels else {}
@@ -62,7 +62,7 @@ def folder(
         return metadata_folder(loading, root, metadata, test_fraction)
     loading.refuse("folder", "group_column", "image_column")
     if not labels:
-        found = unlabelled_files(path, IMAGE_FILES, "labels=false")
+        found = unlabelled_files(path, IMAGE_FILES, "labels=False")
     elif loading.needs_labels:
         found = class_files(path, IMAGE_FILES)
     else:

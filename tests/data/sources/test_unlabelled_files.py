@@ -55,9 +55,12 @@ def test_all_images_count_where_folders_are_no_classes(tmp_path, names, reason):
 
 def test_class_folders_keep_their_labels(tmp_path):
     path = touch(tmp_path, "cat/a.png", "dog/b.png")
-    assert files_with_or_without_labels(path, IMAGE_FILES) == (
-        class_files(path, IMAGE_FILES)
-    )
+    found = files_with_or_without_labels(path, IMAGE_FILES)
+    expected = class_files(path, IMAGE_FILES)
+    assert found.names == expected.names == ("cat", "dog")
+    train = found.splits["train"]
+    assert train.paths == expected.splits["train"].paths
+    assert train.labels.tolist() == [0, 1] and found.notes == ()
 
 
 def test_images_beside_class_folders_are_told_with_the_remedy(tmp_path):
@@ -66,7 +69,7 @@ def test_images_beside_class_folders_are_told_with_the_remedy(tmp_path):
     assert splits == {"train": ["a.png", "b.png"]}
     assert classes == ("cat", "dog")
     assert note.startswith("2 files are in no class folder: to use all ")
-    assert f"--dataset=\"folder('{path}', labels=false)\"" in note
+    assert f"--dataset=\"folder('{path}', labels=False)\"" in note
 
 
 def test_folders_of_splits_stay_splits(tmp_path):
@@ -117,11 +120,11 @@ def test_labels_are_left_aside_on_request(tmp_path):
         draw(tmp_path / "cat" / f"{value}.png", value)
         draw(tmp_path / "dog" / f"{value}.png", 50 + value)
         draw(tmp_path / f"{value}.png", 100 + value)
-    spec = f"folder('{tmp_path}', labels=false)"
+    spec = f"folder('{tmp_path}', labels=False)"
     dataset = load(spec, UNLABELLED)
     assert dataset.label_names == ()
     assert sum(map(len, dataset.splits.values())) == 36
-    with pytest.raises(UserError, match="labels=false leaves images without"):
+    with pytest.raises(UserError, match="labels=False leaves images without"):
         load(spec, Loading(image_size=8))
 
 
