@@ -133,13 +133,12 @@ def score(
         changes, dataset = {"dataset": dataset, **changes}, None
     _check_changes(changes)
     folder, before, result = _complete(run)
-    path = folder / run_dir.MODEL_FILE
     config = before.replace(**changes)
     own = config.dataset == (before.dataset if dataset is None else GIVEN)
     trained = read_objective(folder).info
     # a model without labels may read more than its backbone does
     backbone = load_model(folder / run_dir.BACKBONE_FILE)
-    weights = Weights.beside(path, backbone)
+    weights = Weights.beside(folder / run_dir.MODEL_FILE, backbone)
     loaded, accounted, train = load_to_score(
         config,
         dataset,
@@ -157,22 +156,15 @@ def score(
     # where nothing is changed, training examples are loaded already
     known = train if own and not changes else None
     given = dataset if own else None
-    metrics = _metrics(
-        objective,
-        model,
-        test,
-        result.metrics.get("test", {}),
-        by,
-        partial(training_examples, before, given, weights, known),
-    )
+    recall = partial(training_examples, before, given, weights, known)
+    scored = result.metrics.get("test", {})
+    metrics = _metrics(objective, model, test, scored, by, recall)
     name = " ".join(["test", *_changed(changes)])
     if not own:
         metrics["data"] = accounted.as_dict()
     elif not changes and _has_changed(folder, config, test):
         name = "test of changed data"
-    if by:
-        name += f" by {by}"
-    return Scores(folder, metrics, name)
+    return Scores(folder, metrics, f"{name} by {by}" if by else name)
 
 
 def export(
