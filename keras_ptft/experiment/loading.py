@@ -156,6 +156,8 @@ def load_to_score(
             loading, group_column="", group_pattern="", folds=0, fold=0
         )
     dataset = select_classes(_load(config, given, loading), classes)
+    if not loading.needs_labels:
+        dataset = _labelled_alike(dataset, trained)
     if loading.needs_labels or dataset.label_names:
         dataset = number_as_trained(
             dataset,
@@ -174,6 +176,14 @@ def load_to_score(
     if as_test:
         _log_account(config, dataset, accounted)
     return ToScore(encoded, accounted, dataset.splits.get("train"))
+
+
+def _labelled_alike(dataset: Dataset, trained: DataInfo) -> Dataset:
+    """Leaves labels aside where training examples have none to compare."""
+    if trained.label_names or not dataset.label_names:
+        return dataset
+    note = "labels are not used, as the model was trained without any"
+    return dataclasses.replace(dataset, label_names=()).noting(note)
 
 
 def _check_classes(config: Config, dataset: Dataset) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_ptft import Config, evaluate, pretrain
+from keras_ptft import Config, UserError, evaluate, pretrain
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.experiment.showing import pictured_examples
@@ -78,6 +78,35 @@ def test_data_without_labels_are_scored_without_neighbours(trained, tmp_path):
     np.savez(tmp_path / "b.npz", x=pixels, y=labels)
     found = evaluate(trained[0], dataset=f"npz:{tmp_path / 'b.npz'}")
     assert 0.0 <= found["knn_accuracy"] <= 1.0
+
+
+@pytest.mark.slow
+def test_a_model_without_labels_is_not_judged_by_them(tmp_path):
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (40, 8, 8, 1), np.uint8)
+    np.savez(tmp_path / "a.npz", x=pixels)
+    np.savez(tmp_path / "b.npz", x=pixels, y=np.arange(40) % 2)
+    config = Config(
+        runs_dir=str(tmp_path),
+        name="x",
+        dataset=f"npz:{tmp_path / 'a.npz'}",
+        backbone="mlp(hidden=[8])",
+        objective="contrastive(view='flip', width=8, hidden=8)",
+        batch_size=8,
+        epochs=1,
+        explain=False,
+        jit_compile="false",
+        near_copies=False,
+    )
+    result = pretrain(config)
+    assert "knn_accuracy" not in result.metrics["test"]
+    found = evaluate(tmp_path / "x", dataset=f"npz:{tmp_path / 'b.npz'}")
+    assert found["examples"] == 40 and "knn_accuracy" not in found
+    notes = "labels are not used, as the model was trained without any"
+    assert notes in found["data"]["notes"]
+    for setting in ({"sampling": "balanced"}, {"train_per_class": 2}):
+        with pytest.raises(UserError, match="examples with classes, and --da"):
+            pretrain(config.replace(name="y", **setting))
 
 
 def images(count=12):
