@@ -84,6 +84,30 @@ def knn_accuracy(
     return right / len(features)
 
 
+def nearest(
+    features: np.ndarray, reference: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Finds the nearest of other examples by cosine, the nearest first.
+
+    Args:
+        features: of shape (examples, width).
+        reference: of the others, (others, width).
+        count: how many; all, where there are fewer.
+
+    Returns:
+        Their indices, and their cosines, both of shape (examples, count).
+
+    Example:
+
+    >>> known = np.array([[1.0, 0.0], [0.0, 3.0], [1.0, 1.0]])
+    >>> nearest(np.array([[0.0, 2.0]]), known, 2)[0].tolist()
+    [[1, 2]]
+    """
+    cosines = _directions(features) @ _directions(reference).T
+    order = np.argsort(-cosines, axis=1, kind="stable")[:, :count]
+    return order, np.take_along_axis(cosines, order, axis=1)
+
+
 def feature_scores(features: np.ndarray) -> dict[str, float]:
     """Returns what is told of features without labels, by metric.
 

@@ -4,7 +4,8 @@ import dataclasses
 import logging
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -22,10 +23,7 @@ from keras_ptft.experiment.loading import (
 )
 from keras_ptft.experiment.results import RunResult, read_result
 from keras_ptft.experiment.run_files import FLAGS_FILE, NON_IDENTITY_FIELDS
-from keras_ptft.experiment.training_examples import (
-    only_seen,
-    training_examples,
-)
+from keras_ptft.experiment.training_examples import training_examples
 from keras_ptft.experiment.weights import Weights
 from keras_ptft.models.saved import load_model
 from keras_ptft.models.structure import named_inputs
@@ -135,13 +133,12 @@ def score(
         changes, dataset = {"dataset": dataset, **changes}, None
     _check_changes(changes)
     folder, before, result = _complete(run)
-    path = folder / run_dir.MODEL_FILE
     config = before.replace(**changes)
     own = config.dataset == (before.dataset if dataset is None else GIVEN)
     trained = read_objective(folder).info
     # a model without labels may read more than its backbone does
     backbone = load_model(folder / run_dir.BACKBONE_FILE)
-    weights = Weights.beside(path, backbone)
+    weights = Weights.beside(folder / run_dir.MODEL_FILE, backbone)
     loaded, accounted, train = load_to_score(
         config,
         dataset,
@@ -156,27 +153,18 @@ def score(
     objective = builders.build_objective(config, info)
     model = _model(folder, config, objective)
     test = loaded.splits["test"]
-    before_it = result.metrics.get("test", {})
-
-    def trained_on() -> Source | None:
-        # the run's own data are loaded already
-        if own and not changes and train is not None:
-            return only_seen(train, weights)
-        return training_examples(before, dataset if own else None, weights)
-
-    recalled = objective.recall(model, trained_on)
-    metrics = objective.score_again(model, test, before_it, recalled)
+    # where nothing is changed, training examples are loaded already
+    known = train if own and not changes else None
+    given = dataset if own else None
+    recall = partial(training_examples, before, given, weights, known)
+    scored = result.metrics.get("test", {})
+    metrics = _metrics(objective, model, test, scored, by, recall)
     name = " ".join(["test", *_changed(changes)])
     if not own:
         metrics["data"] = accounted.as_dict()
     elif not changes and _has_changed(folder, config, test):
         name = "test of changed data"
-    if by:
-        metrics["by"] = score_groups(
-            objective, model, test, before_it, by, recalled
-        )
-        name += f" by {by}"
-    return Scores(folder, metrics, name)
+    return Scores(folder, metrics, f"{name} by {by}" if by else name)
 
 
 def export(
@@ -332,6 +320,24 @@ def _model(
         model = load_model(folder / run_dir.MODEL_FILE)
     _check_inputs(folder, model, objective)
     return model
+
+
+def _metrics(
+    objective: Objective,
+    model: keras.Model,
+    test: Source,
+    before: Mapping[str, Any],
+    by: str,
+    train: Callable[[], Source | None],
+) -> dict[str, Any]:
+    """Scores of some examples, and of each group of them if asked for."""
+    recalled = objective.recall(model, train)
+    metrics = objective.score_again(model, test, before, recalled)
+    if by:
+        metrics["by"] = score_groups(
+            objective, model, test, before, by, recalled
+        )
+    return metrics
 
 
 def _has_changed(folder: pathlib.Path, config: Config, test: Source) -> bool:

@@ -11,8 +11,10 @@ import keras
 
 from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Dataset
+from keras_ptft.evaluation.evaluation import Evaluation
 from keras_ptft.evaluation.metrics.out_of_scope import summary_line
 from keras_ptft.evaluation.predictions import write_predictions
+from keras_ptft.evaluation.report.exhibits import Insight
 from keras_ptft.evaluation.report.forgetting import forgetting_sentence
 from keras_ptft.experiment import run_dir
 from keras_ptft.experiment.calibrating import calibrated
@@ -23,6 +25,7 @@ from keras_ptft.experiment.results import ExportResult, RunResult
 from keras_ptft.experiment.run_files import CARD_FILE
 from keras_ptft.experiment.weights import Weights
 from keras_ptft.explanation.insight import insight
+from keras_ptft.explanation.neighbors import feature_insight
 from keras_ptft.models.saved import load_model
 from keras_ptft.objectives import Objective
 from keras_ptft.objectives.saved import (
@@ -68,10 +71,10 @@ def conclude(
         found = objective.evaluate(
             model, loaded.dataset, reject_below=config.reject_below
         )
-    if config.explain and found.answers is not None:
+    is_told = found.answers is not None or found.features is not None
+    if config.explain and is_told:
         with timer("explain"), get_strategy(config.strategy).scope():
-            splits = loaded.dataset.splits
-            told = insight(model, objective.info, splits, found)
+            told = _insight(model, objective, loaded.dataset, found)
         found = dataclasses.replace(found, insight=told)
     if config.forgetting:
         with timer("forgetting"):
@@ -99,6 +102,18 @@ def conclude(
     write_documents(folder, config, loaded, objective, result, found)
     result.write(folder)
     return publish(folder, config, result, loaded.dataset)
+
+
+def _insight(
+    model: keras.Model,
+    objective: Objective,
+    dataset: Dataset,
+    found: Evaluation,
+) -> Insight | None:
+    """What the report tells of single examples."""
+    if found.features is not None:
+        return feature_insight(objective.info, dataset.splits, found.features)
+    return insight(model, objective.info, dataset.splits, found)
 
 
 def publish(

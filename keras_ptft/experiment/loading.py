@@ -27,7 +27,7 @@ from keras_ptft.data.core.info import (
     ImageForm,
     InputSpec,
 )
-from keras_ptft.data.core.targets import NUMBERS, SETS
+from keras_ptft.data.core.targets import CLASSES, NUMBERS, SETS
 from keras_ptft.data.images.color import parse_color
 from keras_ptft.data.leakage.check import Leaks, handle_leaks
 from keras_ptft.data.leakage.training_fingerprints import (
@@ -52,6 +52,7 @@ TOKENIZER = "characters"
 scripts into words."""
 
 _WINDOW = 128
+_OF_CLASSES = ("train_per_class", "stratify", "class_weight", "sampling")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,8 +104,10 @@ def load_dataset(
             seen the test split too, and texts are read as it reads them.
     """
     known = [each for each in (weights, teacher) if each is not None]
+    whole = _split(config, given, weights, _cache(config))
+    _check_classes(config, whole)
     dataset, leaks = handle_leaks(
-        _split(config, given, weights, _cache(config)),
+        whole,
         on_leak,
         near=config.near_copies,
         pretrained_on=_seen_by(known),
@@ -176,6 +179,8 @@ def load_to_score(
             loading, group_column="", group_pattern="", folds=0, fold=0
         )
     dataset = select_classes(_load(config, given, loading), classes)
+    if not loading.needs_labels:
+        dataset = _labelled_alike(dataset, trained)
     if loading.needs_labels or dataset.label_names:
         dataset = number_as_trained(
             dataset,
@@ -194,6 +199,25 @@ def load_to_score(
     if as_test:
         _log_account(config, dataset, accounted)
     return ToScore(encoded, accounted, dataset.splits.get("train"))
+
+
+def _labelled_alike(dataset: Dataset, trained: DataInfo) -> Dataset:
+    """Leaves labels aside where training examples have none to compare."""
+    if trained.label_names or not dataset.label_names:
+        return dataset
+    note = "labels are not used, as the model was trained without any"
+    return dataclasses.replace(dataset, label_names=()).noting(note)
+
+
+def _check_classes(config: Config, dataset: Dataset) -> None:
+    """Refuses settings of classes where examples have no labels at all."""
+    if dataset.label_names or dataset.label_kind != CLASSES:
+        return
+    for name in filter(config.is_set, _OF_CLASSES):
+        raise UserError(
+            f"--{name}={getattr(config, name)} is for examples with classes, "
+            f"and --dataset={config.dataset} has no labels: leave it out."
+        )
 
 
 def _split(

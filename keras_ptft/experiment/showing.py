@@ -2,11 +2,10 @@
 
 import logging
 
-import numpy as np
 import tensorflow as tf
 
 from keras_ptft.config import Config
-from keras_ptft.data.core.dataset import Source
+from keras_ptft.data.core.dataset import Source, some_of_each
 from keras_ptft.data.pipeline.augment import AUGMENTATIONS
 from keras_ptft.data.pipeline.augmentations.images import rounded
 from keras_ptft.data.pipeline.balanced import class_counts
@@ -84,7 +83,7 @@ def shown_examples(
     is_plain = showing.augment is None and showing.mix is None
     if is_plain or not is_image(source.spec):
         return []
-    chosen = _some_of_each(source.labels, _EXAMPLES)
+    chosen = some_of_each(source.labels, _EXAMPLES)
     batch = tf.constant(chosen, tf.int64)
     epochs = []
     for epoch in range(_VIEWS):
@@ -113,7 +112,7 @@ def pictured_examples(
     """
     if not is_image(source.spec):
         return []
-    chosen = _some_of_each(source.labels, _PICTURED)
+    chosen = some_of_each(source.labels, _PICTURED)
     batch = tf.constant(chosen, tf.int64)
     showing = build_showing(config, objective)
     key = tf.constant([config.seed, 0], tf.int64)
@@ -134,10 +133,3 @@ def _views(
 ) -> list[View]:
     texts = label_texts(labels.numpy(), objective.info.label_names)
     return list(map(View, images.numpy(), texts))
-
-
-def _some_of_each(labels: np.ndarray, count: int) -> np.ndarray:
-    """The first example of each of a few classes, then others."""
-    firsts = np.unique(labels, return_index=True)[1]
-    others = np.setdiff1d(np.arange(len(labels)), firsts)
-    return np.concatenate([firsts, others])[:count]

@@ -12,30 +12,30 @@ _LOG = logging.getLogger("keras_ptft")
 
 
 def training_examples(
-    config: Config, given: Dataset | None, weights: Weights
+    config: Config,
+    given: Dataset | None,
+    weights: Weights,
+    train: Source | None = None,
 ) -> Source | None:
-    """Loads the examples that a run was trained on.
+    """Returns the examples that a run was trained on.
 
     Args:
         config: the settings of the run.
         given: the data set that was handed over to it, if one was.
         weights: the run's model.
+        train: the training split, where it is loaded already.
 
     Returns:
         Those of them that are still there; None: the data cannot be loaded,
         which is told.
     """
     try:
-        train = reload_dataset(config, given, weights).splits["train"]
+        if train is None:
+            train = reload_dataset(config, given, weights).splits["train"]
     except UserError as error:
         _LOG.warning(
             "Scores by the nearest training examples are left out: %s", error
         )
         return None
-    return only_seen(train, weights)
-
-
-def only_seen(train: Source, weights: Weights) -> Source:
-    """Returns the examples that weights were trained on, if that is known."""
     seen = weights.seen()
     return train if seen is None else take(train, seen.exact(train.hashes))

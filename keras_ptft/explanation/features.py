@@ -1,9 +1,11 @@
 """The features under a head, laid out in two dimensions."""
 
+from typing import NamedTuple
+
 import keras
 import numpy as np
 
-from keras_ptft.data.core.dataset import Source, take
+from keras_ptft.data.core.dataset import Source, evenly, take
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.evaluation.report.feature_map import FeatureMap
 from keras_ptft.explanation.judgement import Judgement
@@ -18,6 +20,19 @@ FEWEST = 50
 
 # the first layer of each head
 _HEADS = ("logits", "standardised")
+
+
+class Marks(NamedTuple):
+    """How examples are marked on a map.
+
+    Attributes:
+        groups: the class of each, int64 of shape (examples,); of no classes
+            all 0.
+        wrong: bool of shape (examples,), where the model is wrong.
+    """
+
+    groups: np.ndarray
+    wrong: np.ndarray
 
 
 def feature_layers(model: keras.Model) -> keras.Model | None:
@@ -62,10 +77,30 @@ def feature_map(
     Returns:
         None where features are all the same, or no numbers.
     """
-    count = min(count, len(source))
-    chosen = np.linspace(0, len(source) - 1, count).round().astype(np.int64)
-    rows = outputs_of(features, take(source, chosen)).astype(np.float64)
-    if len(rows) < 3 or not np.isfinite(rows).all():
+    chosen = evenly(len(source), count)
+    rows = outputs_of(features, take(source, chosen))
+    marks = Marks(judgement.groups, judgement.wrong)
+    return lay_out(rows, info, source, marks, chosen)
+
+
+def lay_out(
+    rows: np.ndarray,
+    info: DataInfo,
+    source: Source,
+    marks: Marks,
+    chosen: np.ndarray,
+) -> FeatureMap | None:
+    """Lays out features by PCA; see `feature_map`.
+
+    Args:
+        rows: those of the chosen examples, float of shape (chosen, width).
+        info: what is known of the data.
+        source: the examples.
+        marks: of them all.
+        chosen: indices of some of them.
+    """
+    rows = rows.astype(np.float64)
+    if len(rows) < 3 or rows.shape[1] < 2 or not np.isfinite(rows).all():
         return None
     if not np.ptp(rows, axis=0).any():
         return None
@@ -82,10 +117,10 @@ def feature_map(
         (first, second),
         features=rows.shape[1],
         total=len(source),
-        groups=judgement.groups[chosen],
+        groups=marks.groups[chosen],
         # of sets no example has one color
         names=info.label_names if values is None else (),
-        wrong=judgement.wrong[chosen],
+        wrong=marks.wrong[chosen],
         values=values[chosen] if values is not None and is_number else None,
         target=info.target.name,
     )

@@ -326,7 +326,8 @@ def _check_classes(info: DataInfo) -> None:
         NUMBERS: ("numbers", "regression"),
         SETS: ("sets of labels", "multi_label"),
     }
-    found, instead = others.get(info.label_kind, ("none", "masked_tokens"))
+    without = "masked_tokens" if info.is_text else "contrastive"
+    found, instead = others.get(info.label_kind, ("none", without))
     if info.tagged:
         found, instead = "a tag a word", "tagging"
     elif info.label_names and info.label_kind == CLASSES:

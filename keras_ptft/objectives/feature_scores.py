@@ -4,7 +4,7 @@ import dataclasses
 
 import keras
 
-from keras_ptft.data.core.dataset import Dataset, Source, take_evenly
+from keras_ptft.data.core.dataset import Dataset, Source, evenly, take
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.core.targets import CLASSES
 from keras_ptft.evaluation.evaluation import (
@@ -26,9 +26,9 @@ def known_features(features: keras.Model, train: Source) -> Known:
         features: from inputs to (batch, width).
         train: the training split.
     """
-    reference = take_evenly(train, _MOST)
-    rows = outputs_of(features, reference)
-    return Known(rows, reference.labels, reference.indices)
+    chosen = evenly(len(train), _MOST)
+    rows = outputs_of(features, take(train, chosen))
+    return Known(rows, train.labels[chosen], chosen)
 
 
 def with_features(

@@ -126,6 +126,10 @@ class Objective(abc.ABC):
             float32 of shape (batch,).
         """
 
+    def cautions(self) -> Sequence[str]:
+        """Returns what a user is warned of before training, a sentence each."""
+        return ()
+
     def pictures(
         self, inputs: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor
     ) -> dict[str, tf.Tensor]:

@@ -1,6 +1,6 @@
 """What objectives have in common that compare views of the same image."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from keras_ptft.objectives.feature_scores import (
     with_features,
 )
 from keras_ptft.objectives.objective import Batch, Objective
+from keras_ptft.objectives.short_cuts import short_cuts
 from keras_ptft.registry import BoundFactory, lookup
 from keras_ptft.training.forward import outputs_of
 
@@ -68,7 +69,16 @@ class Views(Objective):
         super().__init__(info)
         _check_images(info)
         self.views = [changing("view", view)] * VIEWS
+        self._setting = f"view={view!r}"
+        _check_view(self.views[0], view, info)
         self.width, self.hidden = width, hidden
+
+    def cautions(self) -> Sequence[str]:
+        """Returns which short cuts the views leave open."""
+        spec = self.info.spec
+        if not isinstance(spec, tf.TensorSpec) or spec.dtype != tf.uint8:
+            return ()
+        return short_cuts(self.views[0], self._setting, spec.shape[-1])
 
     def transform(
         self, inputs: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor
@@ -193,6 +203,24 @@ def _check_images(info: DataInfo) -> None:
             "This objective compares views of images, and the data are none: "
             "choose images, or of texts --objective=masked_tokens."
         )
+
+
+def _check_view(view: BoundFactory, setting: str, info: DataInfo) -> None:
+    """Refuses what makes no views of these images, before it is trained."""
+    if not isinstance(info.spec, tf.TensorSpec):
+        return
+    shape, dtype = info.spec.shape, info.spec.dtype
+    try:
+        view(tf.zeros([1, *shape], dtype), tf.zeros([1, 3], tf.int64))
+    except UserError as error:
+        reason, remedy, _ = str(error).partition(": use ")
+        if not remedy:
+            raise
+        raise UserError(
+            f"Setting view={setting!r} makes no views of these images, as "
+            f"{reason[:1].lower()}{reason[1:]}: use 'simclr' for images of "
+            "uint8, or 'flip_crop'."
+        ) from None
 
 
 def _apart(number: int) -> tf.Tensor:

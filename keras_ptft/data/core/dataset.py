@@ -325,8 +325,36 @@ def take(source: Source, indices: np.ndarray) -> Subset:
 
 def take_evenly(source: Source, most: int) -> Subset:
     """Returns at most this many examples, as far apart as can be."""
-    count = min(most, len(source))
-    return take(source, np.linspace(0, len(source) - 1, count).round())
+    return take(source, evenly(len(source), most))
+
+
+def evenly(total: int, most: int) -> np.ndarray:
+    """Returns indices of at most so many examples, as far apart as can be.
+
+    Example:
+
+    >>> evenly(9, 3).tolist(), evenly(2, 3).tolist()
+    ([0, 4, 8], [0, 1])
+    """
+    indices = np.linspace(0, total - 1, min(most, total))
+    return indices.round().astype(np.int64)
+
+
+def some_of_each(labels: np.ndarray, most: int) -> np.ndarray:
+    """Returns indices of the first example of each class, then of others.
+
+    Args:
+        labels: of shape (examples,).
+        most: how many at most.
+
+    Example:
+
+    >>> some_of_each(np.array([2, 2, 0, 2]), 3).tolist()
+    [2, 0, 1]
+    """
+    firsts = np.unique(labels, return_index=True)[1]
+    others = np.setdiff1d(np.arange(len(labels)), firsts)
+    return np.concatenate([firsts, others])[:most]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,9 +19,28 @@ from keras_ptft.data.sources.split_discovery import split_of
 from keras_ptft.data.sources.split_folders import split_folders
 from keras_ptft.errors import UserError
 
-_NO_CLASS = "in no class folder"
-_NO_SPLIT = "in a folder of no split"
+NO_CLASS = "in no class folder"
+"""Why files are left out that lie beside class folders."""
+NO_SPLIT = "in a folder of no split"
+"""Why files are left out that lie in a folder beside those of splits."""
+
 _SHOWN = 3
+
+
+class NoClassFolders(UserError):
+    """Files are in no class folders, or in some of another kind.
+
+    Args:
+        message: see `UserError`.
+        reason: what is found in place of them.
+
+    Attributes:
+        reason: see above.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class SplitFiles(NamedTuple):
@@ -92,9 +111,9 @@ def class_files(path: str, kind: FileKind) -> ClassFiles:
     found = FileAccount(kind, root)
     splits, others, notes = split_folders(root)
     if splits:
-        found.leave_out(_NO_CLASS, root)
+        found.leave_out(NO_CLASS, root)
     for other in others:
-        found.leave_out_below(_NO_SPLIT, other)
+        found.leave_out_below(NO_SPLIT, other)
     roots = splits or {"": root}
     names = _class_names(roots, kind)
     files = {
@@ -143,16 +162,17 @@ def _folders(root: pathlib.Path, split: str, kind: FileKind) -> list[str]:
 def _files(
     root: pathlib.Path, split: str, names: Sequence[str], found: FileAccount
 ) -> SplitFiles:
-    found.leave_out(_NO_CLASS, root, split)
+    found.leave_out(NO_CLASS, root, split)
     paths: list[pathlib.Path] = []
     counts = []
     for name in names:
         is_there = (root / name).is_dir()
         own = found.usable(root / name, split, name) if is_there else []
         if is_there and not own:
-            raise UserError(
+            raise NoClassFolders(
                 f"Class folder {root / name} has no {found.kind.what} "
-                f"({', '.join(found.kind.endings)}): add some or remove it."
+                f"({', '.join(found.kind.endings)}): add some or remove it.",
+                f"folder {name!r} has no {found.kind.what}",
             )
         paths += own
         counts.append(len(own))
@@ -177,12 +197,13 @@ def _splits_inside(root: pathlib.Path, names: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def _no_folders(root: pathlib.Path, kind: FileKind) -> UserError:
+def _no_folders(root: pathlib.Path, kind: FileKind) -> NoClassFolders:
     count = sum(map(kind.reads, listed_folder(root).files))
-    return UserError(
+    return NoClassFolders(
         f"{root} must hold one folder for each class, got {count:,} "
         f"{kind.what} and no folder: sort the {kind.what} into class folders"
-        f"{kind.otherwise}."
+        f"{kind.otherwise}.",
+        f"{root} has no class folders",
     )
 
 
@@ -196,7 +217,10 @@ def _check_not_nested(root: pathlib.Path, split: str, kind: FileKind) -> None:
             return
     if inside.folders:
         give = "" if split else f"give --dataset={kind.row}:{inner}, or "
-        raise UserError(
+        names = listed(sorted_names(inside.folders))
+        raise NoClassFolders(
             f"{root} holds one single folder, below which are the folders "
-            f"{listed(sorted_names(inside.folders))}: {give}move them up."
+            f"{names}: {give}move them up.",
+            f"{root} holds one single folder; if {names} below are classes, "
+            f"{give}move them up",
         )

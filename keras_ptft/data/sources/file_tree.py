@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import pathlib
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import NamedTuple
 
 from keras_ptft.data.core.account import SHOWN, LeftOut, left_out
@@ -27,12 +27,15 @@ class FileKind:
         endings: suffixes of the files, in lower case, as ".png".
         otherwise: what else may be done with files that are in no class
             folders, the end of an error's sentence.
+        without_labels: returns the setting of --dataset that reads all files
+            below a path; None: there is none.
     """
 
     row: str
     what: str
     endings: tuple[str, ...]
     otherwise: str = ""
+    without_labels: Callable[[str], str] | None = None
 
     def reads(self, name: str) -> bool:
         """Whether a file of this name, without its folders, is read."""

@@ -27,13 +27,19 @@ from keras_ptft.data.sources.file_tree import FileKind, relative
 from keras_ptft.errors import UserError
 from keras_ptft.streams import silenced_stderr
 
+
+def _all_below(path: str) -> str:
+    return f'--dataset="folder({path!r}, labels=False)"'
+
+
 IMAGE_FILES = FileKind(
     "folder",
     "images",
     IMAGES,
     ", or name them and their labels in the columns file_name and label of a "
     "metadata.csv there, or in any table: --dataset=csv:TABLE "
-    "--image_column=COLUMN",
+    "--image_column=COLUMN; without labels, choose --objective=contrastive",
+    _all_below,
 )
 
 _SIZE = 224

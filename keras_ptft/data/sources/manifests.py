@@ -24,7 +24,11 @@ from keras_ptft.data.sources.named_images import (
 )
 from keras_ptft.data.sources.split_discovery import split_of
 from keras_ptft.data.sources.split_folders import split_folders
-from keras_ptft.data.sources.table_labels import LabelReader, label_reader
+from keras_ptft.data.sources.table_labels import (
+    LabelReader,
+    label_reader,
+    without_missing_labels,
+)
 from keras_ptft.data.tables.table import TABLES, Table, open_table
 from keras_ptft.errors import UserError
 
@@ -50,6 +54,7 @@ def of_images(
             image that cannot be decoded.
     """
     _check_settings(loading)
+    loading, unlabelled = without_missing_labels(loading, tables.values())
     root = _image_root(loading, next(iter(tables.values())).path)
     reader = label_reader(loading)
     found = read_named(tables, dict.fromkeys(tables, root), reader, loading)
@@ -61,7 +66,8 @@ def of_images(
         folders = {p.parent for part in found.values() for p in part.paths}
         for folder in sorted(folders):
             unused.leave_out_unnamed(folder, named, below=False)
-    return _dataset(found, unused, reader, loading, test_fraction)
+    dataset = _dataset(found, unused, reader, loading, test_fraction)
+    return dataset.noting(*unlabelled)
 
 
 def find_metadata(
@@ -126,6 +132,7 @@ def metadata_folder(
     loading = dataclasses.replace(loading, image_column=column)
     _check_settings(loading)
     tables = {split: open_table(file) for split, file in files.items()}
+    loading, unlabelled = without_missing_labels(loading, tables.values())
     bases = {split: file.parent for split, file in files.items()}
     reader = label_reader(loading)
     found = read_named(tables, bases, reader, loading)
@@ -144,7 +151,7 @@ def metadata_folder(
             folder = root / name
             unused.leave_out_unnamed(folder, named, given.get(name, ""))
     dataset = _dataset(found, unused, reader, loading, test_fraction)
-    return dataset.noting(*notes)
+    return dataset.noting(*notes, *unlabelled)
 
 
 def _check_settings(loading: Loading) -> None:

@@ -12,6 +12,7 @@ from keras_ptft.data.core.dataset import Dataset, Loading
 from keras_ptft.data.sources.archives import read_array
 from keras_ptft.data.sources.arrays import as_input, sized_source
 from keras_ptft.data.sources.npz_keys import LABEL_NAMES, Pair, find_pairs
+from keras_ptft.data.sources.npz_labels import ArrayLabels
 from keras_ptft.data.sources.npz_targets import READERS
 from keras_ptft.errors import UserError, on_one_line
 
@@ -28,7 +29,8 @@ def npz(
     split, as x_train and y_train, train_images and train_labels, val_images
     and so on. label_names is optional. Images are uint8 of shape (examples,
     height, width[, channels]). Labels are classes, numbers of shape
-    (examples,), or 0 and 1 of shape (examples, labels), as --objective says.
+    (examples,), or 0 and 1 of shape (examples, labels), as --objective says;
+    there may be none where it needs none.
 
     Args:
         loading: the settings of the run.
@@ -46,12 +48,8 @@ def npz(
         *("group_column", "group_pattern", "image_column", "image_root"),
         "label_columns",
     )
-    pairs, rest, arrays = _read(path)
-    labels = READERS[loading.label_kind](
-        {split: arrays[pair.labels] for split, pair in pairs.items()},
-        {split: f"{pair.labels} of {path}" for split, pair in pairs.items()},
-        arrays.get(LABEL_NAMES),
-    )
+    pairs, rest, arrays = _read(path, loading.needs_labels)
+    labels = _labels(path, pairs, arrays, loading.label_kind)
     notes = [*labels.notes]
     if rest:
         notes.append(f"arrays of {path} that are left out: {listed(rest)}")
@@ -73,7 +71,7 @@ def npz(
 
 
 def _read(
-    path: str,
+    path: str, needs_labels: bool
 ) -> tuple[Mapping[str, Pair], list[str], dict[str, np.ndarray]]:
     """The keys of each split, other keys, and the arrays of the former."""
     file = pathlib.Path(path).expanduser()
@@ -83,8 +81,10 @@ def _read(
         raise UserError(f"{path} is not an npz file: write it by np.savez.")
     try:
         with np.load(file, allow_pickle=False) as stored:
-            pairs, rest = find_pairs(stored.files, path)
-            keys = [key for pair in pairs.values() for key in pair]
+            pairs, rest = find_pairs(
+                stored.files, path, needs_labels=needs_labels
+            )
+            keys = [key for pair in pairs.values() for key in pair if key]
             keys += [key for key in stored.files if key == LABEL_NAMES]
             return pairs, rest, {k: read_array(stored, k, path) for k in keys}
     except UserError:
@@ -95,6 +95,26 @@ def _read(
             f"Cannot read {path}, expected arrays of numbers: "
             f"{on_one_line(error)}."
         ) from None
+
+
+def _labels(
+    path: str,
+    pairs: Mapping[str, Pair],
+    arrays: Mapping[str, np.ndarray],
+    kind: str,
+) -> ArrayLabels:
+    if not all(pair.labels for pair in pairs.values()):
+        none = {
+            split: np.zeros(len(arrays[pair.inputs]), np.int64)
+            for split, pair in pairs.items()
+        }
+        note = f"{path} has no labels of training examples: none are used"
+        return ArrayLabels(none, (), (note,))
+    return READERS[kind](
+        {split: arrays[pair.labels] for split, pair in pairs.items()},
+        {split: f"{pair.labels} of {path}" for split, pair in pairs.items()},
+        arrays.get(LABEL_NAMES),
+    )
 
 
 def _taken_for(array: np.ndarray, what: str) -> list[str]:

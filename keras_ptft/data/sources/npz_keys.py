@@ -15,20 +15,22 @@ _SIGNS = re.compile(r"[-_. ]+|(?<=[a-z])(?=[A-Z])")
 
 
 class Pair(NamedTuple):
-    """The names of the arrays of inputs and of labels."""
+    """The names of the arrays of inputs and of labels; empty: no labels."""
 
     inputs: str
     labels: str
 
 
 def find_pairs(
-    names: Sequence[str], path: str
+    names: Sequence[str], path: str, *, needs_labels: bool = True
 ) -> tuple[dict[str, Pair], list[str]]:
     """Finds the arrays of each split by their names.
 
     Args:
         names: of all arrays in the file.
         path: the file, for errors.
+        needs_labels: whether inputs count only with their labels; otherwise
+            those of all splits have none if those to train on have none.
 
     Returns:
         Split to its arrays, "train" alone where no name tells a split; and
@@ -59,6 +61,12 @@ def find_pairs(
         for (split, is_label), name in found.items()
         if not is_label and (split, True) in found
     }
+    if not needs_labels and not {"", "train"} & set(pairs):
+        pairs = {
+            split: Pair(name, "")
+            for (split, is_label), name in found.items()
+            if not is_label
+        }
     chosen = _chosen(pairs, names, path)
     used = [name for pair in chosen.values() for name in pair]
     return chosen, [n for n in names if n not in (*used, LABEL_NAMES)]

@@ -4,9 +4,10 @@ What they are is known from the objective, before a table is opened.
 """
 
 import abc
+import dataclasses
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -209,6 +210,29 @@ def label_reader(loading: Loading) -> LabelReader:
         UserError: no column is named.
     """
     return READERS[loading.label_kind](loading)
+
+
+def without_missing_labels(
+    loading: Loading, tables: Iterable[Table]
+) -> tuple[Loading, tuple[str, ...]]:
+    """Leaves out a column of labels that is neither there nor needed.
+
+    A column that the user names must be there.
+
+    Args:
+        loading: the settings of the run.
+        tables: those of all splits.
+
+    Returns:
+        The settings, and a note where it is left out.
+    """
+    column = loading.label_column
+    if loading.needs_labels or column != Loading.label_column:
+        return loading, ()
+    if any(column in table.columns for table in tables):
+        return loading, ()
+    note = f"there is no column {column!r}: examples have no labels"
+    return dataclasses.replace(loading, label_column=""), (note,)
 
 
 def _zeros(parts: Mapping[str, Sequence[Any]]) -> dict[str, np.ndarray]:

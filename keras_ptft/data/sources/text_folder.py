@@ -9,6 +9,9 @@ from keras_ptft.data.core.dataset import Dataset, Loading, Source
 from keras_ptft.data.sources.class_folders import class_files
 from keras_ptft.data.sources.file_groups import groups_of_files
 from keras_ptft.data.sources.file_tree import FileKind
+from keras_ptft.data.sources.unlabelled_files import (
+    files_with_or_without_labels,
+)
 from keras_ptft.data.text.files import MOST_BYTES, text_file
 from keras_ptft.data.text.source import TextSource
 from keras_ptft.data.text.storage import FileTexts
@@ -29,8 +32,10 @@ def textfolder(
 
     The folder holds one folder per class, split by the content of the files,
     or folders of splits, such as train/ and test/, each with one folder per
-    class. --group_pattern keeps files together by their names. The texts
-    stay in their files, which must not change while they are in use.
+    class. An objective that needs no labels takes all texts in the folder
+    and below where there are no class folders. --group_pattern keeps files
+    together by their names. The texts stay in their files, which must not
+    change while they are in use.
 
     Args:
         loading: the settings of the run.
@@ -44,7 +49,8 @@ def textfolder(
             without a group.
     """
     loading.refuse("textfolder", "group_column", "image_column", "image_root")
-    found = class_files(path, _TEXTS)
+    find = class_files if loading.needs_labels else files_with_or_without_labels
+    found = find(path, _TEXTS)
     groups = groups_of_files(found, loading.group_pattern)
     sources: dict[str, Source] = {}
     for split, part in found.splits.items():

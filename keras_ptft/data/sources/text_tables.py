@@ -10,7 +10,11 @@ from keras_ptft.data.core.account import LeftOut
 from keras_ptft.data.core.dataset import Dataset, Loading
 from keras_ptft.data.core.hashing import content_hash
 from keras_ptft.data.sources.table_files import read_files
-from keras_ptft.data.sources.table_labels import LabelReader, label_reader
+from keras_ptft.data.sources.table_labels import (
+    LabelReader,
+    label_reader,
+    without_missing_labels,
+)
 from keras_ptft.data.tables.labels import as_group, as_text, as_value
 from keras_ptft.data.tables.table import Table
 from keras_ptft.data.text.pairs import joined
@@ -91,6 +95,7 @@ def of_texts(
     Raises:
         UserError: see `tsv`.
     """
+    loading, unlabelled = without_missing_labels(loading, tables.values())
     columns = _text_columns(loading)
     reader = label_reader(loading)
     parts = {
@@ -111,7 +116,7 @@ def of_texts(
         test_fraction=test_fraction,
         columns=columns,
         left_out=blank_rows(tables),
-        notes=tuple(dict.fromkeys([*notes, *found.notes])),
+        notes=tuple(dict.fromkeys([*unlabelled, *notes, *found.notes])),
         target_name=found.target_name,
     )
 

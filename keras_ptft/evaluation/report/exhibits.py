@@ -18,6 +18,7 @@ from keras_ptft.evaluation.report.pictures import (
     picture_source,
     smaller,
 )
+from keras_ptft.evaluation.report.views import ShownExample, view_grid
 
 MOST_COLUMNS = 10
 """Columns of a table that are told of an example."""
@@ -82,6 +83,7 @@ class Insight(NamedTuple):
         reading: how to read them.
         explained: some examples that the model is wrong in, then right ones.
         feature_map: the features of many, or None.
+        nearest: test images with the training images nearest to them.
         notes: what is left out, and why.
     """
 
@@ -92,19 +94,22 @@ class Insight(NamedTuple):
     reading: str = ""
     explained: Sequence[Explained] = ()
     feature_map: FeatureMap | None = None
+    nearest: Sequence[ShownExample] = ()
     notes: Sequence[str] = ()
 
 
 def insight_parts(found: Insight | None) -> dict[str, Any]:
     """Returns what a page shows of single examples, by the template's names."""
     if found is None:
-        return {"insight": None, "explained": [], "map_png": ""}
+        none: dict[str, Any] = {"insight": None, "explained": []}
+        return none | {"map_png": "", "nearest": None}
     features = found.feature_map
     return {
         "insight": found,
         "worst": [_shown(exhibit) for exhibit in found.worst],
         "explained": [_explained(one) for one in found.explained],
         "heat_colors": ", ".join(heat_colors()),
+        "nearest": view_grid(found.nearest),
         "map_png": "" if features is None else feature_map_png(features),
         "map_text": "" if features is None else feature_map_text(features),
     }

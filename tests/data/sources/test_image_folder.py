@@ -294,5 +294,6 @@ def test_images_without_class_folders(tmp_path):
         f"{tmp_path} must hold one folder for each class, got 1 images and no "
         "folder: sort the images into class folders, or name them and their "
         "labels in the columns file_name and label of a metadata.csv there, "
-        "or in any table: --dataset=csv:TABLE --image_column=COLUMN."
+        "or in any table: --dataset=csv:TABLE --image_column=COLUMN; without "
+        "labels, choose --objective=contrastive."
     )

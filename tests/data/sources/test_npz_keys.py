@@ -64,3 +64,32 @@ def test_what_is_left_over():
 def test_what_cannot_be_used(names, message):
     with pytest.raises(UserError, match=message):
         find_pairs(names.split(), "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("names", "pairs", "rest"),
+    [
+        ("x", {"train": ("x", "")}, ""),
+        ("x label_names", {"train": ("x", "")}, ""),
+        (
+            "x_train x_test",
+            {"train": ("x_train", ""), "test": ("x_test", "")},
+            "",
+        ),
+        (
+            "x_train x_test y_test",
+            {"train": ("x_train", ""), "test": ("x_test", "")},
+            "y_test",
+        ),
+        # labels of what is trained on are kept
+        ("x_train y_train x_test", {"train": ("x_train", "y_train")}, "x_test"),
+    ],
+)
+def test_inputs_alone_are_enough_where_no_labels_are_needed(names, pairs, rest):
+    found = find_pairs(names.split(), "a.npz", needs_labels=False)
+    assert found == (pairs, rest.split())
+
+
+def test_inputs_without_a_split_to_train_on_are_not_enough():
+    with pytest.raises(UserError, match="it holds: x_test"):
+        find_pairs(["x_test"], "a.npz", needs_labels=False)

@@ -12,6 +12,7 @@ from keras_ptft.evaluation.estimates import Estimates
 from keras_ptft.evaluation.metrics.binary import binary_metrics
 from keras_ptft.evaluation.metrics.multi_label import set_metrics
 from keras_ptft.evaluation.metrics.regression import regression_metrics
+from keras_ptft.evaluation.report import figures
 from keras_ptft.evaluation.report.figures import (
     estimates_pngs,
     learning_curves,
@@ -68,6 +69,26 @@ def test_curves_are_of_the_metrics_that_there_are():
     ]
     history = [{"epoch": 1, "loss": 0.5, "f1_micro": 0.5}]
     assert plotted_metrics(history) == ["loss", "f1_micro"]
+
+
+def test_features_are_judged_at_some_epochs(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(figures, "figure_png", drawn.append)
+    history = [
+        {"epoch": n, "loss": 1.0, "view_accuracy": 0.5} for n in (1, 2, 3)
+    ]
+    for row in history[::2]:
+        row |= {"knn_accuracy": 0.5, "feature_spread": 0.1}
+    assert [shown for shown, _ in learning_curves(history)] == [
+        *("Loss by epoch", "View accuracy by epoch"),
+        *("kNN accuracy by epoch", "Spread of features by epoch"),
+    ]
+    lines = [figure.axes[0].lines[0] for figure in drawn]
+    assert [line.get_label() for line in lines] == [
+        *("training", "training", "validation", "validation"),
+    ]
+    # the line goes on where an epoch is not judged
+    assert list(lines[2].get_xdata()) == [1, 3]
 
 
 def test_labels_of_sets_have_their_thresholds(tmp_path):

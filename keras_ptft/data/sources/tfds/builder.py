@@ -52,8 +52,9 @@ def fashion_mnist(loading: Loading, /) -> Dataset:
 def tfds(
     loading: Loading, /, name: str, *, test_fraction: float = 0.2
 ) -> Dataset:
-    """Any labelled image set, or set of texts, of TensorFlow Datasets.
+    """Any set of images or of texts of TensorFlow Datasets.
 
+    Images have a class, unless the objective needs none.
     Images keep their size unless an image size is set, which sets of
     varying size need. Of texts --text_column and --label_column choose the
     features if there are several; an empty --label_column leaves them
@@ -78,7 +79,7 @@ def tfds(
         _prepare(builder, name, loading.manual_dir)
         parts = found_splits(builder, name)
         return read_texts(builder, parts, columns, test_fraction)
-    names = _label_names(builder.info.features, name)
+    names = _label_names(builder.info.features, name, loading.needs_labels)
     shape = _image_shape(builder.info.features["image"], name, loading)
     form = loading.image_form
     check_resize(form.resize, loading.image_size)
@@ -86,7 +87,9 @@ def tfds(
     parts = found_splits(builder, name)
     return Dataset(
         {
-            split: read_split(builder, part, shape, form.resize)
+            split: read_split(
+                builder, part, shape, form.resize, labelled=bool(names)
+            )
             for split, part in parts.items()
         },
         names,
@@ -117,23 +120,27 @@ def _builder(name: str, data_dir: str) -> Any:
         ) from None
 
 
-def _label_names(features: Any, name: str) -> tuple[str, ...]:
+def _label_names(
+    features: Any, name: str, needs_labels: bool
+) -> tuple[str, ...]:
+    """The names of the classes; none: a set without classes is enough."""
     import tensorflow_datasets as tfds
 
     is_dict = isinstance(features, tfds.features.FeaturesDict)
     found = dict(features.items()) if is_dict else {}
     image, label = found.get("image"), found.get("label")
+    has_classes = isinstance(label, tfds.features.ClassLabel)
     if (
         not isinstance(image, tfds.features.Image)
-        or not isinstance(label, tfds.features.ClassLabel)
         or np.dtype(image.np_dtype) != np.uint8
+        or (needs_labels and not has_classes)
     ):
         raise UserError(
             f"tfds:{name} must have a uint8 image and a class label, or a "
             "text that --text_column chooses; its features are: "
             f"{', '.join(sorted(found)) or _line(features)}."
         )
-    return tuple(label.names)
+    return () if label is None or not has_classes else tuple(label.names)
 
 
 def _image_shape(

@@ -31,6 +31,7 @@ def read_split(
     shape: tuple[int, int, int],
     resize: str = STRETCH,
     *,
+    labelled: bool = True,
     memory_limit: int = MEMORY_LIMIT,
 ) -> ArraySource:
     """Decodes a prepared split once, for random access.
@@ -40,6 +41,7 @@ def read_split(
         split: its name.
         shape: (size, size, channels) to resize to, or the stored shape.
         resize: how images become squares, an entry of `RESIZES`.
+        labelled: whether each image has a class.
         memory_limit: bytes of images above which they are written to a
             file beside the prepared data and mapped from there.
 
@@ -54,11 +56,11 @@ def read_split(
     rows: Any
     if count * math.prod(shape) <= memory_limit:
         rows = {key: np.empty(count, row[key]) for key in row.names or ()}
-        _fill(rows, _batches(builder, split, shape, resize))
+        _fill(rows, _batches(builder, split, shape, resize, labelled))
     else:
         file = _decoded_file(builder, split, shape, resize)
         if not file.exists():
-            batches = _batches(builder, split, shape, resize)
+            batches = _batches(builder, split, shape, resize, labelled)
             _write(file, row, count, batches)
         rows = np.load(file, mmap_mode="r")
     source = ArraySource(
@@ -77,16 +79,22 @@ def _decoded_file(
 
 
 def _batches(
-    builder: Any, split: str, shape: tuple[int, int, int], resize: str
+    builder: Any,
+    split: str,
+    shape: tuple[int, int, int],
+    resize: str,
+    labelled: bool,
 ) -> Iterable[tuple]:
     """Yields stored images, resized images and labels, in stored order."""
     stored = tuple(builder.info.features["image"].shape)
 
     def sized(batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, ...]:
         images = batch["image"]
+        none = tf.zeros(tf.shape(images)[:1], tf.int64)
+        labels = batch["label"] if labelled else none
         if stored == shape:
-            return images, images, batch["label"]
-        return images, resize_images(images, shape[0], resize), batch["label"]
+            return images, images, labels
+        return images, resize_images(images, shape[0], resize), labels
 
     examples = builder.as_dataset(split=split, shuffle_files=False)
     batches = examples.batch(1 if None in stored else _BATCH).map(

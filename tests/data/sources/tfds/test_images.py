@@ -79,6 +79,23 @@ class ManySplits(Oblong):
     SPLITS = ("training", "dev", "eval", "test", "extra", "trainer")
 
 
+class Unlabelled(Oblong):
+    """Images without a class."""
+
+    def _info(self):
+        features = tensorflow_datasets.features
+        return tensorflow_datasets.core.DatasetInfo(
+            builder=self,
+            features=features.FeaturesDict(
+                {"image": features.Image(shape=self.shape())}
+            ),
+        )
+
+    def _generate_examples(self, first):
+        for number, example in super()._generate_examples(first):
+            yield number, {"image": example["image"]}
+
+
 class OnlyTest(Squares):
     """A set that holds nothing to train on."""
 
@@ -134,6 +151,16 @@ def test_a_set_of_one_size_stays_as_stored(tmp_path):
         "train": 40,
         "test": 40,
     }
+
+
+def test_images_without_a_class(tmp_path):
+    loading = Loading(data_dir=str(tmp_path), needs_labels=False)
+    dataset = load("tfds:unlabelled", loading)
+    assert dataset.label_names == ()
+    train = dataset.splits["train"]
+    assert len(train) == 40 and not train.labels.any()
+    with pytest.raises(UserError, match="its features are: image"):
+        tfds(Loading(data_dir=str(tmp_path)), "unlabelled")
 
 
 def test_splits_under_other_names(tmp_path):
