@@ -8,11 +8,14 @@ from keras_ptft.objectives.contrastive import (
     Contrastive,
     SupervisedContrastive,
 )
+from keras_ptft.objectives.denoise import Denoise
+from keras_ptft.objectives.masked_pixels import MaskedPixels
 from keras_ptft.objectives.masked_tokens import MaskedTokens
 from keras_ptft.objectives.multi_label import MultiLabel
 from keras_ptft.objectives.next_token import NextToken
 from keras_ptft.objectives.objective import Objective
 from keras_ptft.objectives.regression import Regression
+from keras_ptft.objectives.rotation import Rotation
 from keras_ptft.objectives.tagging import Tagging
 from keras_ptft.objectives.vicreg import VICReg
 from keras_ptft.objectives.word2vec import CBOW, SkipGram
@@ -26,6 +29,9 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "contrastive": Contrastive,
     "supervised_contrastive": SupervisedContrastive,
     "vicreg": VICReg,
+    "rotation": Rotation,
+    "denoise": Denoise,
+    "masked_pixels": MaskedPixels,
     "masked_tokens": MaskedTokens,
     "next_token": NextToken,
     "skipgram": SkipGram,
