@@ -97,7 +97,7 @@ class Denoise(FeatureObjective):
         if self._shape != self._spec.shape:
             _LOG.info(
                 "Pictures of %d×%d pixels are predicted, of images of %d×%d: "
-                "--objective=\"denoise(side=...)\" chooses others.",
+                '--objective="denoise(side=...)" chooses others.',
                 *self._shape[:2],
                 *self._spec.shape[:2],
             )

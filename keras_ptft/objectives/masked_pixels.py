@@ -183,7 +183,7 @@ class MaskedPixels(FeatureObjective):
         raise UserError(
             f"The backbone cuts an image into {count} patches, and "
             f"--objective=masked_pixels into {rows * columns}: use "
-            f"--objective=\"masked_pixels(patch={side})\"."
+            f'--objective="masked_pixels(patch={side})".'
         )
 
 

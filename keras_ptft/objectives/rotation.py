@@ -40,7 +40,8 @@ class Rotation(FeatureObjective):
         if height != width:
             raise UserError(
                 "--objective=rotation needs square images, got images of "
-                f"{height}×{width} pixels: set --image_size={min(height, width)}."
+                f"{height}×{width} pixels: set --image_size="
+                f"{min(height, width)}."
             )
 
     def transform(

@@ -34,7 +34,8 @@ def built():
     """Backbone, model, and a batch for it."""
     backbone = build()
     model = masked().assemble(backbone)
-    return backbone, model, masked().transform(IMAGES, None, SEEDS)
+    batch = masked().transform(tf.constant(IMAGES), None, SEEDS)
+    return backbone, model, batch
 
 
 def test_kept_and_masked_patches_are_all(built):
@@ -52,7 +53,8 @@ def test_masks_depend_on_seed_epoch_and_example_alone(built):
     kept = built[2][0]["kept_patches"].numpy()
     alone = masked().transform(IMAGES[3:4], None, SEEDS[3:4])[0]
     np.testing.assert_array_equal(alone["kept_patches"][0], kept[3])
-    later = masked().transform(IMAGES, None, SEEDS + [[0, 1, 0]])[0]
+    next_epoch = tf.add(SEEDS, [[0, 1, 0]])
+    later = masked().transform(IMAGES, None, next_epoch)[0]
     assert (later["kept_patches"] != kept).numpy().any()
 
 
@@ -148,7 +150,7 @@ def test_the_backbone_sees_the_kept_patches_alone(built):
 
 def test_features_of_whole_images_are_the_backbone_s(built):
     backbone, model, _ = built
-    features = masked()._features(model)(IMAGES)
+    features = masked().features_of(model)(IMAGES)
     np.testing.assert_allclose(features, backbone(IMAGES), rtol=1e-6)
 
 
@@ -194,9 +196,11 @@ def test_compiled_it_learns_the_same(built):
             loss = tf.reduce_mean(masked().loss(targets, outputs))
         return loss, tape.gradient(loss, variables)
 
-    plain = tf.function(step, jit_compile=False)()
-    compiled = tf.function(step, jit_compile=True)()
-    for one, other in zip(*map(tf.nest.flatten, (plain, compiled)), strict=True):
+    plain, compiled = (
+        tf.nest.flatten(tf.function(step, jit_compile=jit)())
+        for jit in (False, True)
+    )
+    for one, other in zip(plain, compiled, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
