@@ -3,23 +3,23 @@
 from typing import Any
 
 import keras
-from keras import layers, ops
+from keras import layers
 
-from keras_ptft.errors import UserError, check_range
+from keras_ptft.errors import UserError
 from keras_ptft.models import tokens
 from keras_ptft.models.backbone_input import OTHER_BACKBONE, BackboneInput
 from keras_ptft.models.normalization import preprocess
+from keras_ptft.models.patches import (
+    POSITIONS,
+    check_position_width,
+    grid_positions,
+    side_of_patch,
+)
 from keras_ptft.models.transformer import (
     check_sizes,
     normalized,
     residual_block,
-    sinusoid,
 )
-
-# where the side of a patch is chosen: from the largest on, the first that
-# divides the image and leaves this many along each side
-_SIDES = (16, 8, 4, 2, 1)
-_FEWEST = 7
 
 
 def vit(
@@ -67,13 +67,13 @@ def vit(
     795520
     """
     check_sizes(width, depth, heads, ratio, dropout)
-    _check_width(width)
+    check_position_width(width)
     side = _side_of_patch(given, patch)
     inputs, x = preprocess(given)
     x = layers.Conv2D(width, side, strides=side, name="patches_conv")(x)
     columns = x.shape[2]
     x = layers.Reshape((-1, width), name="patches")(x)
-    x = layers.Add(name="positions")([x, _positions(x, columns)])
+    x = layers.Add(name=POSITIONS)([x, grid_positions(x, columns)])
     sizes: dict[str, Any] = {"heads": heads, "ratio": ratio}
     for i in range(1, depth + 1):
         name = f"block{i}"
@@ -83,57 +83,12 @@ def vit(
     return tokens.backbone(inputs, x)
 
 
-def _positions(x: keras.KerasTensor, columns: int) -> keras.KerasTensor:
-    """Encodes rows in the first half of a vector, columns in the second.
-
-    Args:
-        x: (batch, rows * columns, width).
-        columns: number of patches in a row of the image.
-
-    Returns:
-        float32 of shape (1, rows * columns, width).
-    """
-    ones = ops.ones_like(x[:1, :, :1], "float32")
-    index = ops.cumsum(ones, axis=1) - 1.0
-    # half a patch ahead, since XLA's quotients may fall short of a whole one
-    row = ops.floor((index + 0.5) / columns)
-    halves = [
-        sinusoid(position, x.shape[-1] // 2)
-        for position in (row, index - row * columns)
-    ]
-    return ops.concatenate(halves, axis=-1)
-
-
-def _check_width(width: int) -> None:
-    if width % 4:
-        raise UserError(
-            "Setting 'width' must be a multiple of 4, to hold the positions "
-            f"of rows and columns, got {width}: use {width // 4 * 4 or 4}."
-        )
-
-
 def _side_of_patch(given: BackboneInput, patch: int) -> int:
     """The side of a patch in pixels, which divides the image."""
-    check_range("patch", patch, 0)
     shape = given.single_spec().shape
     if shape.rank != 3 or given.is_text:
         raise UserError(
             "A ViT needs images of shape (height, width, channels), got "
             f"{tuple(shape)}: {OTHER_BACKBONE}."
         )
-    height, across = shape[:2]
-    if patch and not (height % patch or across % patch):
-        return patch
-    if patch:
-        raise UserError(
-            f"Setting 'patch' must divide the {height}×{across} pixels of an "
-            f"image, got {patch}: use another, or --image_size="
-            f"{max(height // patch, 1) * patch}."
-        )
-    smallest = min(height, across)
-    return next(
-        side
-        for side in _SIDES
-        if not (height % side or across % side)
-        and (smallest // side >= _FEWEST or side == 1)
-    )
+    return side_of_patch(shape[0], shape[1], patch)

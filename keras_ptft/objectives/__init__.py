@@ -9,14 +9,17 @@ from keras_ptft.objectives.contrastive import (
     Contrastive,
     SupervisedContrastive,
 )
+from keras_ptft.objectives.denoise import Denoise
 from keras_ptft.objectives.dino import DINO
 from keras_ptft.objectives.distillation import Distillation
 from keras_ptft.objectives.feature_matching import FeatureMatching
+from keras_ptft.objectives.masked_pixels import MaskedPixels
 from keras_ptft.objectives.masked_tokens import MaskedTokens
 from keras_ptft.objectives.multi_label import MultiLabel
 from keras_ptft.objectives.next_token import NextToken
 from keras_ptft.objectives.objective import Objective
 from keras_ptft.objectives.regression import Regression
+from keras_ptft.objectives.rotation import Rotation
 from keras_ptft.objectives.tagging import Tagging
 from keras_ptft.objectives.vicreg import VICReg
 from keras_ptft.objectives.word2vec import CBOW, SkipGram
@@ -34,6 +37,9 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "feature_matching": FeatureMatching,
     "byol": BYOL,
     "dino": DINO,
+    "rotation": Rotation,
+    "denoise": Denoise,
+    "masked_pixels": MaskedPixels,
     "masked_tokens": MaskedTokens,
     "next_token": NextToken,
     "skipgram": SkipGram,

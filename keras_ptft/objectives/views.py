@@ -1,28 +1,20 @@
 """What objectives have in common that compare views of the same image."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from keras_ptft.data.core.dataset import Dataset, Source
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.pipeline.augment import AUGMENTATIONS
 from keras_ptft.errors import UserError
-from keras_ptft.evaluation.evaluation import Evaluation
-from keras_ptft.evaluation.feature_quality import Known, scores_of
 from keras_ptft.models.structure import input_tensors
-from keras_ptft.objectives.feature_scores import (
-    has_classes,
-    known_features,
-    with_features,
-)
-from keras_ptft.objectives.objective import Batch, Objective
+from keras_ptft.objectives.feature_objective import FeatureObjective
+from keras_ptft.objectives.objective import Batch
 from keras_ptft.objectives.short_cuts import short_cuts
 from keras_ptft.registry import BoundFactory, lookup
-from keras_ptft.training.forward import outputs_of
 
 VIEWS = 2
 """How many views of each image there are, beside smaller ones."""
@@ -33,7 +25,7 @@ _HIDDEN = "projection_hidden"
 _SEEDS_APART = 0x9E3779B9
 
 
-class Views(Objective):
+class Views(FeatureObjective):
     """Two random views of each image, and a projection of their features.
 
     The views are a pure function of seed, epoch and example, in training and
@@ -53,7 +45,6 @@ class Views(Objective):
         UserError: no images, or a view that leaves an image as it is.
     """
 
-    changes_inputs = True
     compares = True
     least_batch = 2
 
@@ -117,40 +108,8 @@ class Views(Objective):
         outputs = model(_merged(inputs))
         return tf.nest.map_structure(partial(_unmerged, like=inputs), outputs)
 
-    def evaluate(
-        self,
-        model: keras.Model,
-        dataset: Dataset,
-        *,
-        reject_below: float = 0.0,
-    ) -> Evaluation:
-        """Adds what the features are worth to the scores of each split."""
-        found = super().evaluate(model, dataset, reject_below=reject_below)
-        return with_features(found, self._features(model), dataset)
-
-    def recall(
-        self, model: keras.Model, train: Callable[[], Source | None]
-    ) -> Known | None:
-        """Returns the features of training examples, if they have classes."""
-        source = train() if has_classes(self.info) else None
-        if source is None:
-            return None
-        return known_features(self._features(model), source)
-
-    def score_again(
-        self,
-        model: keras.Model,
-        source: Source,
-        before: Mapping[str, Any],
-        recalled: Known | None = None,
-    ) -> dict[str, Any]:
-        """Adds what the features are worth."""
-        scores = super().score_again(model, source, before)
-        rows = outputs_of(self._features(model), source)
-        return {**scores, **scores_of(rows, source.labels, recalled)}
-
-    def _features(self, model: keras.Model) -> keras.Model:
-        """The part of a model before the projection."""
+    def features_of(self, model: keras.Model) -> keras.Model:
+        """Returns the part before the projection."""
         hidden = model.get_layer(_HIDDEN)
         return keras.Model(input_tensors(model), hidden.input)
 

@@ -109,6 +109,7 @@ def test_metrics_that_had_better_be_high_end_at_1():
         "knn_accuracy",
         "probe_accuracy",
         "view_accuracy",
+        "rotation_accuracy",
         "top_5_accuracy",
         "precision_weighted",
         "recall_weighted",

@@ -114,6 +114,7 @@ METRICS: dict[str, Metric] = {
     "knn_accuracy": Metric("kNN accuracy", digits=2, percent=True),
     "probe_accuracy": Metric("probe accuracy", digits=2, percent=True),
     "view_accuracy": Metric("view accuracy", digits=2, percent=True),
+    "rotation_accuracy": Metric("rotation accuracy", digits=2, percent=True),
     "feature_spread": Metric("spread of features", direction=""),
     "effective_rank": Metric("effective rank", digits=1, direction=""),
     "loss": Metric("loss", unit="nats", direction="lower"),
