@@ -274,7 +274,7 @@ class Config:
         "",
         "transfer",
         "freeze up to this cut point; or all, none; empty: all, but none "
-        "with --lora or --train_only",
+        "with --lora or --train_only, and in pretraining",
     )
     unfreeze: str = setting(
         "",
@@ -285,9 +285,9 @@ class Config:
     batchnorm: str = setting(
         "frozen",
         "transfer",
-        "statistics of the backbone's batch normalisation in fine-tuning: "
-        "those of pretraining stay, since small batches of new data would "
-        "estimate them worse; or update",
+        "statistics of a pretrained backbone's batch normalisation: they "
+        "stay, since small batches of new data would estimate them worse; or "
+        "update",
         choices=("frozen", "update"),
     )
     train_only: str = setting(
