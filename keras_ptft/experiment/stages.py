@@ -267,7 +267,8 @@ def _from_weights(
 def _check_pretraining(config: Config) -> None:
     """Finds errors that show before anything is loaded or written."""
     if config.init_from and builders.pretrains(config):
-        return _check_from_weights(config)
+        _check_from_weights(config)
+        return
     for name in filter(config.is_set, _OF_WEIGHTS):
         raise UserError(
             f"--{name}={getattr(config, name)} {_belongs(name, config)}."

@@ -8,11 +8,13 @@ from keras_ptft.objectives.contrastive import (
     Contrastive,
     SupervisedContrastive,
 )
+from keras_ptft.objectives.contrastive_pairs import ContrastivePairs
 from keras_ptft.objectives.masked_tokens import MaskedTokens
 from keras_ptft.objectives.multi_label import MultiLabel
 from keras_ptft.objectives.next_token import NextToken
 from keras_ptft.objectives.objective import Objective
 from keras_ptft.objectives.regression import Regression
+from keras_ptft.objectives.simcse import SimCSE
 from keras_ptft.objectives.tagging import Tagging
 from keras_ptft.objectives.vicreg import VICReg
 from keras_ptft.objectives.word2vec import CBOW, SkipGram
@@ -26,6 +28,8 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "contrastive": Contrastive,
     "supervised_contrastive": SupervisedContrastive,
     "vicreg": VICReg,
+    "simcse": SimCSE,
+    "contrastive_pairs": ContrastivePairs,
     "masked_tokens": MaskedTokens,
     "next_token": NextToken,
     "skipgram": SkipGram,

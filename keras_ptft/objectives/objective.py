@@ -42,6 +42,7 @@ class Objective(abc.ABC):
             `targets.CLASSES`, NUMBERS or SETS.
         windows: whether examples are windows of contiguous text, one token
             longer than `sequence_length`, in place of whole texts.
+        pairs: whether an example is two texts, each in a column of a table.
         causal: whether features of a token may depend on no later token.
         changes_inputs: whether `transform` changes the inputs, so that
             features of a frozen part cannot be computed once for all.
@@ -63,6 +64,7 @@ class Objective(abc.ABC):
     feature_layer: ClassVar[str] = "features"
     label_kind: ClassVar[str] = CLASSES
     windows: ClassVar[bool] = False
+    pairs: ClassVar[bool] = False
     causal: ClassVar[bool] = False
     changes_inputs: ClassVar[bool] = False
     compares: ClassVar[bool] = False

@@ -1,6 +1,5 @@
 """What objectives have in common that compare views of the same image."""
 
-import dataclasses
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -8,26 +7,20 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_ptft.data.core.dataset import Dataset, take_evenly
+from keras_ptft.data.core.dataset import Dataset
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.pipeline.augment import AUGMENTATIONS
 from keras_ptft.errors import UserError
-from keras_ptft.evaluation.evaluation import Evaluation, scored_splits
-from keras_ptft.evaluation.feature_quality import (
-    feature_scores,
-    knn_accuracy,
-)
+from keras_ptft.evaluation.evaluation import Evaluation
+from keras_ptft.evaluation.feature_scores import with_feature_scores
 from keras_ptft.models.structure import input_tensors
 from keras_ptft.objectives.objective import Batch, Objective
 from keras_ptft.registry import lookup
-from keras_ptft.training.forward import outputs_of
 
 VIEWS = 2
 """How many views of each image there are."""
 
 _HIDDEN = "projection_hidden"
-# training examples among which neighbours are looked for
-_KNOWN = 10_000
 # seeds of views are far apart from each other and from that of `--augment`;
 # 32 bits of a seed count
 _SEEDS_APART = 0x9E3779B9
@@ -98,8 +91,7 @@ class Views(Objective):
 
     def run(self, model: Callable[[Any], Any], inputs: tf.Tensor) -> tf.Tensor:
         """Runs a model on all views, as one batch of more images."""
-        outputs = model(_merged(inputs))
-        return tf.nest.map_structure(partial(_unmerged, like=inputs), outputs)
+        return run_views(model, inputs)
 
     def evaluate(
         self,
@@ -108,25 +100,9 @@ class Views(Objective):
         *,
         reject_below: float = 0.0,
     ) -> Evaluation:
-        """Adds what the features are worth to the scores of each split.
-
-        Where there are labels, that is the accuracy of the nearest of the
-        training examples, 10,000 of them at most.
-        """
+        """Adds what the features are worth to the scores of each split."""
         found = super().evaluate(model, dataset, reject_below=reject_below)
-        features = self._features(model)
-        reference = take_evenly(dataset.splits["train"], _KNOWN)
-        known = outputs_of(features, reference)
-        metrics = {}
-        for name, source in scored_splits(dataset.splits).items():
-            rows = outputs_of(features, source)
-            scores = feature_scores(rows)
-            if self.info.label_names:
-                scores["knn_accuracy"] = knn_accuracy(
-                    rows, source.labels, known, reference.labels
-                )
-            metrics[name] = {**found.metrics[name], **scores}
-        return dataclasses.replace(found, metrics=metrics)
+        return with_feature_scores(found, self._features(model), dataset)
 
     def _features(self, model: keras.Model) -> keras.Model:
         """The part of a model before the projection."""
@@ -153,6 +129,20 @@ def _check_images(info: DataInfo) -> None:
             "This objective compares views of images, and the data are none: "
             "choose images, or of texts --objective=masked_tokens."
         )
+
+
+def run_views(model: Callable[[Any], Any], views: tf.Tensor) -> Any:
+    """Runs a model on all views of a batch, as one batch of more examples.
+
+    Args:
+        model: takes a tensor whose first axis is the example.
+        views: of shape (batch, views, ...).
+
+    Returns:
+        Its outputs, of shape (batch, views, ...).
+    """
+    outputs = model(_merged(views))
+    return tf.nest.map_structure(partial(_unmerged, like=views), outputs)
 
 
 def _apart(number: int) -> tf.Tensor:
