@@ -20,7 +20,7 @@ from keras_ptft.training.execution.plan import make_plan
 from keras_ptft.training.fit import FitConfig, fit
 from keras_ptft.training.optimizers.optimizers import make_optimizer
 from keras_ptft.training.training_model import TrainingModel
-from tests.objectives import test_text_steps
+from tests.objectives import test_compared_texts, test_text_steps
 
 THREE = DataInfo(label_names=("a", "b", "c"))
 CASES = {
@@ -38,7 +38,8 @@ _ALIKE = {"supervised_contrastive", "vicreg"}
 
 
 def test_every_row_has_a_case():
-    assert {*CASES, *test_text_steps.CASES} == set(OBJECTIVES)
+    elsewhere = test_text_steps.CASES, test_compared_texts.CASES
+    assert set(CASES).union(*elsewhere) == set(OBJECTIVES)
 
 
 def digits_as(kind):
