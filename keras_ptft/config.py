@@ -31,7 +31,7 @@ def _text_column() -> Any:
         "",
         "data",
         "column of a table that holds texts; several, as premise,hypothesis, "
-        "make one text",
+        "make one text, or with --objective=contrastive_pairs a pair",
     )
 
 

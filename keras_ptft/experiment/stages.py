@@ -131,19 +131,17 @@ def pretrain(
     backbone: keras.Model | None = None,
     conduct: Conduct = ALONE,
 ) -> RunResult:
-    """Trains a backbone and a head, from random weights unless told other.
+    """Trains a backbone and a head, from random weights or from known ones.
 
-    With `init_from` the pretraining of a known model, or of a run, goes on
-    with other data. All of its backbone is trained, unless `freeze` says
-    other. That is for objectives whose models answer no requests; for the
-    others it is fine-tuning.
+    With `init_from` pretraining goes on, for an objective whose models answer
+    no requests. All is trained then, unless `freeze` says otherwise.
 
     Args:
         config: the settings.
         dataset: a data set of your own, in place of `config.dataset`.
         backbone: a functional model from inputs to features, in place of
-            `config.backbone`; a copy of it is trained, from its weights.
-            With `init_from`, as in `finetune`.
+            `config.backbone`; a copy of it is trained, from its weights;
+            with `init_from`, as in `finetune`.
         conduct: for a run that is one of a search.
 
     Returns:

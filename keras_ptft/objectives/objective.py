@@ -49,7 +49,8 @@ class Objective(abc.ABC):
         compares: whether the loss of an example depends on the others of
             its batch.
         extra_inputs: names of the model's inputs beside its backbone's.
-        servable: whether models of it answer requests.
+        servable: whether models of it answer requests. If not, it trains
+            features alone: that is pretraining, also from known weights.
         calibrates: whether `fit_temperature` fits one.
         probe: the row of `probes.PROBES` that solves its head; empty: none
             does, as for a subclass that has another loss.

@@ -49,7 +49,7 @@ def mean_reciprocal_rank(
             cosine = cosines[row, column]
             cosines[row, of_query[query]] = -np.inf
             total += 1.0 / (1 + np.count_nonzero(cosines[row] >= cosine))
-    return total / len(queries)
+    return float(total) / len(queries)
 
 
 def _directions(rows: np.ndarray) -> np.ndarray:
