@@ -30,8 +30,10 @@ class SimCSE(Objective):
     them, without a projection.
 
     Every replica draws its own dropout, so that several replicas equal one
-    but for dropout. There is none in evaluation, where both passes agree:
-    the loss there says how far apart texts are, in batches of 64.
+    but for dropout. Frozen layers have none: freeze up to a cut point that
+    has dropout behind it. There is none in evaluation either, where both
+    passes agree: the loss there says how far apart texts are, in batches of
+    64.
 
     Args:
         info: texts; labels are not needed.
