@@ -31,7 +31,7 @@ def _text_column() -> Any:
         "",
         "data",
         "column of a table that holds texts; several, as premise,hypothesis, "
-        "make one text",
+        "make one text, or with --objective=contrastive_pairs a pair",
     )
 
 
@@ -281,7 +281,7 @@ class Config:
         "",
         "transfer",
         "freeze up to this cut point; or all, none; empty: all, but none "
-        "with --lora or --train_only",
+        "with --lora or --train_only, and in pretraining",
     )
     unfreeze: str = setting(
         "",
@@ -292,9 +292,9 @@ class Config:
     batchnorm: str = setting(
         "frozen",
         "transfer",
-        "statistics of the backbone's batch normalisation in fine-tuning: "
-        "those of pretraining stay, since small batches of new data would "
-        "estimate them worse; or update",
+        "statistics of a pretrained backbone's batch normalisation: they "
+        "stay, since small batches of new data would estimate them worse; or "
+        "update",
         choices=("frozen", "update"),
     )
     train_only: str = setting(

@@ -55,7 +55,7 @@ COMMANDS = {
     ),
     "pretrain": Command(
         "",
-        "train a model from random weights",
+        "train a model from random weights, or its features on from known ones",
         "keras-ptft pretrain --name=birds --dataset=folder:birds --epochs=10",
     ),
     "finetune": Command(
@@ -101,7 +101,7 @@ COMMANDS = {
     ),
 }
 _WORDS = {
-    "RECIPE": "a file with a setting a line; init_from makes it fine-tuning",
+    "RECIPE": "a file with a setting a line; most with init_from fine-tune",
     "RUN": "a run folder, as runs/NAME",
     "MODEL": "a run folder, a .keras file or a folder of an export",
     "INPUT": "image, folder, .npy, .npz, .txt, .csv, .tsv, .jsonl, .parquet, -",

@@ -14,6 +14,7 @@ def text_info(
     width=1,
     label_names=(),
     tagged=False,
+    columns=(),
 ):
     """The info of texts of whole words, each of which may have n-grams."""
     tokenizer = Tokenizer(
@@ -23,4 +24,9 @@ def text_info(
         sequence_length=sequence_length,
         width=width,
     )
-    return DataInfo(label_names=label_names, tagged=tagged, tokenizer=tokenizer)
+    return DataInfo(
+        label_names=label_names,
+        tagged=tagged,
+        tokenizer=tokenizer,
+        columns=columns,
+    )

@@ -33,7 +33,7 @@ def fit(config: Config) -> RunResult:
     with timer("data"):
         loaded = load_dataset(config, None, config.on_leak, weights)
         objective = builders.build_objective(config, loaded.dataset.info)
-    provenance = builders.provenance(loaded.dataset, **origin)
+    provenance = builders.provenance("linear", loaded.dataset, **origin)
     with run_dir.exclusive_run(folder, config, provenance), timer("train"):
         baseline = linear_baseline(loaded.dataset, objective)
     result = RunResult(

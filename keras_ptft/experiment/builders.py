@@ -230,9 +230,15 @@ def assemble(backbone: keras.Model, objective: Objective) -> keras.Model:
     return objective.assemble(backbone)
 
 
+def pretrains(config: Config) -> bool:
+    """Returns whether a model is trained for its features alone."""
+    return not objective_type(config.objective).servable
+
+
 def freeze_of(config: Config) -> str:
     """Returns the cut point up to which is frozen, "all" or "none"."""
     moves = any(map(config.is_set, ("lora", "train_only", "from_scratch")))
+    moves = moves or pretrains(config)
     return config.freeze or ("none" if moves else "all")
 
 
@@ -241,16 +247,19 @@ def trains_head_alone(config: Config) -> bool:
     return freeze_of(config) == "all" and not config.unfreeze
 
 
-def provenance(dataset: Dataset, **fingerprints: str) -> dict[str, Any]:
+def provenance(
+    stage: str, dataset: Dataset, **fingerprints: str
+) -> dict[str, Any]:
     """Returns what decides a run beside its settings.
 
     Args:
+        stage: the command, as "finetune".
         dataset: the data set of the run.
         fingerprints: of models it starts from, by name.
     """
     sources = dataset.splits.items()
     found = {name: fingerprint(source) for name, source in sources}
-    return {"data": found, **fingerprints}
+    return {"stage": stage, "data": found, **fingerprints}
 
 
 def record(
@@ -312,7 +321,7 @@ def _check_labels(config: Config) -> None:
 
 
 def _check_servable(config: Config) -> None:
-    if config.export_to and not objective_type(config.objective).servable:
+    if config.export_to and pretrains(config):
         raise UserError(
             "An export must answer with labels, but --objective="
             f"{config.objective} has none: leave out --export_to, fine-tune "

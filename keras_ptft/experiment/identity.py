@@ -54,7 +54,8 @@ def check_provenance(
         new: as many as are known of the run that is about to start.
     """
     what = {
-        "parent": "was fine-tuned from weights",
+        "stage": "was trained by a stage",
+        "parent": "was trained from weights",
         "data": "was run on data",
         "backbone": "was run with a backbone",
         "teacher": "was taught by a model",

@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -33,6 +33,7 @@ from keras_ptft.data.leakage.check import Leaks, handle_leaks
 from keras_ptft.data.leakage.training_fingerprints import (
     TrainingFingerprints,
 )
+from keras_ptft.data.text.pair_source import incomplete, pair_source
 from keras_ptft.data.text.pairs import named_columns
 from keras_ptft.data.text.token_source import texts_of, token_source
 from keras_ptft.data.text.tokenizers import Tokenizer, learn
@@ -40,6 +41,7 @@ from keras_ptft.data.text.window_source import token_window_source
 from keras_ptft.errors import UserError
 from keras_ptft.experiment.calibrating import check_validation
 from keras_ptft.experiment.weights import Weights
+from keras_ptft.objectives import Objective
 from keras_ptft.objectives.saved import needs_labels, objective_type
 
 _LOG = logging.getLogger("keras_ptft")
@@ -385,7 +387,7 @@ def _encoded(
     """Texts as tokens, as the pretrained weights or the settings say."""
     if not _are_texts(dataset.spec):
         return dataset
-    windows = objective_type(config.objective).windows
+    kind = objective_type(config.objective)
     if weights is None:
         tokenizer = learn(
             config.tokenizer or TOKENIZER,
@@ -396,14 +398,33 @@ def _encoded(
         tokenizer = weights.tokenizer()
         _check_tokenizer(config, tokenizer, weights)
     length = config.sequence_length or tokenizer.sequence_length
-    if windows and weights is None:
+    if kind.windows and weights is None:
         length = config.sequence_length or _WINDOW
     tokenizer = dataclasses.replace(tokenizer, sequence_length=length)
-    make = token_window_source if windows else token_source
+    make = _maker(kind)
     parts = {name: make(s, tokenizer) for name, s in dataset.splits.items()}
     _log_losses(tokenizer, next(iter(parts.values())))
     encoded = dataclasses.replace(dataset, splits=parts, tokenizer=tokenizer)
+    if kind.pairs:
+        return encoded.noting(*_without_partner(parts, length))
     return encoded.noting(*_without_tokens(parts))
+
+
+def _maker(kind: type[Objective]) -> Callable[[Source, Tokenizer], Source]:
+    """What makes tokens of the texts of a split."""
+    if kind.windows:
+        return token_window_source
+    return pair_source if kind.pairs else token_source
+
+
+def _without_partner(parts: Mapping[str, Source], longest: int) -> list[str]:
+    counts = {name: incomplete(part, longest) for name, part in parts.items()}
+    return [
+        f"{count:,} of {len(parts[split]):,} {split} pairs lack a text, and "
+        "are not counted"
+        for split, count in counts.items()
+        if count
+    ]
 
 
 def _without_tokens(parts: Mapping[str, Source]) -> list[str]:

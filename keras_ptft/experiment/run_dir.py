@@ -84,8 +84,8 @@ ARTIFACTS = (
 run is complete first, what says that there is a run last."""
 
 Provenance = Mapping[str, Any]
-"""What decides a run beside its settings: fingerprints of its "data" and of
-the weights it starts from, "parent"."""
+"""What decides a run beside its settings: its "stage", and fingerprints of its
+"data" and of the weights it starts from, "parent"."""
 
 
 class State(enum.Enum):

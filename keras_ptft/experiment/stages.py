@@ -46,7 +46,7 @@ from keras_ptft.experiment.teachers import (
 from keras_ptft.experiment.training import train
 from keras_ptft.experiment.tuning import OF_UNFROZEN, check_tuning, tune
 from keras_ptft.models.feature_model import feature_model
-from keras_ptft.objectives import Objective
+from keras_ptft.objectives import OBJECTIVES, Objective
 from keras_ptft.objectives.objective import TeacherFacts
 from keras_ptft.training.callbacks import Watchers
 from keras_ptft.training.distribution import strategies
@@ -61,8 +61,8 @@ from keras_ptft.transfer.unfrozen import unfreeze
 
 _LOG = logging.getLogger("keras_ptft")
 
-# what pretraining has no use for
-_OF_FINETUNING = (
+# what a training that starts from random weights has no use for
+_OF_WEIGHTS = (
     "init_from",
     "from_scratch",
     "probe",
@@ -104,7 +104,7 @@ class _Lesson(NamedTuple):
 
 
 class _Built(NamedTuple):
-    """What a fine-tuning trains."""
+    """What is trained on from pretrained weights."""
 
     objective: Objective
     body: keras.Model
@@ -146,13 +146,17 @@ def pretrain(
     backbone: keras.Model | None = None,
     conduct: Conduct = ALONE,
 ) -> RunResult:
-    """Trains a backbone and a head from random weights.
+    """Trains a backbone and a head, from random weights or from known ones.
+
+    With `init_from` pretraining goes on, for an objective whose models answer
+    no requests. All is trained then, unless `freeze` says otherwise.
 
     Args:
-        config: the settings; `init_from` must be empty.
+        config: the settings.
         dataset: a data set of your own, in place of `config.dataset`.
         backbone: a functional model from inputs to features, in place of
-            `config.backbone`; a copy of it is trained, from its weights.
+            `config.backbone`; a copy of it is trained, from its weights;
+            with `init_from`, as in `finetune`.
         conduct: for a run that is one of a search.
 
     Returns:
@@ -162,6 +166,8 @@ def pretrain(
         UserError: a setting, a file or the run folder is not as it must be.
     """
     _check_pretraining(config)
+    if config.init_from:
+        return _from_weights("pretrain", config, dataset, backbone, conduct)
     teacher = load_teacher(config)
     origin = _origin("", backbone, teacher)
     folder = folder_of("pretrain", config)
@@ -171,7 +177,7 @@ def pretrain(
     builders.prepare(config)
 
     with timer("data"):
-        loaded, lesson = _taught_data(config, dataset, teacher)
+        loaded, lesson = _taught_data("pretrain", config, dataset, teacher)
         data = loaded.dataset
     with timer("build"), get_strategy(config.strategy).scope():
         objective = builders.build_objective(config, data.info, lesson.facts)
@@ -179,7 +185,7 @@ def pretrain(
         model = builders.assemble(body, objective)
     _warn(objective)
     probes = feature_probes(config, body, data)
-    provenance = builders.provenance(data, **origin)
+    provenance = builders.provenance("pretrain", data, **origin)
     with run_dir.exclusive_run(folder, config, provenance), timer("train"):
         builders.record(folder, config, data, loaded.leaks)
         trained = train(
@@ -224,21 +230,35 @@ def finetune(
         RuntimeError: a frozen variable has changed.
     """
     _check_finetuning(config)
+    return _from_weights("finetune", config, dataset, backbone, conduct)
+
+
+def _from_weights(
+    stage: str,
+    config: Config,
+    dataset: Dataset | None,
+    backbone: keras.Model | None,
+    conduct: Conduct,
+) -> RunResult:
+    """Trains on from pretrained weights, for either stage."""
     pretrained = load_pretrained(config, backbone)
     teacher = load_teacher(config)
     origin = _origin(pretrained.fingerprint, backbone, teacher)
-    folder = folder_of("finetune", config)
+    folder = folder_of(stage, config)
     if result := run_dir.open_run(folder, config, origin):
         return publish(folder, config, result, given=dataset)
     timer = Timer()
     builders.prepare(config)
     models = {"pretrained": pretrained.backbone, "given": backbone}
     with timer("data"):
-        loaded, lesson = _taught_data(config, dataset, teacher, pretrained)
+        loaded, lesson = _taught_data(
+            stage, config, dataset, teacher, pretrained
+        )
         data = loaded.dataset
     with timer("build"), get_strategy(config.strategy).scope():
         built = _build(config, data, pretrained, models, lesson)
-    provenance = builders.provenance(data, **origin)
+    probes = feature_probes(config, built.body, data)
+    provenance = builders.provenance(stage, data, **origin)
     with run_dir.exclusive_run(folder, config, provenance):
         builders.record(folder, config, data, loaded.leaks)
         trained, audited = fine_tune(
@@ -248,12 +268,12 @@ def finetune(
             data.splits,
             folder=folder,
             timer=timer,
-            watchers=Watchers(watching=conduct.callbacks),
+            watchers=Watchers(scoring=probes, watching=conduct.callbacks),
         )
     transferred = _transferred(built.transfer, built.model, built.phases)
     with timer("save"):
         _save(folder, config, built)
-    result = _result("finetune", folder, config, loaded, trained, teacher)
+    result = _result(stage, folder, config, loaded, trained, teacher)
     result = result.replace(transfer=transferred, audit=audited)
     if config.compare_scratch:
         scratch = _from_scratch(config, data, folder, models, lesson)
@@ -263,21 +283,47 @@ def finetune(
 
 def _check_pretraining(config: Config) -> None:
     """Finds errors that show before anything is loaded or written."""
-    for name in filter(config.is_set, _OF_FINETUNING):
+    if config.init_from and builders.pretrains(config):
+        _check_from_weights(config)
+        return
+    for name in filter(config.is_set, _OF_WEIGHTS):
         raise UserError(
-            f"--{name}={getattr(config, name)} belongs to fine-tuning: use "
-            "finetune, or leave it out."
+            f"--{name}={getattr(config, name)} {_belongs(name, config)}."
         )
     builders.check(config)
 
 
+def _belongs(name: str, config: Config) -> str:
+    """What a setting of pretrained weights is for, and the remedy."""
+    if builders.pretrains(config):
+        return (
+            "is for pretrained weights: name them by --init_from, or leave it "
+            "out"
+        )
+    remedy = "belongs to fine-tuning: use finetune, or leave it out"
+    if name != "init_from":
+        return remedy
+    names = [n for n, kind in OBJECTIVES.items() if not kind.servable]
+    return f"{remedy}, or go on pretraining by --objective={', '.join(names)}"
+
+
 def _check_finetuning(config: Config) -> None:
     """Finds errors that show before anything is loaded or written."""
+    if builders.pretrains(config):
+        raise UserError(
+            f"--objective={config.objective} trains features, to be "
+            "fine-tuned later: use pretrain, which takes --init_from too, or "
+            "an --objective that answers, as classification."
+        )
     if config.probe_every:
         raise UserError(
             f"--probe_every={config.probe_every} judges a backbone that is "
             "pretrained: use pretrain, or leave it out."
         )
+    _check_from_weights(config)
+
+
+def _check_from_weights(config: Config) -> None:
     builders.check(config)
     check_probe(config)
     check_unfreeze(config)
@@ -286,13 +332,14 @@ def _check_finetuning(config: Config) -> None:
 
 
 def _taught_data(
+    stage: str,
     config: Config,
     given: Dataset | None,
     teacher: Teacher | None,
     pretrained: Pretrained | None = None,
 ) -> tuple[Loaded, _Lesson]:
     """Loads the data of a run, and what answers for them if it is taught."""
-    on_leak = _on_leak(config)
+    on_leak = _on_leak(stage, config)
     weights = pretrained.weights if pretrained is not None else None
     if teacher is None:
         loaded = load_dataset(config, given, on_leak, weights)
@@ -304,12 +351,12 @@ def _taught_data(
     return loaded, _Lesson(teacher.facts, model)
 
 
-def _on_leak(config: Config) -> str:
-    """What is done about examples that are in two splits."""
-    if config.init_from or config.teacher or config.on_leak != "fail":
-        return config.on_leak
-    # they matter when the weights are used
-    return "warn"
+def _on_leak(stage: str, config: Config) -> str:
+    """What to do about examples that are in two splits."""
+    if stage == "pretrain" and not config.teacher and config.on_leak == "fail":
+        # they matter when the weights are used
+        return "warn"
+    return config.on_leak
 
 
 def _build(
@@ -445,13 +492,22 @@ def _origin(
 
 def training_of(config: Config) -> Callable[..., RunResult]:
     """Returns the stage that trains as the settings say."""
-    return finetune if config.init_from else pretrain
+    return finetune if stage_of(config) == "finetune" else pretrain
+
+
+def stage_of(config: Config) -> str:
+    """Returns the name of the stage that trains as the settings say.
+
+    Fine-tuning starts from weights, and its models answer requests. All
+    else is pretraining, also where it starts from weights.
+    """
+    tunes = config.init_from and not builders.pretrains(config)
+    return "finetune" if tunes else "pretrain"
 
 
 def name_of(config: Config) -> str:
     """Returns what the run of some settings is called."""
-    stage = "finetune" if config.init_from else "pretrain"
-    return config.name or folder_of(stage, config).name
+    return config.name or folder_of(stage_of(config), config).name
 
 
 def folder_of(stage: str, config: Config) -> pathlib.Path:

@@ -6,7 +6,11 @@ import keras
 
 from keras_ptft.config import Config
 from keras_ptft.errors import UserError
-from keras_ptft.experiment.builders import freeze_of, trains_head_alone
+from keras_ptft.experiment.builders import (
+    freeze_of,
+    pretrains,
+    trains_head_alone,
+)
 from keras_ptft.registry import lookup
 from keras_ptft.training.tuning import Tuning
 from keras_ptft.transfer.l2_sp import l2_sp
@@ -37,6 +41,8 @@ def check_tuning(config: Config) -> None:
     """Raises a UserError where settings of a fine-tuning contradict it."""
     if config.from_scratch:
         _check_from_scratch(config)
+    if pretrains(config) and trains_head_alone(config):
+        raise _nothing_trained(config)
     unused = OF_UNFROZEN if trains_head_alone(config) else ()
     for name in filter(config.is_set, unused):
         raise UserError(
@@ -142,8 +148,18 @@ def _factors(
     return [factors.get(id(variable), 1.0) for variable in variables]
 
 
+def _nothing_trained(config: Config) -> UserError:
+    return UserError(
+        f"--objective={config.objective} trains the backbone, of which "
+        f"--freeze={freeze_of(config)} leaves nothing to train: freeze up to "
+        "an earlier cut point, or none."
+    )
+
+
 def _check_head_alone(config: Config) -> None:
     """Refuses settings of a backbone of which nothing is left to train."""
+    if pretrains(config) and freeze_of(config) != "none":
+        raise _nothing_trained(config)
     for name in filter(config.is_set, OF_UNFROZEN):
         raise UserError(
             f"--{name}={getattr(config, name)} is for an unfrozen backbone, "

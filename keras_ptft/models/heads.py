@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import keras
+from keras import layers, ops
 
 from keras_ptft.models.feature_model import feature_model
 from keras_ptft.models.structure import Tensors, input_tensors
@@ -45,6 +46,44 @@ def classify(features: keras.KerasTensor, classes: int) -> keras.KerasTensor:
     """
     layer = keras.layers.Dense(classes, dtype="float32", name="logits")
     return layer(features)
+
+
+def tied(
+    features: keras.KerasTensor, table: keras.layers.Embedding, tokens: int
+) -> keras.KerasTensor:
+    """Computes logits of tokens by the vectors that a backbone has of them.
+
+    Press and Wolf 2017, "Using the Output Embedding to Improve Language
+    Models"; with a dense layer and a normalisation before, and a bias of each
+    token, as BERT has them.
+
+    Args:
+        features: (batch, tokens, width).
+        table: of the backbone, with vectors of that width.
+        tokens: number of logits, those of the first ids.
+
+    Returns:
+        float32 of shape (batch, tokens, tokens).
+    """
+    dense = layers.Dense(
+        features.shape[-1], activation="gelu", name="transform_dense"
+    )
+    norm = layers.LayerNormalization(epsilon=1e-12, name="transform_norm")
+    x = norm(dense(features))
+    ids = _first_ids(x, tokens)
+    vectors = ops.cast(table(ids), "float32")
+    bias = layers.Embedding(tokens, 1, "zeros", name="transform_bias")(ids)
+    logits = ops.matmul(ops.cast(x, "float32"), ops.transpose(vectors))
+    logits = logits + ops.cast(bias[:, 0], "float32")
+    return layers.Identity(dtype="float32", name="logits")(logits)
+
+
+def _first_ids(x: keras.KerasTensor, count: int) -> keras.KerasTensor:
+    """The ids from 0 on, as a functional model can compute and save them."""
+    # a graph begins at its inputs: also one that is cut here
+    zero = ops.cast(ops.sum(ops.zeros_like(x[:1, :1, :1])), "float32")
+    ids = ops.linspace(zero, zero + (count - 1), count)
+    return ops.cast(ops.round(ids), "int32")
 
 
 def estimate(

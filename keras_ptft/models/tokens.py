@@ -160,18 +160,31 @@ def backbone(
     return numbered(keras.Model(inputs, features, name="backbone"))
 
 
-def numbered(model: keras.Model) -> keras.Model:
+def numbered(
+    model: keras.Model, backbone: keras.Model | None = None
+) -> keras.Model:
     """Renames the operations of a functional model by a count of its own.
 
     Keras numbers unnamed operations through the life of a process; with a
     count per model, equal models are saved as equal files.
 
+    Args:
+        model: functional.
+        backbone: the part of it whose operations have their names already;
+            None: there is none.
+
     Returns:
         The same model.
     """
-    unnamed = (o for o in model.operations if not isinstance(o, keras.Layer))
+    named = set(map(id, backbone.operations)) if backbone else ()
+    prefix = "head_operation" if backbone else "operation"
+    unnamed = (
+        operation
+        for operation in model.operations
+        if not isinstance(operation, keras.Layer) and id(operation) not in named
+    )
     for number, operation in enumerate(unnamed, 1):
-        operation.name = f"operation{number}"
+        operation.name = f"{prefix}{number}"
     return model
 
 

@@ -9,6 +9,7 @@ from keras_ptft.objectives.contrastive import (
     Contrastive,
     SupervisedContrastive,
 )
+from keras_ptft.objectives.contrastive_pairs import ContrastivePairs
 from keras_ptft.objectives.denoise import Denoise
 from keras_ptft.objectives.dino import DINO
 from keras_ptft.objectives.distillation import Distillation
@@ -20,6 +21,7 @@ from keras_ptft.objectives.next_token import NextToken
 from keras_ptft.objectives.objective import Objective
 from keras_ptft.objectives.regression import Regression
 from keras_ptft.objectives.rotation import Rotation
+from keras_ptft.objectives.simcse import SimCSE
 from keras_ptft.objectives.tagging import Tagging
 from keras_ptft.objectives.vicreg import VICReg
 from keras_ptft.objectives.word2vec import CBOW, SkipGram
@@ -40,6 +42,8 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "rotation": Rotation,
     "denoise": Denoise,
     "masked_pixels": MaskedPixels,
+    "simcse": SimCSE,
+    "contrastive_pairs": ContrastivePairs,
     "masked_tokens": MaskedTokens,
     "next_token": NextToken,
     "skipgram": SkipGram,

@@ -61,6 +61,45 @@ def compare(targets: tf.Tensor, outputs: tf.Tensor) -> Compared:
     )
 
 
+def nt_xent(
+    targets: tf.Tensor, outputs: tf.Tensor, temperature: float
+) -> tf.Tensor:
+    """Computes the mean cross-entropy of each example's views, in nats.
+
+    Args:
+        targets: see `compare`.
+        outputs: see `compare`.
+        temperature: what cosines are divided by.
+
+    Returns:
+        float32 of shape (batch,).
+    """
+    found = compare(targets, outputs)
+    log_shares = log_shares_of(found.cosines / temperature, found.others)
+    right = tf.cast(found.right, tf.float32)
+    each = -tf.reduce_sum(right * log_shares, axis=1)
+    return found.by_example(each / tf.reduce_sum(right, axis=1))
+
+
+def log_shares_of(logits: tf.Tensor, candidates: tf.Tensor) -> tf.Tensor:
+    """Computes a log-softmax over candidates alone; very low for the others.
+
+    Args:
+        logits: float32 of shape (rows, columns).
+        candidates: bool of the same shape.
+    """
+    return tf.nn.log_softmax(tf.where(candidates, logits, _NO))
+
+
+def check_temperature(temperature: float) -> None:
+    """Raises a UserError unless cosines can be divided by it."""
+    if not 0.0 < temperature <= 10.0:
+        raise UserError(
+            "Setting 'temperature' must be above 0 and at most 10, as 0.2, "
+            f"got {temperature}."
+        )
+
+
 class _NearestIsRight(keras.metrics.Mean):
     """How often the nearest other view belongs to the same example."""
 
@@ -106,21 +145,12 @@ class Contrastive(Views):
         hidden: int = 512,
     ) -> None:
         super().__init__(info, view=view, width=width, hidden=hidden)
-        if not 0.0 < temperature <= 10.0:
-            raise UserError(
-                "Setting 'temperature' must be above 0 and at most 10, as "
-                f"0.2, got {temperature}."
-            )
+        check_temperature(temperature)
         self.temperature = temperature
 
     def loss(self, targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
         """Computes the mean cross-entropy of an example's views, in nats."""
-        found = compare(targets, outputs)
-        logits = tf.where(found.others, found.cosines / self.temperature, _NO)
-        log_shares = tf.nn.log_softmax(logits)
-        right = tf.cast(found.right, tf.float32)
-        each = -tf.reduce_sum(right * log_shares, axis=1)
-        return found.by_example(each / tf.reduce_sum(right, axis=1))
+        return nt_xent(targets, outputs, self.temperature)
 
     def metrics(self) -> Sequence[keras.metrics.Metric]:
         """Makes how often the nearest other view is of the same image."""

@@ -44,6 +44,7 @@ class Denoise(FeatureObjective):
         UserError: no images of 8 bits, or a setting out of its range.
     """
 
+    changes_inputs = True
     titles = _TITLES
 
     def __init__(

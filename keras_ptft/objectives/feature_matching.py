@@ -6,25 +6,18 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_ptft.data.core.dataset import Dataset, Source
+from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.pipeline.batching import unweighted
 from keras_ptft.errors import UserError
-from keras_ptft.evaluation.evaluation import Evaluation
-from keras_ptft.evaluation.feature_quality import Known, scores_of
 from keras_ptft.models.structure import input_tensors
-from keras_ptft.objectives.feature_scores import (
-    has_classes,
-    known_features,
-    with_features,
-)
-from keras_ptft.objectives.objective import Batch, Objective, TeacherFacts
-from keras_ptft.training.forward import outputs_of
+from keras_ptft.objectives.feature_objective import FeatureObjective
+from keras_ptft.objectives.objective import Batch, TeacherFacts
 
 _PROJECTION = "projection"
 
 
-class FeatureMatching(Objective):
+class FeatureMatching(FeatureObjective):
     """Predicts the features that a teacher gives for the same input.
 
     Romero et al. 2015, "FitNets: Hints for Thin Deep Nets", of the last
@@ -100,37 +93,10 @@ class FeatureMatching(Objective):
         del model
         return {"examples": len(source)}
 
-    def evaluate(
-        self,
-        model: keras.Model,
-        dataset: Dataset,
-        *,
-        reject_below: float = 0.0,
-    ) -> Evaluation:
-        """Scores what the features are worth."""
-        found = super().evaluate(model, dataset, reject_below=reject_below)
-        return with_features(found, _features(model), dataset)
-
-    def recall(
-        self, model: keras.Model, train: Callable[[], Source | None]
-    ) -> Known | None:
-        """Returns the features of training examples, if they have classes."""
-        source = train() if has_classes(self.info) else None
-        if source is None:
-            return None
-        return known_features(_features(model), source)
-
-    def score_again(
-        self,
-        model: keras.Model,
-        source: Source,
-        before: Mapping[str, Any],
-        recalled: Known | None = None,
-    ) -> dict[str, Any]:
-        """Scores what the features are worth."""
-        scores = super().score_again(model, source, before)
-        rows = outputs_of(_features(model), source)
-        return {**scores, **scores_of(rows, source.labels, recalled)}
+    def features_of(self, model: keras.Model) -> keras.Model:
+        """Returns the part before the projection."""
+        layer = model.get_layer(_PROJECTION)
+        return keras.Model(input_tensors(model), layer.input)
 
 
 def cosine_distance(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:
@@ -150,9 +116,3 @@ _DISTANCES: Mapping[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
     "cosine": cosine_distance,
     "mse": keras.losses.mean_squared_error,
 }
-
-
-def _features(model: keras.Model) -> keras.Model:
-    """The part of a model before the projection."""
-    layer = model.get_layer(_PROJECTION)
-    return keras.Model(input_tensors(model), layer.input)

@@ -21,8 +21,6 @@ from keras_ptft.training.forward import outputs_of
 class FeatureObjective(Objective):
     """Scores the features beside what the head predicts of them."""
 
-    changes_inputs = True
-
     @abc.abstractmethod
     def features_of(self, model: keras.Model) -> keras.Model:
         """Returns the part from the inputs of the examples to features.

@@ -55,6 +55,7 @@ class MaskedPixels(FeatureObjective):
         UserError: no images, or a setting out of its range.
     """
 
+    changes_inputs = True
     extra_inputs = (_KEPT,)
 
     def __init__(

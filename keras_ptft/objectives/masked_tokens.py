@@ -7,6 +7,7 @@ from keras_ptft.data.core.index_shuffle import draw
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.text.tokenizers import MASK
 from keras_ptft.errors import UserError
+from keras_ptft.models import heads
 from keras_ptft.models.feature_model import feature_model
 from keras_ptft.models.tokens import numbered
 from keras_ptft.objectives import token_losses, words
@@ -28,9 +29,15 @@ class MaskedTokens(TokenPrediction):
     Logits are computed at those positions alone, which with 15 % masked is a
     sixth of the work.
 
+    Where the backbone's vectors of words are as wide as its features, they
+    are also what predicts words, behind a dense layer as in BERT: little is
+    new then where the pretraining of a known model goes on. Otherwise a
+    dense layer predicts them.
+
     Args:
         info: texts; their vocabulary is predicted.
         rate: fraction of the words that is chosen, between 0 and 1.
+        tied: whether the backbone's vectors may predict words.
 
     Raises:
         UserError: no texts, or rate out of its range.
@@ -38,7 +45,9 @@ class MaskedTokens(TokenPrediction):
 
     extra_inputs = ("masked_positions",)
 
-    def __init__(self, info: DataInfo, /, *, rate: float = 0.15) -> None:
+    def __init__(
+        self, info: DataInfo, /, *, rate: float = 0.15, tied: bool = True
+    ) -> None:
         super().__init__(info)
         words.check_is_text(info, "masked_tokens")
         if not 0.0 < rate < 1.0:
@@ -46,7 +55,7 @@ class MaskedTokens(TokenPrediction):
                 "Setting 'rate' of objective 'masked_tokens' must be between "
                 f"0 and 1, got {rate}."
             )
-        self.rate = rate
+        self.rate, self.tied = rate, tied
 
     def transform(
         self, inputs: tf.Tensor, labels: tf.Tensor, seeds: tf.Tensor
@@ -81,8 +90,23 @@ class MaskedTokens(TokenPrediction):
         features = feature_model(backbone, self.feature_layer).outputs[0]
         index = keras.ops.expand_dims(positions, -1)
         chosen = keras.ops.take_along_axis(features, index, axis=1)
+        table = _table(backbone, features.shape[-1]) if self.tied else None
+        if table is None:
+            logits = self.head(chosen)
+        else:
+            logits = heads.tied(chosen, table, len(self.info.vocabulary))
         inputs = {"tokens": backbone.inputs[0], "masked_positions": positions}
-        return numbered(keras.Model(inputs, self.head(chosen), name="model"))
+        model = keras.Model(inputs, logits, name="model")
+        return numbered(model, backbone)
+
+
+def _table(backbone: keras.Model, width: int) -> keras.layers.Embedding | None:
+    """The backbone's vectors of tokens, if they have this width."""
+    found = {layer.name: layer for layer in backbone.layers}
+    table = found.get("embedding_table")
+    if isinstance(table, keras.layers.Embedding) and table.output_dim == width:
+        return table
+    return None
 
 
 def _chosen(

@@ -57,6 +57,7 @@ class Objective(abc.ABC):
         needs_labels: whether it learns them.
         windows: whether examples are windows of contiguous text, one token
             longer than `sequence_length`, in place of whole texts.
+        pairs: whether an example is two texts, each in a column of a table.
         causal: whether features of a token may depend on no later token.
         changes_inputs: whether `transform` changes the inputs, so that
             features of a frozen part cannot be computed once for all.
@@ -73,7 +74,8 @@ class Objective(abc.ABC):
         label_free: settings with which it does not use labels, so that the
             answers of a teacher may stand for them.
         extra_inputs: names of the model's inputs beside its backbone's.
-        servable: whether models of it answer requests.
+        servable: whether models of it answer requests. If not, it trains
+            features alone: that is pretraining, also from known weights.
         calibrates: whether `fit_temperature` fits one.
         probe: the row of `probes.PROBES` that solves its head; empty: none
             does, as for a subclass that has another loss.
@@ -89,6 +91,7 @@ class Objective(abc.ABC):
     label_kind: ClassVar[str] = CLASSES
     needs_labels: ClassVar[bool] = False
     windows: ClassVar[bool] = False
+    pairs: ClassVar[bool] = False
     causal: ClassVar[bool] = False
     changes_inputs: ClassVar[bool] = False
     compares: ClassVar[bool] = False

@@ -34,6 +34,8 @@ class Rotation(FeatureObjective):
         UserError: no images, or such as are not square.
     """
 
+    changes_inputs = True
+
     def __init__(self, info: DataInfo, /) -> None:
         super().__init__(info)
         height, width, _ = image_spec(info, "rotation").shape

@@ -45,6 +45,7 @@ class Views(FeatureObjective):
         UserError: no images, or a view that leaves an image as it is.
     """
 
+    changes_inputs = True
     compares = True
     least_batch = 2
 
@@ -105,8 +106,7 @@ class Views(FeatureObjective):
 
     def run(self, model: Callable[[Any], Any], inputs: tf.Tensor) -> tf.Tensor:
         """Runs a model on all views, as one batch of more images."""
-        outputs = model(_merged(inputs))
-        return tf.nest.map_structure(partial(_unmerged, like=inputs), outputs)
+        return run_views(model, inputs)
 
     def features_of(self, model: keras.Model) -> keras.Model:
         """Returns the part before the projection."""
@@ -180,6 +180,20 @@ def _check_view(view: BoundFactory, setting: str, info: DataInfo) -> None:
             f"{reason[:1].lower()}{reason[1:]}: use 'simclr' for images of "
             "uint8, or 'flip_crop'."
         ) from None
+
+
+def run_views(model: Callable[[Any], Any], views: tf.Tensor) -> Any:
+    """Runs a model on all views of a batch, as one batch of more examples.
+
+    Args:
+        model: takes a tensor whose first axis is the example.
+        views: of shape (batch, views, ...).
+
+    Returns:
+        Its outputs, of shape (batch, views, ...).
+    """
+    outputs = model(_merged(views))
+    return tf.nest.map_structure(partial(_unmerged, like=views), outputs)
 
 
 def _apart(number: int) -> tf.Tensor:

@@ -156,7 +156,8 @@ class Word2Vec(Objective):
         dot = keras.layers.Dot(2, dtype="float32", name="logits")
         logits = dot([self.head(centres), candidates])
         inputs = {"tokens": tokens, "negatives": negatives}
-        return numbered(keras.Model(inputs, logits, name="model"))
+        model = keras.Model(inputs, logits, name="model")
+        return numbered(model, backbone)
 
     def metrics(self) -> Sequence[keras.metrics.Metric]:
         """Makes none: the loss says all there is."""

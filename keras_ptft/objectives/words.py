@@ -14,6 +14,9 @@ from keras_ptft.objectives import token_losses
 SPECIALS = len(SPECIAL)
 """How many ids come before those of words."""
 
+# of 64 bits, as a signed number
+_FACTOR = 0x9E3779B97F4A7C15 - 2**64
+
 TITLES = {"accuracy": "accuracy by token"}
 
 
@@ -58,6 +61,31 @@ def known(tokens: tf.Tensor) -> tf.Tensor:
     """
     ids = first_ids(tokens)
     return tf.where(ids >= SPECIALS, ids, -1)
+
+
+def fingerprints(tokens: tf.Tensor) -> tf.Tensor:
+    """Computes a number of each text that equal texts share.
+
+    Args:
+        tokens: int32 of shape (batch, length) or (batch, length, width),
+            padded with 0.
+
+    Returns:
+        int64 of shape (batch,), whatever the padding; 0 of no token.
+
+    Example:
+
+    >>> found = fingerprints(tf.constant([[7, 4, 0], [4, 7, 0], [0, 0, 0]]))
+    >>> len(set(found.numpy())), int(found[2])
+    (3, 0)
+    """
+    ids = tf.cast(first_ids(tokens), tf.int64)
+    # odd factors that differ by place, with overflow; from splitmix64
+    places = tf.range(1, tf.shape(ids, tf.int64)[1] + 1, dtype=tf.int64)
+    factors = 2 * places * _FACTOR + 1
+    mixed = ids * _FACTOR
+    mixed = tf.bitwise.bitwise_xor(mixed, tf.bitwise.right_shift(mixed, 29))
+    return tf.reduce_sum(mixed * factors, axis=1)
 
 
 def put(tokens: tf.Tensor, where: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:

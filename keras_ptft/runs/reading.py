@@ -81,12 +81,14 @@ def read_run(folder: pathlib.Path, name: str) -> Run:
         # what is left of damaged settings still names the parent
         given = _lines(text)
         given = _checked(text)
-        _check_environment(folder / ENVIRONMENT_FILE)
+        environment = _read_environment(folder / ENVIRONMENT_FILE)
         result = _read_result(folder / RESULT_FILE)
     except _DamageError as damage:
         state = f"{DAMAGED}: {damage}".rstrip(".")
         return Run(name, folder, state, given)
-    stage = "finetune" if given["init_from"] else "pretrain"
+    # earlier versions did not write it
+    usual = "finetune" if given["init_from"] else "pretrain"
+    stage = str(environment.get("stage", usual))
     if result is None:
         state, ended = _state_of_unfinished(folder), _last_written(folder)
         return Run(name, folder, state, given, stage, ended=ended)
@@ -123,10 +125,12 @@ def _checked(text: str) -> dict[str, str]:
     }
 
 
-def _check_environment(path: pathlib.Path) -> None:
+def _read_environment(path: pathlib.Path) -> dict[str, Any]:
     # a run may have been killed before it wrote any
-    if path.exists() and not isinstance(_read_json(path), dict):
+    found = _read_json(path) if path.exists() else {}
+    if not isinstance(found, dict):
         raise _DamageError(f"{path.name} holds no environment")
+    return found
 
 
 def _read_json(path: pathlib.Path) -> Any:

@@ -9,7 +9,7 @@ from keras_ptft.comparison.plan import variants
 from keras_ptft.comparison.result import PROBE
 from keras_ptft.comparison.settings import CompareConfig
 from keras_ptft.config import FIELDS, Config
-from keras_ptft.experiment.builders import freeze_of
+from keras_ptft.experiment.builders import freeze_of, pretrains
 from keras_ptft.models.feature_model import feature_model
 from keras_ptft.objectives.saved import objective_type
 from keras_ptft.search.space import Choice, Dimension, Number
@@ -60,7 +60,10 @@ def default_space(recipe: Config, backbone: keras.Model) -> list[Dimension]:
     optimizers = _optimizers(recipe)
     space: list[Dimension] = []
     if _may_freeze(recipe):
-        cuts = ["all", *_last_block(recipe, backbone), "none"]
+        cuts = [*_last_block(recipe, backbone), "none"]
+        if not pretrains(recipe):
+            # features are not trained by a head alone
+            cuts.insert(0, "all")
         space.append(_choice("freeze", freeze_of(recipe), cuts))
     space.append(_rates(recipe, optimizers))
     if len(optimizers) > 1:

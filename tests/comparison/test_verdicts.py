@@ -110,6 +110,8 @@ def test_metrics_that_had_better_be_high_end_at_1():
         "probe_accuracy",
         "view_accuracy",
         "rotation_accuracy",
+        "pair_accuracy",
+        "mean_reciprocal_rank",
         "top_5_accuracy",
         "precision_weighted",
         "recall_weighted",

@@ -123,7 +123,7 @@ def test_other_settings_are_refused_and_overwritten(folder):
     ("changed", "told"),
     [
         ({"data": {"train": "b" * 32}}, "was run on data that changed"),
-        ({"parent": "b" * 32}, "was fine-tuned from weights that chang"),
+        ({"parent": "b" * 32}, "was trained from weights that chang"),
     ],
 )
 def test_another_provenance_is_refused_and_overwritten(folder, changed, told):

@@ -11,6 +11,7 @@ from keras_ptft.models import BACKBONES
 from keras_ptft.models.backbone_input import BackboneInput
 from keras_ptft.models.saved import load_model
 from keras_ptft.objectives.masked_tokens import MaskedTokens
+from keras_ptft.transfer.cut import split
 from tests.infos import text_info
 
 VOCABULARY = ("[PAD]", "[UNK]", "[MASK]", "[END]", *"abcdefghij")
@@ -138,6 +139,71 @@ def test_logits_are_those_of_the_chosen_places(tmp_path):
     model.save(tmp_path / "model.keras")
     again = load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(again(inputs), model(inputs))
+
+
+def bert(**settings):
+    keras.utils.set_random_seed(0)
+    spec = tf.TensorSpec((None,), tf.int32, "tokens")
+    given = BackboneInput(spec, vocabulary_size=len(VOCABULARY))
+    sizes = {"width": 8, "heads": 2, "depth": 2}
+    return BACKBONES["bert"](given, **sizes | settings)
+
+
+def test_the_backbone_s_vectors_predict_words(tmp_path):
+    backbone = bert()
+    parameters, names = backbone.count_params(), names_in(backbone)
+    model = MaskedTokens(INFO).assemble(backbone)
+    # 8 · 8 + 8 dense, 2 · 8 of the normalisation, and a bias of each word
+    assert model.count_params() == parameters + 72 + 16 + 14
+    assert names_in(backbone) == names
+    inputs, _, _ = MaskedTokens(INFO).transform(
+        tf.constant(texts(3)), None, seeds(3)
+    )
+    x = keras.Model(backbone.input, backbone.get_layer("sequence").output)(
+        inputs["tokens"]
+    )
+    positions = inputs["masked_positions"][..., None].numpy()
+    x = np.take_along_axis(x.numpy(), positions, 1)
+    x = model.get_layer("transform_norm")(
+        model.get_layer("transform_dense")(x)
+    ).numpy()
+    table = backbone.get_layer("embedding_table").get_weights()[0]
+    bias = np.arange(14, dtype=np.float32)
+    model.get_layer("transform_bias").set_weights([bias[:, None]])
+    expected = x @ table.T + bias
+    np.testing.assert_allclose(model(inputs), expected, atol=1e-5)
+    for name, saved in (("model", model), ("backbone", backbone)):
+        saved.save(tmp_path / f"{name}.keras")
+        load_model(tmp_path / f"{name}.keras")
+    again = load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again(inputs), model(inputs))
+
+
+def names_in(model):
+    return [operation.name for operation in model.operations]
+
+
+def test_vectors_behind_a_cut_predict_and_stay():
+    backbone = bert()
+    model = MaskedTokens(INFO).assemble(backbone)
+    prefix, suffix = split(model, backbone, "block1")
+    trained = {v.path.split("/")[0] for v in suffix.trainable_variables}
+    assert "embedding_table" not in trained and "transform_dense" in trained
+    inputs, _, _ = MaskedTokens(INFO).transform(
+        tf.constant(texts(3)), None, seeds(3)
+    )
+    cut = suffix(prefix(inputs))
+    np.testing.assert_allclose(cut, model(inputs), atol=1e-6)
+
+
+def test_a_dense_layer_predicts_where_widths_differ_or_it_is_asked_for():
+    spec = tf.TensorSpec((None,), tf.int32, "tokens")
+    given = BackboneInput(spec, vocabulary_size=len(VOCABULARY))
+    wider = BACKBONES["rnn"](given, width=6, units=5)
+    made = MaskedTokens(INFO).assemble(wider)
+    asked = MaskedTokens(INFO, tied=False).assemble(bert())
+    for model in (made, asked):
+        assert isinstance(model.get_layer("logits"), keras.layers.Dense)
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, -0.1])

@@ -115,6 +115,8 @@ METRICS: dict[str, Metric] = {
     "probe_accuracy": Metric("probe accuracy", digits=2, percent=True),
     "view_accuracy": Metric("view accuracy", digits=2, percent=True),
     "rotation_accuracy": Metric("rotation accuracy", digits=2, percent=True),
+    "pair_accuracy": Metric("partner accuracy", digits=2, percent=True),
+    "mean_reciprocal_rank": Metric("mean reciprocal rank"),
     "feature_spread": Metric("spread of features", direction=""),
     "effective_rank": Metric("effective rank", digits=1, direction=""),
     "loss": Metric("loss", unit="nats", direction="lower"),

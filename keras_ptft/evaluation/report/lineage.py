@@ -207,7 +207,8 @@ def _weights(lineage: Lineage) -> str:
     digest = f" ({_short(parent)})" if parent else ""
     if config.from_scratch:
         return f"random weights, in the architecture of {start}{digest}"
-    if "backbone" in lineage.handed_over and lineage.stage == "pretrain":
+    # pretraining takes the weights of a model that was handed over
+    if "backbone" in lineage.handed_over and not (parent or config.init_from):
         given = lineage.environment.get("backbone", "")
         return f"{start}{f' ({_short(given)})' if given else ''}"
     return (
