@@ -46,6 +46,11 @@ def verified_in_a_fork():
 
 
 @pytest.fixture(scope="module")
+def pixels_for_figures():
+    """Figures are drawn here."""
+
+
+@pytest.fixture(scope="module")
 def chain(tmp_path_factory):
     """The folder in which both recipes ran, and what they printed."""
     place = tmp_path_factory.mktemp("chain")
