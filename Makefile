@@ -13,6 +13,9 @@
 PYTHON ?= python3
 ARGS ?=
 
+# each process would compile the program again, and each worker all tests
+export PYTHONDONTWRITEBYTECODE :=
+
 # the folder and interpreter of a finished .venv: neither may change under it
 MARK = "$$(pwd -P) $$('$(1)' -V)"
 GIVEN := $(if $(filter file,$(origin PYTHON)),.venv/bin/python,$(PYTHON))
@@ -24,6 +27,10 @@ PIP := .venv/bin/python -m pip install -qq --disable-pip-version-check \
 LOCKED := $(PIP) --require-hashes --no-deps --no-build-isolation
 TORCH := torch==2.13.0
 GENSIM := gensim==4.4.0
+# in the order of folders, of which the last are short: both workers end at
+# once, which files with few but long tests would not let them
+PYTEST := .venv/bin/python -m pytest -n 2 --dist loadfile \
+	--no-loadscope-reorder
 RECIPES := flags/pretrain_cnn_digits.flags flags/finetune_cnn_digits.flags
 
 # $(call need,CODE,REMEDY) stops with one line unless Python runs CODE
@@ -55,10 +62,10 @@ demo: .venv/.installed
 	@.venv/bin/keras-ptft run $(RECIPES)
 
 test: .venv/.installed
-	@.venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 test-slow: .venv/.installed
-	@.venv/bin/python -m pytest -m slow -n 2 --dist loadfile $(ARGS)
+	@$(PYTEST) -m slow $(ARGS)
 
 # The CPU build is asked for by name: the plain one may bring gigabytes of
 # CUDA. Once it is there, the extra adds only the rest of what it needs.

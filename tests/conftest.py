@@ -9,12 +9,15 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import tensorflow as tf
-
 ROOT = pathlib.Path(__file__).parent.parent
 
 
-def pytest_configure():
+def pytest_configure(config):
+    # the process that starts others with `-n` runs no test itself
+    if getattr(config.option, "numprocesses", None):
+        return
+    import tensorflow as tf
+
     # mirrored training is tested on two devices, which CPUs can play
     cpu = tf.config.list_physical_devices("CPU")[0]
     two = [tf.config.LogicalDeviceConfiguration()] * 2
@@ -43,6 +46,32 @@ def verified_in_a_fork():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(verify, "subprocess", verifying)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pixels_for_figures():
+    """Draws no figure of a report, but where reports are the subject.
+
+    All of them take a quarter of a small training.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    def print_png(canvas, file):
+        del canvas
+        Image.new("L", (1, 1)).save(file, "png")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FigureCanvasAgg, "print_png", print_png)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_wait_for_the_disk():
+    """Waits for no file to be on the disk, since no test cuts the power."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", id)
         yield
 
 

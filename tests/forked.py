@@ -70,6 +70,8 @@ def _called(
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)
     faulthandler.enable()
+    # a killed process leaves what it wrote: only a power cut would not
+    os.fsync = id
     os.chdir(folder)
     # of the processes that it starts itself
     os.environ["PYTHONPATH"] = str(ROOT)

@@ -174,10 +174,10 @@ def test_defaults_survive_a_flagfile():
     assert len(Config().to_flags().splitlines()) == len(FIELDS)
 
 
-@pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("name", STRINGS)
-def test_text_survives_a_flagfile(name, text):
-    assert_survives(Config(**{name: text}))
+def test_text_survives_a_flagfile(name):
+    for text in TEXTS:
+        assert_survives(Config(**{name: text}))
 
 
 @pytest.mark.parametrize("name, value", NUMBERS + BOOLEANS + CHOICES)
@@ -226,12 +226,12 @@ def test_huge_whole_numbers_are_refused(name, number):
 
 
 @pytest.mark.parametrize("name", FIELDS)
-@pytest.mark.parametrize("value", [None, b"x", (1,), 2j])
-def test_wrong_type(name, value):
+def test_wrong_type(name):
     field = FIELDS[name]
     kinds = " or ".join((kind_of(field).__name__, *words_of(field)))
-    expected = f"--{name} must be {kinds}, got {value!r}"
-    assert one_line(Config, **{name: value}).startswith(expected)
+    for value in (None, b"x", (1,), 2j):
+        expected = f"--{name} must be {kinds}, got {value!r}"
+        assert one_line(Config, **{name: value}).startswith(expected)
 
 
 @pytest.mark.parametrize(
@@ -260,11 +260,11 @@ def test_wrong_choice_lists_and_suggests(name):
     assert f'did you mean "{choices[0]}"?' in message
 
 
-@pytest.mark.parametrize("split", SPLITTING)
 @pytest.mark.parametrize("name", STRINGS)
-def test_text_that_would_end_its_line_is_refused(name, split):
-    message = one_line(Config, **{name: f"a{split}b"})
-    assert message.startswith(f"--{name} must be one line")
+def test_text_that_would_end_its_line_is_refused(name):
+    for split in SPLITTING:
+        message = one_line(Config, **{name: f"a{split}b"})
+        assert message.startswith(f"--{name} must be one line")
 
 
 @pytest.mark.parametrize("value", [" a", "a ", "a\t", " "])

@@ -46,6 +46,11 @@ def verified_in_a_fork():
 
 
 @pytest.fixture(scope="module")
+def pixels_for_figures():
+    """Figures are drawn here."""
+
+
+@pytest.fixture(scope="module")
 def chain(tmp_path_factory):
     """The folder in which both recipes ran, and what they printed."""
     place = tmp_path_factory.mktemp("chain")
@@ -54,7 +59,7 @@ def chain(tmp_path_factory):
         contextlib.redirect_stdout(io.StringIO()) as told,
     ):
         patch.chdir(place)
-        assert main(["run", *RECIPES, "--epochs=2"]) == 0
+        assert main(["run", *RECIPES, "--epochs=1"]) == 0
     return place, told.getvalue()
 
 
@@ -141,7 +146,7 @@ def test_export_answers_with_labels():
 @pytest.mark.usefixtures("place")
 def test_again_says_what_is_complete(caplog, capsys):
     before = {p: p.stat().st_mtime_ns for p in pathlib.Path().rglob("*")}
-    assert main(["run", *RECIPES, "--epochs=2"]) == 0
+    assert main(["run", *RECIPES, "--epochs=1"]) == 0
     told = caplog.text
     assert f"{PARENT} is complete already" in told
     assert f"{RUN} is complete already" in told

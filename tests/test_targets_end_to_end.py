@@ -67,6 +67,11 @@ def done(*words):
 
 
 @pytest.fixture(scope="module")
+def pixels_for_figures():
+    """Figures are drawn here."""
+
+
+@pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """The folder in which a model of each kind was trained and exported."""
     place = tmp_path_factory.mktemp("targets")

@@ -31,6 +31,11 @@ def rows(count, seed):
 
 
 @pytest.fixture(scope="module")
+def pixels_for_figures():
+    """Figures are drawn here."""
+
+
+@pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A folder with data, a language model and a classifier on it."""
     place = tmp_path_factory.mktemp("texts")

@@ -26,6 +26,11 @@ from tests.comparison.measured import (
 both_themes = pytest.mark.parametrize("theme", [LIGHT, DARK])
 
 
+@pytest.fixture(scope="module")
+def pixels_for_figures():
+    """Figures are drawn here."""
+
+
 def picture(measured, theme=LIGHT):
     summary = summarise(measured)
     styles = styles_of(row.variant for row in summary.rows)

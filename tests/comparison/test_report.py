@@ -18,6 +18,11 @@ VOID = "meta", "img", "source"
 both = pytest.mark.parametrize("measured", [one_budget(), three_budgets()])
 
 
+@pytest.fixture(scope="module")
+def pixels_for_figures():
+    """Figures are drawn here."""
+
+
 class Page(HTMLParser):
     """Tables as lists of rows of texts, on a page whose tags must match."""
 

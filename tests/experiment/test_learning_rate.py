@@ -28,6 +28,11 @@ FOUND = Config(
 
 
 @pytest.fixture(scope="module")
+def pixels_for_figures():
+    """Figures are drawn here."""
+
+
+@pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A folder with a run that found its learning rate."""
     folder = tmp_path_factory.mktemp("find")

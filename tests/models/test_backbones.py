@@ -113,14 +113,20 @@ def build(spec, shape, dtype=tf.uint8):
     return row(BackboneInput(tf.TensorSpec(shape, dtype, "image")))
 
 
+@pytest.fixture(scope="module", params=CASES)
+def named(request):
+    """A row, and its backbone, which tests leave as it is."""
+    name = request.param
+    return name, build(SPECS.get(name, name), CASES[name][0])
+
+
 def test_every_row_has_a_case():
     assert set(CASES) | TEXT == set(BACKBONES)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_parameters_and_cut_points(name):
-    shape, parameters, points = CASES[name]
-    backbone = build(SPECS.get(name, name), shape)
+def test_parameters_and_cut_points(named):
+    name, backbone = named
+    _, parameters, points = CASES[name]
     model = keras.Model(backbone.input, heads.classify(backbone.output, 10))
 
     trainable = sum(np.prod(w.shape) for w in model.trainable_variables)
@@ -130,10 +136,9 @@ def test_parameters_and_cut_points(name):
     assert cut_points(backbone) == expected
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_raw_pixels_go_in_and_features_come_out(name):
+def test_raw_pixels_go_in_and_features_come_out(named):
+    name, backbone = named
     shape = CASES[name][0]
-    backbone = build(SPECS.get(name, name), shape)
     assert backbone.name == "backbone"
     assert backbone.inputs[0].name == "image"
     assert backbone.inputs[0].dtype == "uint8"

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from functools import partial
+from functools import cache, partial
 
 import keras
 import numpy as np
@@ -79,6 +79,12 @@ def build(row, spec=TEXT, seed=1):
     return lookup(BACKBONES, row, "backbone")(given)
 
 
+@cache
+def built(row):
+    """A backbone for tests that leave it as it is."""
+    return build(row)
+
+
 def both(backbone):
     """The backbone with the features of its tokens beside its own."""
     sequence = backbone.get_layer("sequence").output
@@ -102,7 +108,7 @@ def test_every_row_has_a_case():
 @every_case
 def test_parameters_and_cut_points(row):
     parameters, points = CASES[row]
-    backbone = build(row)
+    backbone = built(row)
     assert backbone.count_params() == parameters
     assert build(row, NGRAMS).count_params() == parameters
     assert cut_points(backbone) == points.split()
@@ -112,7 +118,7 @@ def test_parameters_and_cut_points(row):
 
 @every_case
 def test_padding_changes_nothing(row):
-    model = both(build(row))
+    model = both(built(row))
     sequence, features = (np.array(x) for x in model(IDS))
     close = {"rtol": 1e-6, "atol": 1e-6}
     for columns in (0, 3, 20):
@@ -131,7 +137,7 @@ def test_padding_changes_nothing(row):
 @every_case
 @pytest.mark.parametrize("feature_layer", FEATURE_LAYERS)
 def test_every_feature_layer_can_be_read(row, feature_layer):
-    model = feature_model(build(row), feature_layer)
+    model = feature_model(built(row), feature_layer)
     assert (model.name, model.input.name) == ("backbone", "tokens")
     per_token = feature_layer != "features"
     assert len(model.output_shape) == (3 if per_token else 2)
@@ -139,7 +145,7 @@ def test_every_feature_layer_can_be_read(row, feature_layer):
 
 @every_case
 def test_rows_are_zero_just_where_padded(row):
-    sequence, features = both(build(row))(IDS)
+    sequence, features = both(built(row))(IDS)
     np.testing.assert_array_equal(np.any(sequence, axis=-1), IDS > 0)
     assert np.isfinite(features).all()
 
@@ -188,7 +194,7 @@ def gradients(model):
 
 @every_case
 def test_half_precision_is_near(row):
-    backbone = build(row)
+    backbone = built(row)
     expected = backbone(IDS)
     for precision in ("mixed_float16", "mixed_bfloat16"):
         half = rebuilt(backbone, precision)

@@ -15,6 +15,11 @@ from tests.search.found import OWN, SPACE, found, trial
 BEST = {"dark": "#f28a45", "light": "#c75000"}
 
 
+@pytest.fixture(scope="module")
+def pixels_for_figures():
+    """Figures are drawn here."""
+
+
 def written(folder, searched=None, space=SPACE, own=OWN):
     write_page(
         folder,

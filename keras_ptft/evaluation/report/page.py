@@ -1,5 +1,6 @@
 """The template of a page (no pictures, which take a second to load)."""
 
+import functools
 import pathlib
 
 import jinja2
@@ -10,16 +11,22 @@ _LONGEST = 300
 
 def page_template(path: pathlib.Path) -> jinja2.Template:
     """Returns the template of a page, which writes names as text."""
+    return _environment(path.parent).get_template(path.name)
+
+
+@functools.cache
+def _environment(folder: pathlib.Path) -> jinja2.Environment:
+    """Templates of a folder, each compiled once: a search has many pages."""
     environment = jinja2.Environment(
         # the style of all pages is here
-        loader=jinja2.FileSystemLoader([path.parent, _FOLDER]),
+        loader=jinja2.FileSystemLoader([folder, _FOLDER]),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["shortened"] = shortened
-    return environment.get_template(path.name)
+    return environment
 
 
 def shortened(text: str) -> str:

@@ -97,16 +97,19 @@ def efficientnet_lite0(image_size: int, /, *, weights: str = "") -> Known:
             the model does not compute what the original does; or `weights`
             cannot be read, or are not those of this model.
     """
-    backbone = _backbone(image_size or _SIZE)
     if is_keras_file(weights):
+        backbone = _backbone(image_size or _SIZE)
         fill_from_keras(backbone, weights)
         return Known(backbone, weights, resize=IMAGENET_RESIZE)
     if weights:
         path, origin = pathlib.Path(weights), weights
     else:
         path, origin = shipped_file(FACTS.source, _FILE, FACTS.sha256)
+    # what is missing is told before seconds are spent on the layers
+    tensors = read_weights(path)
+    backbone = _backbone(image_size or _SIZE)
     names = _names(backbone)
-    tensors, unused = read_weights(path), _unused(names)
+    unused = _unused(names)
     fill(backbone, tensors, names, origin=origin, unused=unused)
     if path.is_file() and sha256_of(path) == FACTS.sha256:
         _test(backbone, origin)
