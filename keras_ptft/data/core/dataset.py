@@ -343,18 +343,21 @@ def evenly(total: int, most: int) -> np.ndarray:
 def some_of_each(labels: np.ndarray, most: int) -> np.ndarray:
     """Returns indices of the first example of each class, then of others.
 
+    The others are as far apart as can be.
+
     Args:
         labels: of shape (examples,).
         most: how many at most.
 
     Example:
 
-    >>> some_of_each(np.array([2, 2, 0, 2]), 3).tolist()
-    [2, 0, 1]
+    >>> some_of_each(np.array([2, 2, 0, 2]), 4).tolist()
+    [2, 0, 1, 3]
     """
-    firsts = np.unique(labels, return_index=True)[1]
+    firsts = np.unique(labels, return_index=True)[1][:most]
     others = np.setdiff1d(np.arange(len(labels)), firsts)
-    return np.concatenate([firsts, others])[:most]
+    chosen = evenly(len(others), most - len(firsts))
+    return np.concatenate([firsts, others[chosen]])
 
 
 @dataclasses.dataclass(frozen=True)
