@@ -16,6 +16,7 @@ from keras_ptft.data.sources.file_tree import (
     FileAccount,
     FileKind,
     existing_folder,
+    listed_folder,
 )
 from keras_ptft.data.sources.split_folders import split_folders
 from keras_ptft.errors import UserError
@@ -42,13 +43,13 @@ def files_with_or_without_labels(path: str, kind: FileKind) -> ClassFiles:
     except NoClassFolders as fault:
         return unlabelled_files(path, kind, fault.reason)
     if len(found.names) == 1:
-        reason = f"all are in one folder, {found.names[0]!r}"
+        reason = f"there is only one class folder, {found.names[0]!r}"
         return unlabelled_files(path, kind, reason)
-    beside = sum(p.count for p in found.left_out if p.reason == NO_CLASS)
+    beside = _count_beside(found.root, kind)
     if not beside or kind.without_labels is None:
         return found
     note = (
-        f"{beside:,} files are in no class folder: to use all {kind.what}, "
+        f"{beside:,} {kind.what} {NO_CLASS} are left out: to use all, "
         f"without labels, write {kind.without_labels(path)}"
     )
     return found._replace(notes=(*found.notes, note))
@@ -81,6 +82,13 @@ def unlabelled_files(path: str, kind: FileKind, reason: str) -> ClassFiles:
     return ClassFiles(
         root, files, (), found.left_out, (note, *notes, *found.notes)
     )
+
+
+def _count_beside(root: pathlib.Path, kind: FileKind) -> int:
+    """Counts the files of a kind that lie beside class folders."""
+    tops = root, *split_folders(root).splits.values()
+    names = [name for top in tops for name in listed_folder(top).files]
+    return sum(map(kind.reads, names))
 
 
 def _files(top: pathlib.Path, split: str, found: FileAccount) -> SplitFiles:

@@ -40,7 +40,10 @@ def found_in(path):
     "names, reason",
     [
         (["a.png", "b.png"], "has no class folders"),
-        (["2019/a.png", "2019/b.png"], "all are in one folder, '2019'"),
+        (
+            ["2019/a.png", "2019/b.png"],
+            "there is only one class folder, '2019'",
+        ),
         (["all/may/a.png", "all/june/b.png"], "if june, may below are classes"),
         (["x/a.png", "y/deep/b.png", "z/list.txt"], "folder 'z' has no images"),
     ],
@@ -64,11 +67,12 @@ def test_class_folders_keep_their_labels(tmp_path):
 
 
 def test_images_beside_class_folders_are_told_with_the_remedy(tmp_path):
-    path = touch(tmp_path, "cat/a.png", "dog/b.png", "c.png", "d.png")
+    names = "cat/a.png", "dog/b.png", "c.png", "d.png", "list.txt"
+    path = touch(tmp_path, *names)
     splits, classes, (note,) = found_in(path)
     assert splits == {"train": ["a.png", "b.png"]}
     assert classes == ("cat", "dog")
-    assert note.startswith("2 files are in no class folder: to use all ")
+    assert note.startswith("2 images in no class folder are left out: to ")
     assert f"--dataset=\"folder('{path}', labels=False)\"" in note
 
 
