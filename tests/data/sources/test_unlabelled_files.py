@@ -119,6 +119,7 @@ def test_a_flat_folder_is_split_and_accounted_for(tmp_path):
         load(f"folder:{tmp_path}", Loading(image_size=8))
 
 
+@pytest.mark.slow
 def test_labels_are_left_aside_on_request(tmp_path):
     for value in range(12):
         draw(tmp_path / "cat" / f"{value}.png", value)
@@ -142,6 +143,7 @@ def test_texts_need_no_class_folders_either(tmp_path):
         load(f"textfolder:{tmp_path}", Loading())
 
 
+@pytest.mark.slow
 def test_a_column_of_labels_may_be_missing_unless_it_is_named(tmp_path):
     for value in range(12):
         draw(tmp_path / f"{value}.png", value)
