@@ -102,10 +102,10 @@ class MaskedTokens(TokenPrediction):
 
 def _table(backbone: keras.Model, width: int) -> keras.layers.Embedding | None:
     """The backbone's vectors of tokens, if they have this width."""
-    found = {layer.name: layer for layer in backbone.layers}
-    table = found.get("embedding_table")
-    if isinstance(table, keras.layers.Embedding) and table.output_dim == width:
-        return table
+    for layer in backbone.layers:
+        is_table = isinstance(layer, keras.layers.Embedding)
+        if is_table and layer.name == "embedding_table":
+            return layer if layer.output_dim == width else None
     return None
 
 
