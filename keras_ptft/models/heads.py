@@ -49,7 +49,7 @@ def classify(features: keras.KerasTensor, classes: int) -> keras.KerasTensor:
 
 
 def tied(
-    features: keras.KerasTensor, table: keras.layers.Embedding, tokens: int
+    features: keras.KerasTensor, table: keras.layers.Embedding, count: int
 ) -> keras.KerasTensor:
     """Computes logits of tokens by the vectors that a backbone has of them.
 
@@ -60,19 +60,19 @@ def tied(
     Args:
         features: (batch, tokens, width).
         table: of the backbone, with vectors of that width.
-        tokens: number of logits, those of the first ids.
+        count: number of logits, those of the first ids.
 
     Returns:
-        float32 of shape (batch, tokens, tokens).
+        float32 of shape (batch, tokens, count).
     """
     dense = layers.Dense(
         features.shape[-1], activation="gelu", name="transform_dense"
     )
     norm = layers.LayerNormalization(epsilon=1e-12, name="transform_norm")
     x = norm(dense(features))
-    ids = _first_ids(x, tokens)
+    ids = _first_ids(x, count)
     vectors = ops.cast(table(ids), "float32")
-    bias = layers.Embedding(tokens, 1, "zeros", name="transform_bias")(ids)
+    bias = layers.Embedding(count, 1, "zeros", name="transform_bias")(ids)
     logits = ops.matmul(ops.cast(x, "float32"), ops.transpose(vectors))
     logits = logits + ops.cast(bias[:, 0], "float32")
     return layers.Identity(dtype="float32", name="logits")(logits)

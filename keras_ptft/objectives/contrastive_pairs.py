@@ -47,8 +47,8 @@ def partners(
 ) -> Partners:
     """Compares one text of each pair with the partners of all.
 
-    A text that is in the batch several times is one candidate, and what
-    belongs to the same text as the right partner is none.
+    A text that is in the batch several times is one candidate, and other
+    partners of the same text are none.
 
     Args:
         targets: int64 of shape (batch, 2), a fingerprint of each text; 0 of
@@ -59,14 +59,19 @@ def partners(
     other = 1 - side
     directions = tf.math.l2_normalize(outputs, axis=-1)
     every, known = gathered(directions), gathered(targets)
-    same = targets[:, None] == known[None]
     once = comes_first(known[:, other]) & (known[:, other] != 0)
-    right = same[..., other] & once
-    return Partners(
-        tf.matmul(directions[:, side], every[:, other], transpose_b=True),
-        right | (once & ~same[..., side]),
-        right,
-    )
+    right = (targets[:, None, other] == known[None, :, other]) & once
+    cosines = tf.matmul(directions[:, side], every[:, other], transpose_b=True)
+    wrong = once & ~_belong(targets[:, side], known, side)
+    return Partners(cosines, right | wrong, right)
+
+
+def _belong(texts: tf.Tensor, known: tf.Tensor, side: int) -> tf.Tensor:
+    """Whether a text (rows) has a partner (columns) in any pair."""
+    partner = known[:, 1 - side]
+    pairs = tf.cast(texts[:, None] == known[None, :, side], tf.float32)
+    equal = tf.cast(partner[:, None] == partner[None], tf.float32)
+    return tf.matmul(pairs, equal) > 0
 
 
 class _PartnerIsNearest(keras.metrics.Mean):

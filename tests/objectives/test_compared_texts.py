@@ -146,7 +146,8 @@ def ranking(outputs, texts, side=0, temperature=0.1):
         logits, seen = [], set()
         for j in range(len(rows)):
             answer = texts[j, 1 - side]
-            wrong = texts[j, side] == texts[i, side]
+            of_answer = texts[texts[:, 1 - side] == answer, side]
+            wrong = texts[i, side] in of_answer
             is_right = answer == texts[i, 1 - side]
             if answer in seen or (wrong and not is_right):
                 continue
@@ -164,6 +165,8 @@ def ranking(outputs, texts, side=0, temperature=0.1):
         [[1, 2], [3, 4], [5, 6], [7, 8], [9, 10], [11, 12]],
         # the second and third share a first text, the next two a second one
         [[1, 2], [3, 4], [3, 6], [7, 8], [9, 8], [11, 12]],
+        # the answer 4 belongs to 3 and to 5, which has another one too
+        [[1, 2], [3, 4], [5, 4], [5, 8], [9, 10], [11, 12]],
         # the last one fills up a batch
         [[1, 2], [3, 4], [5, 6], [7, 8], [9, 10], [1, 2]],
     ],
