@@ -35,6 +35,7 @@ def rows(count, seed, order=(0, 1, 2, 3)):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
+    """A folder with a table, and runs of all its classes and of two."""
     folder = tmp_path_factory.mktemp("evaluate")
     write_text(folder / "train.csv", "\n".join([HEADING, *rows(240, 0)]))
     with pytest.MonkeyPatch.context() as patch:
@@ -47,6 +48,16 @@ def folder(tmp_path_factory):
                 epochs=12,
                 batch_size=16,
                 learning_rate=0.01,
+                **PLAIN,
+            )
+        )
+        pretrain(
+            Config(
+                name="pair",
+                dataset="csv:train.csv",
+                classes="blue,green",
+                backbone="mlp(hidden=[8])",
+                epochs=1,
                 **PLAIN,
             )
         )
@@ -83,16 +94,6 @@ def test_scoring_again_changes_nothing():
 
 
 def test_two_classes_keep_the_threshold_of_the_validation_split():
-    pretrain(
-        Config(
-            name="pair",
-            dataset="csv:train.csv",
-            classes="blue,green",
-            backbone="mlp(hidden=[8])",
-            epochs=1,
-            **PLAIN,
-        )
-    )
     result = pathlib.Path("runs/pair/result.json")
     before = result.read_bytes()
     scored = evaluate("runs/pair")
@@ -189,22 +190,12 @@ def test_scores_are_shown_before_they_are_written(capsys):
 
 
 def test_classes_of_the_run_are_those_that_count():
-    pretrain(
-        Config(
-            name="two",
-            dataset="csv:train.csv",
-            classes="blue,red",
-            backbone="mlp(hidden=[8])",
-            epochs=1,
-            **PLAIN,
-        )
-    )
     write_text("new.csv", "\n".join([HEADING, *rows(60, 1)]))
-    scored = evaluate("runs/two", dataset="csv:new.csv")
+    scored = evaluate("runs/pair", dataset="csv:new.csv")
     assert scored["examples"] == 40
     (left,) = scored["data"]["left_out"]
     assert (left["reason"], left["count"]) == ("of other classes", 20)
-    assert left["classes"] == {"green": 20}
+    assert left["classes"] == {"red": 20}
 
 
 def test_classes_that_a_file_lacks_are_named():
