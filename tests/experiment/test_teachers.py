@@ -56,10 +56,10 @@ def in_the_folder(folder, monkeypatch):
     monkeypatch.chdir(folder)
 
 
-def student(name, dataset=None, **settings):
+def student(name, given=None, **settings):
     settings = {"teacher": "big", "objective": DISTILLED} | settings
     config = Config(**SMALL | {"name": name} | settings)
-    return keras_ptft.pretrain(config, dataset=dataset)
+    return keras_ptft.pretrain(config, dataset=given)
 
 
 def refused(**settings):
@@ -222,25 +222,26 @@ def test_features_are_matched():
 
 def digits_without_labels():
     digits = load("digits", Loading(image_size=8)).splits
-    images = digits["train"].gather(np.arange(400)).numpy()
-    return Dataset({"train": ArraySource(images)}, ()), images
+    # which of them are for testing is drawn as it was
+    images = [
+        digits[split].gather(np.arange(count)).numpy()
+        for split, count in {"train": 300, "test": 100}.items()
+    ]
+    return Dataset({"train": ArraySource(np.concatenate(images))}, ())
 
 
 @pytest.mark.slow
 def test_data_without_labels(caplog):
-    dataset, _ = digits_without_labels()
-    alone = "distillation(alpha=1.0)"
-    message = refused(dataset=dataset, train_examples=0)
-    assert "the data have none: set alpha=1" in message
+    given, alone = digits_without_labels(), "distillation(alpha=1.0)"
+    message = refused(given=given, train_examples=0)
+    assert "the data have none: set alpha=1.0 to" in message
     with caplog.at_level("INFO", "keras_ptft"):
-        result = student(
-            "unlabelled", dataset, objective=alone, train_examples=0
-        )
+        result = student("unlabelled", given, objective=alone, train_examples=0)
     assert read_json("runs/unlabelled/labels.json") == [*map(str, range(10))]
     assert any("has the one that big gives it" in x for x in caplog.messages)
     assert any("there are no labels" in x for x in result.data["notes"])
-    used = result.data["splits"]["train"]["classes"]
-    assert sum(used.values()) == result.data["splits"]["train"]["used"]
+    train = result.data["splits"]["train"]
+    assert sum(train["classes"].values()) == train["used"]
 
 
 @pytest.mark.slow
