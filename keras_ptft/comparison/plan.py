@@ -5,7 +5,7 @@ import logging
 import math
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from keras_ptft.comparison.result import (
 from keras_ptft.comparison.settings import CompareConfig
 from keras_ptft.config import FIELDS, Config
 from keras_ptft.errors import UserError
+from keras_ptft.experiment.pretrained import is_known_name
 from keras_ptft.experiment.probing import check_probe, is_probe
 from keras_ptft.objectives.saved import objective_type
 from keras_ptft.registry import nearest
@@ -171,6 +172,9 @@ def cells(
     With fewer examples than the recipe takes they are trained for as many
     steps as it; with more, for as many epochs.
 
+    Where a run is the teacher, all seeds test on the split that it was
+    trained for: what others would test on, it has seen.
+
     Args:
         every: the variants.
         compare: how often, and with how many labels.
@@ -179,6 +183,12 @@ def cells(
         folder: of the comparison, which holds the run folders.
     """
     budgets = parse_budgets(compare.budgets)
+    one_split = _have_one_split(every.values())
+    if one_split:
+        _LOG.info(
+            "All seeds have the split that the teacher was trained for: "
+            "it has seen what others would test on."
+        )
     sizes = [sum(map(b.size, class_sizes)) for b in budgets]
     for index in np.argsort(sizes, kind="stable"):
         budget = budgets[index]
@@ -192,9 +202,19 @@ def cells(
                     name=plain_name(name),
                     runs_dir=folder,
                     seed=config.seed + number,
-                    **_split(config, number),
+                    **_split(config, 0 if one_split else number),
                 )
                 yield Cell(variant, budget.name or RECIPE, config)
+
+
+def _have_one_split(every: Iterable[Config]) -> bool:
+    """Whether seeds differ in no split, since a run teaches."""
+    return any(
+        config.teacher
+        and not config.folds
+        and not is_known_name(config.teacher, config.runs_dir)
+        for config in every
+    )
 
 
 def _split(config: Config, number: int) -> dict[str, int]:

@@ -9,7 +9,7 @@ import pytest
 
 import keras_ptft
 from keras_ptft import Config, UserError
-from keras_ptft.comparison.plan import variants
+from keras_ptft.comparison.plan import cells, variants
 from keras_ptft.comparison.settings import CompareConfig
 from keras_ptft.data import Loading, load
 from keras_ptft.data.core.array_source import ArraySource
@@ -345,6 +345,14 @@ def test_a_comparison_with_what_is_not_taught():
     assert found["alone"].teacher == ""
     for each in found.values():
         builders.check(each)
+    # the teacher was trained for this split alone
+    runs = [x.config for x in cells(found, compare, (), "folder")]
+    assert {x.split_seed for x in runs} == {0}
+    assert {x.seed for x in runs} == set(range(compare.seeds))
+    known = config.replace(teacher="efficientnet_lite0")
+    known = known.replace(objective="feature_matching")
+    runs = [x.config for x in cells({"x": known}, compare, (), "folder")]
+    assert {x.split_seed for x in runs} == set(range(compare.seeds))
 
 
 def test_runs_in_another_folder_find_the_teacher():
