@@ -409,7 +409,8 @@ class Config:
         0.0,
         "training",
         "decay a step of an average of the weights, which is what is scored "
-        "and exported, as 0.999; 0: none",
+        "and exported, as 0.999; 0: none, or the momentum of an objective "
+        "that the average teaches",
         low=0.0,
         high=0.99999,
     )

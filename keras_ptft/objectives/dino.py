@@ -7,7 +7,13 @@ import tensorflow as tf
 
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.errors import UserError, check_range
-from keras_ptft.objectives.self_taught import SelfTaught, of_other_views
+from keras_ptft.objectives.self_taught import (
+    LARGE,
+    MOMENTUM,
+    SMALL,
+    SelfTaught,
+    of_other_views,
+)
 from keras_ptft.objectives.views import comes_first
 from keras_ptft.training.distribution.exchange import gathered
 
@@ -36,7 +42,7 @@ class DINO(SelfTaught):
         temperature: what the model's cosines are divided by.
         teacher_temperature: what the teacher's are divided by.
         momentum: decay a step of the teacher's weights, where --ema sets
-            none; see `BYOL` for what short trainings need.
+            none; see `BYOL`.
         view: see `Views`.
         crops: further, smaller views, which the teacher does not see.
         local: what makes one of them.
@@ -57,10 +63,10 @@ class DINO(SelfTaught):
         clusters: int = 256,
         temperature: float = 0.1,
         teacher_temperature: float = 0.05,
-        momentum: float = 0.99,
-        view: str = "simclr",
+        momentum: float = MOMENTUM,
+        view: str = LARGE,
         crops: int = 0,
-        local: str = "simclr(area=[0.05, 0.4])",
+        local: str = SMALL,
         width: int = 128,
         hidden: int = 512,
     ) -> None:
@@ -81,7 +87,7 @@ class DINO(SelfTaught):
 
     def head(self, features: keras.KerasTensor) -> keras.KerasTensor:
         """(batch, features) → cosines to the clusters (batch, clusters)."""
-        projection = super().head(features)
+        projection = self.projected(features)
         directions = keras.layers.UnitNormalization(
             dtype="float32", name="directions"
         )

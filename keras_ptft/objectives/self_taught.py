@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from keras_ptft.data.core.info import DataInfo
@@ -12,6 +13,20 @@ from keras_ptft.objectives.views import VIEWS, Views, changing
 # with more, a batch takes more memory than anyone has
 _MOST_CROPS = 16
 
+MOMENTUM = 0.95
+"""Decay a step of the average that teaches: it is that of the last 20 steps.
+
+The papers have 0.996 and more, for 300,000 steps. After a hundred steps such
+an average would still have a part of the random weights; and Grill et al.
+2020, table 5, lose little with 0.9 in a long training.
+"""
+
+LARGE = "simclr(area=[0.4, 1.0])"
+"""Makes a view that the teacher sees: most of the image is in it."""
+
+SMALL = "simclr(area=[0.05, 0.4])"
+"""Makes one that the model sees alone (Caron et al. 2021, section 3.1)."""
+
 
 class SelfTaught(Views):
     """Views for which the average of the model's own weights gives targets.
@@ -19,6 +34,10 @@ class SelfTaught(Views):
     The teacher sees the two large views alone; the model sees smaller ones
     too. Its weights at the end are the averages, which are better features
     than the latest weights (Caron et al. 2021, section 5.2).
+
+    The head is normalised over the batch, so that not all images get nearly
+    the same: its hidden layers, as in BYOL, and the projection (Chen and He
+    2021, "Exploring Simple Siamese Representation Learning", section 4.4).
 
     Args:
         info: see `Views`.
@@ -62,6 +81,48 @@ class SelfTaught(Views):
     def self_taught(self, targets: Any, outputs: Any) -> Any:
         """Makes the model, which has the averages, its own teacher."""
         return self.taught(targets, _large(outputs))
+
+    def projected(self, features: keras.KerasTensor) -> keras.KerasTensor:
+        """(batch, features) → projection (batch, width), float32."""
+        projection = self.perceptron(features, "projection")
+        return _normalized(projection, "projection_numbers", scale=False)
+
+    def perceptron(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+        """Applies a hidden layer and a linear one.
+
+        Args:
+            x: (batch, numbers).
+            name: of the last layer, which begins the names of the others.
+
+        Returns:
+            float32 of shape (batch, width).
+        """
+        x = keras.layers.Dense(
+            self.hidden, use_bias=False, name=f"{name}_hidden"
+        )(x)
+        x = _normalized(x, f"{name}_bn")
+        x = keras.layers.ReLU(name=f"{name}_relu")(x)
+        return keras.layers.Dense(
+            self.width, use_bias=False, dtype="float32", name=name
+        )(x)
+
+
+def _normalized(
+    x: keras.KerasTensor, name: str, *, scale: bool = True
+) -> keras.KerasTensor:
+    """Normalises each number over the batch."""
+    layer = keras.layers.BatchNormalization(
+        # statistics that follow a short training
+        momentum=0.9,
+        center=scale,
+        scale=scale,
+        # over all replicas, so that results do not depend on their number
+        synchronized=True,
+        # its input's: the last layers of a head are float32 under any policy
+        dtype=None if scale else "float32",
+        name=name,
+    )
+    return layer(x)
 
 
 def _large(outputs: Any) -> Any:

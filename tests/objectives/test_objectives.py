@@ -46,8 +46,8 @@ CASES = {
 }
 
 
-# they reach other replicas as "contrastive" does
-_ALIKE = {"supervised_contrastive", "vicreg"}
+# they reach other replicas as "contrastive" and "dino" do
+_ALIKE = {"supervised_contrastive", "vicreg", "byol"}
 # a softmax is the same whatever is added to all of its inputs
 _WITHOUT_EFFECT = "attention/key/bias"
 

@@ -130,16 +130,14 @@ def test_it_answers_as_the_model_with_averages(make_taught, splits):
     assert np.abs(found[0] - found[1]).max() > 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
         {"replicas": "mirrored"},
         {"jit_compile": "true"},
-        pytest.param(
-            {"batch_size": 16, "gradient_accumulation": 4, "build": mlp},
-            marks=pytest.mark.slow,
-        ),
-        pytest.param({"resident": True}, marks=pytest.mark.slow),
+        {"batch_size": 16, "gradient_accumulation": 4, "build": mlp},
+        {"resident": True},
     ],
     ids=str,
 )
@@ -157,10 +155,8 @@ def test_every_plan_learns_the_same(make_taught, splits, settings):
         assert rows[-1][name] == pytest.approx(expected[-1][name], rel=1e-5)
 
 
-@pytest.mark.parametrize(
-    "replicas",
-    ["auto", pytest.param("mirrored", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("replicas", ["auto", "mirrored"])
 def test_it_resumes_to_the_same_bits(make_taught, splits, replicas, tmp_path):
     make = partial(
         make_taught, STATEFUL_CNN, replicas=replicas, steps_per_execution=1

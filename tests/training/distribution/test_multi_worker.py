@@ -53,6 +53,13 @@ RUNS = {
         "sampling": "balanced",
         "early_stopping_patience": 1,
     },
+    # by the average of its weights, and balanced over all replicas
+    "taught": {
+        "backbone": "mlp(hidden=[16])",
+        "objective": "dino(view='shift', crops=1, local='flip_crop', "
+        "clusters=16, width=8, hidden=16)",
+        "epochs": 1,
+    },
 }
 
 
