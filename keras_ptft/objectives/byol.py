@@ -11,6 +11,7 @@ from keras_ptft.objectives.self_taught import (
     MOMENTUM,
     SMALL,
     SelfTaught,
+    normalized,
     of_other_views,
 )
 
@@ -21,9 +22,10 @@ class BYOL(SelfTaught):
     Grill et al. 2020, "Bootstrap Your Own Latent", equation 2: the squared
     distance of the prediction of one view to the teacher's projection of the
     other, both of length 1, which is 2 - 2 cos; here the mean over the pairs
-    of views. No image is compared with another, so batches may be small.
-    Where all images get the same, the loss is small, and --probe_every
-    tells.
+    of views. The projection is normalised over the batch, as by Chen and He
+    2021, "Exploring Simple Siamese Representation Learning", section 4.4. No
+    image is compared with another, so batches may be small. Where all images
+    get the same, the loss is small, and --probe_every tells.
 
     Args:
         info: see `Views`.
@@ -63,7 +65,11 @@ class BYOL(SelfTaught):
 
     def head(self, features: keras.KerasTensor) -> dict[str, keras.KerasTensor]:
         """(batch, features) → projection and prediction (batch, width)."""
-        projection = self.projected(features)
+        projection = normalized(
+            self.perceptron(features, "projection"),
+            "projection_numbers",
+            scale=False,
+        )
         prediction = self.perceptron(projection, "prediction")
         return {"projection": projection, "prediction": prediction}
 

@@ -87,7 +87,7 @@ class DINO(SelfTaught):
 
     def head(self, features: keras.KerasTensor) -> keras.KerasTensor:
         """(batch, features) → cosines to the clusters (batch, clusters)."""
-        projection = self.projected(features)
+        projection = self.perceptron(features, "projection")
         directions = keras.layers.UnitNormalization(
             dtype="float32", name="directions"
         )

@@ -35,9 +35,8 @@ class SelfTaught(Views):
     too. Its weights at the end are the averages, which are better features
     than the latest weights (Caron et al. 2021, section 5.2).
 
-    The head is normalised over the batch, so that not all images get nearly
-    the same: its hidden layers, as in BYOL, and the projection (Chen and He
-    2021, "Exploring Simple Siamese Representation Learning", section 4.4).
+    The hidden layer of the head is normalised over the batch, as in BYOL, so
+    that not all images get nearly the same.
 
     Args:
         info: see `Views`.
@@ -82,11 +81,6 @@ class SelfTaught(Views):
         """Makes the model, which has the averages, its own teacher."""
         return self.taught(targets, _large(outputs))
 
-    def projected(self, features: keras.KerasTensor) -> keras.KerasTensor:
-        """(batch, features) → projection (batch, width), float32."""
-        projection = self.perceptron(features, "projection")
-        return _normalized(projection, "projection_numbers", scale=False)
-
     def perceptron(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
         """Applies a hidden layer and a linear one.
 
@@ -100,17 +94,24 @@ class SelfTaught(Views):
         x = keras.layers.Dense(
             self.hidden, use_bias=False, name=f"{name}_hidden"
         )(x)
-        x = _normalized(x, f"{name}_bn")
+        x = normalized(x, f"{name}_bn")
         x = keras.layers.ReLU(name=f"{name}_relu")(x)
         return keras.layers.Dense(
             self.width, use_bias=False, dtype="float32", name=name
         )(x)
 
 
-def _normalized(
+def normalized(
     x: keras.KerasTensor, name: str, *, scale: bool = True
 ) -> keras.KerasTensor:
-    """Normalises each number over the batch."""
+    """Normalises each number over the batch.
+
+    Args:
+        x: (batch, numbers).
+        name: of the layer.
+        scale: whether it learns a scale and an offset; without, the result
+            is float32.
+    """
     layer = keras.layers.BatchNormalization(
         # statistics that follow a short training
         momentum=0.9,
@@ -118,7 +119,7 @@ def _normalized(
         scale=scale,
         # over all replicas, so that results do not depend on their number
         synchronized=True,
-        # its input's: the last layers of a head are float32 under any policy
+        # the last layers of a head are float32 under any policy
         dtype=None if scale else "float32",
         name=name,
     )
