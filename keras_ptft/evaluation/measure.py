@@ -62,8 +62,7 @@ def measure(
         targets: Any, outputs: Any, weights: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         targets = trainable.self_taught(targets, outputs)
-        losses = trainable.loss(targets, outputs)
-        loss.update_state(losses, sample_weight=weights)
+        loss.update_state(trainable.loss(targets, outputs), weights)
         for metric in metrics:
             metric.update_state(targets, outputs, sample_weight=weights)
         return keep(targets, outputs)

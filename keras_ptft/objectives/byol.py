@@ -30,7 +30,7 @@ class BYOL(SelfTaught):
     Args:
         info: see `Views`.
         momentum: decay a step of the teacher's weights, where --ema sets
-            none; long trainings need more, as 0.99 from 10,000 steps on.
+            none; long trainings may do better with more, as 0.99.
         view: see `Views`.
         crops: further, smaller views, which the teacher does not see.
         local: what makes one of them.
