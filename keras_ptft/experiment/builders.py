@@ -132,7 +132,7 @@ def prepare(config: Config) -> None:
 def build_objective(
     config: Config, info: DataInfo, teacher: TeacherFacts | None = None
 ) -> Objective:
-    """Builds the objective for a data set.
+    """Builds the objective for a data set, and logs what it warns of.
 
     Args:
         config: the settings.
@@ -145,6 +145,8 @@ def build_objective(
     objective = make_objective(config.objective, info)
     if teacher is not None:
         objective.follow(teacher)
+    for caution in objective.cautions():
+        _LOG.warning("%s", caution)
     return objective
 
 

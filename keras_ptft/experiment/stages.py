@@ -183,7 +183,6 @@ def pretrain(
         objective = builders.build_objective(config, data.info, lesson.facts)
         body = builders.build_backbone(config, data, objective, given=backbone)
         model = builders.assemble(body, objective)
-    _warn(objective)
     probes = feature_probes(config, body, data)
     provenance = builders.provenance("pretrain", data, **origin)
     with run_dir.exclusive_run(folder, config, provenance), timer("train"):
@@ -368,7 +367,6 @@ def _build(
 ) -> _Built:
     """Makes all that is trained, with the pretrained weights in it."""
     objective = builders.build_objective(config, data.info, lesson.facts)
-    _warn(objective)
     body = builders.build_backbone(config, data, objective, **models)
     transfer = builders.transfer(config, pretrained, body)
     model = builders.assemble(body, objective)
@@ -376,11 +374,6 @@ def _build(
     tuned = _tune(config, features, pretrained, transfer)
     phases = Phases(config, model, features, tuned, lesson.teacher)
     return _Built(objective, body, model, transfer, phases)
-
-
-def _warn(objective: Objective) -> None:
-    for caution in objective.cautions():
-        _LOG.warning("%s", caution)
 
 
 def _save(folder: pathlib.Path, config: Config, built: _Built) -> None:
