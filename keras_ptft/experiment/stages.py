@@ -175,7 +175,6 @@ def pretrain(
         return publish(folder, config, result, given=dataset)
     timer = Timer()
     builders.prepare(config)
-
     with timer("data"):
         loaded, lesson = _taught_data("pretrain", config, dataset, teacher)
         data = loaded.dataset
@@ -197,7 +196,6 @@ def pretrain(
         )
     with timer("save"):
         run_dir.save_models(folder, body, model)
-
     result = _result("pretrain", folder, config, loaded, trained, teacher)
     return conduct.end(folder, config, loaded, objective, result, timer)
 
