@@ -249,6 +249,7 @@ def test_masked_tokens_of_a_known_bert(shared_data, tmp_path, monkeypatch):
         objective="masked_tokens",
         dataset="lines:lines.txt",
         learning_rate=1e-4,
+        batch_size=8,
     )
     # a dense layer, a normalisation and a bias of each token are new
     new = 384 * 384 + 384 + 2 * 384 + 30_522
