@@ -139,7 +139,7 @@ def test_it_answers_as_the_model_with_averages(make_taught, splits):
         {"batch_size": 16, "gradient_accumulation": 4, "build": mlp},
         {"resident": True},
     ],
-    ids=str,
+    ids=["mirrored", "compiled", "accumulated", "resident"],
 )
 def test_every_plan_learns_the_same(make_taught, splits, settings):
     build = settings.get("build", partial(cnn, batch_norm=True))
