@@ -22,7 +22,8 @@ from keras_ptft.data.text.tokenizers import Tokenizer
 from keras_ptft.data.text.tokenizers.vocabulary import SPECIAL
 from keras_ptft.data.text.window_source import TokenWindowSource
 from keras_ptft.experiment import builders
-from keras_ptft.experiment.training import frozen_inputs, train
+from keras_ptft.experiment.frozen import Frozen, frozen_inputs
+from keras_ptft.experiment.training import train
 from keras_ptft.objectives.saved import write_objective
 from keras_ptft.transfer.cut import split
 
@@ -61,9 +62,10 @@ class Run:
         freeze = builders.freeze_of(config)
         prefix, self.model = split(self.model, self.backbone, freeze)
         parts = config, prefix, self.objective, self.sources
-        left, self.sources = frozen_inputs(*parts)
-        if left is not None:
+        frozen = frozen_inputs(*parts)
+        if frozen.prefix is not None:
             raise RuntimeError(f"{folder} has no room for the features")
+        self.sources = frozen.sources
 
     def score(self) -> float:
         """Returns the loss of the examples."""
@@ -72,7 +74,7 @@ class Run:
     def train(self, folder: pathlib.Path | None = None) -> Outcome:
         """Trains the model, with checkpoints where there is a folder."""
         start = time.perf_counter()
-        parts = self.config, self.model, self.objective, self.sources
+        parts = self.config, self.model, self.objective, Frozen(self.sources)
         history = train(*parts, folder=folder).history
         total = time.perf_counter() - start
         seconds, losses = ([r[k] for r in history] for k in ("seconds", "loss"))
