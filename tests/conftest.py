@@ -3,6 +3,7 @@
 import gc
 import os
 import pathlib
+import signal
 import warnings
 
 import pytest
@@ -13,6 +14,9 @@ ROOT = pathlib.Path(__file__).parent.parent
 
 
 def pytest_configure(config):
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # a shell in the background has it ignored, and tests send it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # the process that starts others with `-n` runs no test itself
     if getattr(config.option, "numprocesses", None):
         return

@@ -213,19 +213,6 @@ def test_seconds_are_checked_between_calls(make_model, splits, tmp_path):
     assert steps_in(tmp_path) == [8, 16, 22]
 
 
-@pytest.fixture
-def heard():
-    """Signals as a terminal has them: a shell ignores some in background."""
-    defaults = {
-        signal.SIGINT: signal.default_int_handler,
-        signal.SIGTERM: signal.SIG_DFL,
-    }
-    before = {n: signal.signal(n, handler) for n, handler in defaults.items()}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 def signalling(model, name, number):
     """A step of a model that sends a signal to this process, once."""
     step, sent = getattr(model, name), []
@@ -242,7 +229,6 @@ def signalling(model, name, number):
     return wrapped
 
 
-@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize(
     ("when", "number"),
     [
