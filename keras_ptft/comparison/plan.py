@@ -311,10 +311,8 @@ def _limited(
     config: Config, budget: Budget, class_sizes: Sequence[int]
 ) -> Config:
     """Fewer examples, as many steps, in batches that they fill."""
-    size, taken = (
-        sum(map(budget.size, class_sizes)),
-        _taken(config, class_sizes),
-    )
+    size = sum(map(budget.size, class_sizes))
+    taken = _taken(config, class_sizes)
     batch = min(config.batch_size, size)
     accumulated = min(config.gradient_accumulation, size // batch)
     steps = config.epochs * max(taken // _step_size(config), 1)

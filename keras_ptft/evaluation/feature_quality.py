@@ -69,12 +69,12 @@ def knn_accuracy(
     0.5
     """
     count = min(neighbors, len(reference))
-    known = _directions(reference)
+    known = directions(reference)
     classes = int(max(labels.max(), reference_labels.max())) + 1
     right = 0
     for start in range(0, len(features), _CHUNK):
         rows = slice(start, start + _CHUNK)
-        cosines = _directions(features[rows]) @ known.T
+        cosines = directions(features[rows]) @ known.T
         nearest = np.argpartition(-cosines, count - 1, axis=1)[:, :count]
         weights = np.exp(np.take_along_axis(cosines, nearest, 1) / 0.07)
         votes = np.zeros((len(cosines), classes))
@@ -103,7 +103,7 @@ def nearest(
     >>> nearest(np.array([[0.0, 2.0]]), known, 2)[0].tolist()
     [[1, 2]]
     """
-    cosines = _directions(features) @ _directions(reference).T
+    cosines = directions(features) @ directions(reference).T
     order = np.argsort(-cosines, axis=1, kind="stable")[:, :count]
     return order, np.take_along_axis(cosines, order, axis=1)
 
@@ -153,13 +153,18 @@ def spread(features: np.ndarray) -> float:
     >>> spread(np.array([[1.0, 0.0], [-3.0, 0.0]]))
     1.0
     """
-    directions = _directions(features.astype(np.float64))
+    rows = directions(features.astype(np.float64))
     # vectors of length 0 stay so: 1 would call them spread
-    squares = np.mean(np.sum(directions**2, axis=1))
-    left = squares - np.sum(directions.mean(axis=0) ** 2)
+    squares = np.mean(np.sum(rows**2, axis=1))
+    left = squares - np.sum(rows.mean(axis=0) ** 2)
     return float(np.sqrt(max(0.0, left)))
 
 
-def _directions(rows: np.ndarray) -> np.ndarray:
+def directions(rows: np.ndarray) -> np.ndarray:
+    """Returns vectors of length 1; those of length 0 stay so.
+
+    Args:
+        rows: of shape (examples, width).
+    """
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return rows / np.maximum(lengths, 1e-12)

@@ -9,11 +9,9 @@ import numpy as np
 from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Dataset, Source, take_evenly
 from keras_ptft.errors import UserError
-from keras_ptft.evaluation.feature_quality import (
-    feature_scores,
-    knn_accuracy,
-)
+from keras_ptft.evaluation.feature_quality import scores_of
 from keras_ptft.models.feature_model import feature_model
+from keras_ptft.objectives.feature_scores import known_features
 from keras_ptft.objectives.linear_head import Rows
 from keras_ptft.objectives.probes import lbfgs
 from keras_ptft.training.forward import outputs_of
@@ -53,7 +51,7 @@ class FeatureProbe(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self._features, self._every = features, every
-        self._known = take_evenly(splits["train"], _KNOWN) if labelled else None
+        self._train = splits["train"] if labelled else None
         self._judged = take_evenly(splits["validation"], _JUDGED)
 
     def on_epoch_end(
@@ -76,21 +74,20 @@ class FeatureProbe(keras.callbacks.Callback):
 
     def _scores(self) -> dict[str, float]:
         rows = outputs_of(self._features, self._judged)
-        found = feature_scores(rows)
-        if self._known is None:
-            return found
-        known = outputs_of(self._features, self._known)
-        labels, known_labels = self._judged.labels, self._known.labels
-        ones = np.ones(len(known), np.float32)
+        labels = self._judged.labels
+        if self._train is None:
+            return scores_of(rows, labels, None)
+        known = known_features(self._features, self._train, _KNOWN)
+        found = scores_of(rows, labels, known)
+        ones = np.ones(len(known.rows), np.float32)
         head = lbfgs(
-            Rows(known, known_labels, ones),
+            Rows(known.rows, known.labels, ones),
             None,
             C=1.0,
             standardise=True,
             max_iter=200,
         )
         answers = head.outputs(rows).argmax(axis=1)
-        found["knn_accuracy"] = knn_accuracy(rows, labels, known, known_labels)
         found["probe_accuracy"] = float(np.mean(answers == labels))
         return found
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.data.core.dataset import Source
+from keras_ptft.data.core.dataset import Source, evenly
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.text.pair_source import parted
 from keras_ptft.errors import UserError
@@ -178,8 +178,7 @@ class ContrastivePairs(Objective):
         complete = np.flatnonzero(kept["texts"].all(axis=1))
         if not len(complete):
             return found
-        count = min(_RANKED, len(complete))
-        chosen = complete[np.linspace(0, len(complete) - 1, count).astype(int)]
+        chosen = complete[evenly(len(complete), _RANKED)]
         texts, features = kept["texts"][chosen], kept["features"][chosen]
         found["mean_reciprocal_rank"] = mean_reciprocal_rank(
             *(features[:, side] for side in (_QUERY, _ANSWER)),

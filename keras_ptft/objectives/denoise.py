@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.errors import UserError, check_range
-from keras_ptft.models.structure import input_tensors
 from keras_ptft.models.tokens import check_choice
 from keras_ptft.objectives.feature_objective import FeatureObjective
 from keras_ptft.objectives.image_data import image_spec
@@ -45,6 +44,7 @@ class Denoise(FeatureObjective):
     """
 
     changes_inputs = True
+    head_begins = _HIDDEN
     titles = _TITLES
 
     def __init__(
@@ -124,11 +124,6 @@ class Denoise(FeatureObjective):
     def metrics(self) -> Sequence[keras.metrics.Metric]:
         """Makes none: the loss tells how well images are predicted."""
         return []
-
-    def features_of(self, model: keras.Model) -> keras.Model:
-        """Returns the part before the decoder."""
-        last = model.get_layer(_HIDDEN).input
-        return keras.Model(input_tensors(model), last)
 
     def _noisy(self, images: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
         height, width, channels = self._spec.shape

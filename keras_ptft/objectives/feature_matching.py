@@ -10,7 +10,6 @@ from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.pipeline.batching import unweighted
 from keras_ptft.errors import UserError
-from keras_ptft.models.structure import input_tensors
 from keras_ptft.objectives.feature_objective import FeatureObjective
 from keras_ptft.objectives.objective import Batch, TeacherFacts
 
@@ -43,6 +42,7 @@ class FeatureMatching(FeatureObjective):
 
     teacher = "model"
     teacher_gives = "features"
+    head_begins = _PROJECTION
 
     def __init__(self, info: DataInfo, /, *, distance: str = "cosine") -> None:
         super().__init__(info)
@@ -92,11 +92,6 @@ class FeatureMatching(FeatureObjective):
         """Counts the examples: without the teacher there is no loss."""
         del model
         return {"examples": len(source)}
-
-    def features_of(self, model: keras.Model) -> keras.Model:
-        """Returns the part before the projection."""
-        layer = model.get_layer(_PROJECTION)
-        return keras.Model(input_tensors(model), layer.input)
 
 
 def cosine_distance(targets: tf.Tensor, outputs: tf.Tensor) -> tf.Tensor:

@@ -1,14 +1,14 @@
 """What objectives have in common that are there for the features alone."""
 
-import abc
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 
 from keras_ptft.data.core.dataset import Dataset, Source
 from keras_ptft.evaluation.evaluation import Evaluation
 from keras_ptft.evaluation.feature_quality import Known, scores_of
+from keras_ptft.models.structure import input_tensors
 from keras_ptft.objectives.feature_scores import (
     has_classes,
     known_features,
@@ -19,15 +19,22 @@ from keras_ptft.training.forward import outputs_of
 
 
 class FeatureObjective(Objective):
-    """Scores the features beside what the head predicts of them."""
+    """Scores the features beside what the head predicts of them.
 
-    @abc.abstractmethod
+    Attributes:
+        head_begins: name of the layer of its head that reads the features.
+    """
+
+    head_begins: ClassVar[str] = ""
+
     def features_of(self, model: keras.Model) -> keras.Model:
         """Returns the part from the inputs of the examples to features.
 
         Args:
             model: as `assemble` made it, or as it was saved.
         """
+        first = model.get_layer(self.head_begins)
+        return keras.Model(input_tensors(model), first.input)
 
     def evaluate(
         self,

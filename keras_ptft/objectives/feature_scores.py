@@ -19,14 +19,17 @@ from keras_ptft.training.forward import outputs_of
 _MOST = 10_000
 
 
-def known_features(features: keras.Model, train: Source) -> Known:
-    """Computes the features of training examples, 10,000 of them at most.
+def known_features(
+    features: keras.Model, train: Source, most: int = _MOST
+) -> Known:
+    """Computes the features of training examples.
 
     Args:
         features: from inputs to (batch, width).
         train: the training split.
+        most: how many of them at most.
     """
-    chosen = evenly(len(train), _MOST)
+    chosen = evenly(len(train), most)
     rows = outputs_of(features, take(train, chosen))
     return Known(rows, train.labels[chosen], chosen)
 

@@ -8,7 +8,6 @@ import tensorflow as tf
 from keras_ptft.data.core.index_shuffle import draw
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.errors import UserError
-from keras_ptft.models.structure import input_tensors
 from keras_ptft.objectives.feature_objective import FeatureObjective
 from keras_ptft.objectives.image_data import image_spec
 from keras_ptft.objectives.objective import Batch
@@ -35,6 +34,7 @@ class Rotation(FeatureObjective):
     """
 
     changes_inputs = True
+    head_begins = _HEAD
 
     def __init__(self, info: DataInfo, /) -> None:
         super().__init__(info)
@@ -77,11 +77,6 @@ class Rotation(FeatureObjective):
         """Makes how often the angle is right; by chance a quarter."""
         name = "rotation_accuracy"
         return [keras.metrics.SparseCategoricalAccuracy(name)]
-
-    def features_of(self, model: keras.Model) -> keras.Model:
-        """Returns the part before the angle."""
-        last = model.get_layer(_HEAD).input
-        return keras.Model(input_tensors(model), last)
 
 
 def _turns(seeds: tf.Tensor) -> tf.Tensor:

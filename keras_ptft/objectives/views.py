@@ -10,7 +10,6 @@ import tensorflow as tf
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.pipeline.augment import AUGMENTATIONS
 from keras_ptft.errors import UserError
-from keras_ptft.models.structure import input_tensors
 from keras_ptft.objectives.feature_objective import FeatureObjective
 from keras_ptft.objectives.objective import Batch
 from keras_ptft.objectives.short_cuts import short_cuts
@@ -46,6 +45,7 @@ class Views(FeatureObjective):
     """
 
     changes_inputs = True
+    head_begins = _HIDDEN
     compares = True
     least_batch = 2
 
@@ -107,11 +107,6 @@ class Views(FeatureObjective):
     def run(self, model: Callable[[Any], Any], inputs: tf.Tensor) -> tf.Tensor:
         """Runs a model on all views, as one batch of more images."""
         return run_views(model, inputs)
-
-    def features_of(self, model: keras.Model) -> keras.Model:
-        """Returns the part before the projection."""
-        hidden = model.get_layer(_HIDDEN)
-        return keras.Model(input_tensors(model), hidden.input)
 
     def head(self, features: keras.KerasTensor) -> keras.KerasTensor:
         """(batch, features) → projection (batch, width), float32."""

@@ -4,6 +4,8 @@ from collections import defaultdict
 
 import numpy as np
 
+from keras_ptft.evaluation.feature_quality import directions
+
 # queries whose cosines are computed at a time
 _CHUNK = 1024
 
@@ -37,21 +39,16 @@ def mean_reciprocal_rank(
     _, first, right = np.unique(
         answer_ids, return_index=True, return_inverse=True
     )
-    known = _directions(answers[first]).T
+    known = directions(answers[first]).T
     of_query = defaultdict(list)
     for query, column in zip(query_ids.tolist(), right.tolist(), strict=True):
         of_query[query].append(column)
     total = 0.0
     for start in range(0, len(queries), _CHUNK):
-        cosines = _directions(queries[start : start + _CHUNK]) @ known
+        cosines = directions(queries[start : start + _CHUNK]) @ known
         for row, query in enumerate(query_ids[start : start + _CHUNK].tolist()):
             column = right[start + row]
             cosine = cosines[row, column]
             cosines[row, of_query[query]] = -np.inf
             total += 1.0 / (1 + np.count_nonzero(cosines[row] >= cosine))
     return float(total) / len(queries)
-
-
-def _directions(rows: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.maximum(lengths, 1e-12)
