@@ -504,7 +504,7 @@ class Config:
 
     export_to: str = setting(
         "",
-        "serving",
+        "export",
         "folder of SavedModel versions, as saved_models/digits; empty: none",
     )
     reject_below: float = _reject_below()

@@ -209,9 +209,9 @@ def export(words: list[str]) -> None:
     """Publishes a run as the next version for TensorFlow Serving."""
     present, positional = parse(words)
     (folder,) = _expect("export RUN", positional, 1)
-    target = Config(**present).export_to
+    Config(**present)
     commands = _load("experiment.commands")
-    commands.export(folder, target)
+    commands.export(folder, **present)
 
 
 def runs(words: list[str]) -> None:

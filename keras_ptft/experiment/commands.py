@@ -15,7 +15,7 @@ from keras_ptft.data.core.dataset import Dataset, Source
 from keras_ptft.errors import UserError
 from keras_ptft.experiment import builders, run_dir
 from keras_ptft.experiment.by_column import score_groups
-from keras_ptft.experiment.conclude import export_run
+from keras_ptft.experiment.exporting import export_run
 from keras_ptft.experiment.loading import (
     GIVEN,
     load_to_score,
@@ -131,7 +131,7 @@ def score(
     """
     if isinstance(dataset, str):
         changes, dataset = {"dataset": dataset, **changes}, None
-    _check_changes(changes)
+    _check_changes("evaluate", "data", changes)
     folder, before, result = _complete(run)
     config = before.replace(**changes)
     own = config.dataset == (before.dataset if dataset is None else GIVEN)
@@ -172,6 +172,7 @@ def export(
     export_to: str = "",
     *,
     dataset: Dataset | None = None,
+    **changes: Any,
 ) -> pathlib.Path:
     """Publishes a run's model as the next version in a folder.
 
@@ -180,14 +181,18 @@ def export(
         export_to: folder of versions; empty: as the run's settings say, or
             else `saved_models/` and the run's name.
         dataset: the data set of the run, where it was handed over.
+        changes: settings of the export that differ from the run's.
 
     Returns:
         The folder of the new version.
 
     Raises:
-        UserError: the run is not complete, or the folder is not writable.
+        UserError: the run is not complete, the folder is not writable, or a
+            setting is not of the export.
     """
-    folder, config, result = _complete(run)
+    _check_changes("export", "export", changes)
+    folder, before, result = _complete(run)
+    config = before.replace(**changes)
     target = export_to or config.export_to or f"saved_models/{folder.name}"
     check_export_dir(target)
     config = config.replace(export_to=target)
@@ -301,11 +306,11 @@ def _generate(
     return objective.generate(model, texts, sampling, column)
 
 
-def _check_changes(changes: dict[str, Any]) -> None:
+def _check_changes(verb: str, group: str, changes: dict[str, Any]) -> None:
     for name in changes:
-        if FIELDS[name].metadata["group"] != "data":
+        if FIELDS[name].metadata["group"] != group:
             raise UserError(
-                f"evaluate takes settings of the data alone, got --{name}: "
+                f"{verb} takes settings of the {group} alone, got --{name}: "
                 "leave it out."
             )
 

@@ -1,5 +1,7 @@
 """What is read of a run folder before TensorFlow is (no TensorFlow)."""
 
+from keras_ptft.config import FIELDS
+
 FLAGS_FILE = "flags.flags"
 ENVIRONMENT_FILE = "environment.json"
 LEARNING_RATE_FILE = "learning_rate.json"
@@ -21,7 +23,11 @@ NON_IDENTITY_FIELDS = frozenset(
         "resident",
         "profile_steps",
         "explain",
-        "export_to",
+        *(
+            name
+            for name, field in FIELDS.items()
+            if field.metadata["group"] == "export"
+        ),
     )
 )
 """Settings that may change without the run becoming another one."""

@@ -19,7 +19,8 @@ from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Dataset
 from keras_ptft.errors import UserError
 from keras_ptft.experiment import builders, run_dir
-from keras_ptft.experiment.conclude import conclude, publish
+from keras_ptft.experiment.conclude import conclude
+from keras_ptft.experiment.exporting import publish
 from keras_ptft.experiment.feature_probe import feature_probes
 from keras_ptft.experiment.forgetting import check_forgetting
 from keras_ptft.experiment.frozen import frozen_inputs

@@ -10,6 +10,7 @@ import os
 import pathlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -21,7 +22,27 @@ from keras_ptft.serving.versions import new_folder, publish, versions
 
 EXTRA = "assets.extra"
 """Folder of a version with files that TensorFlow Serving does not read."""
-_SOURCE = f"{EXTRA}/source.json"
+FACTS = f"{EXTRA}/export.json"
+"""What is known of a version: where it comes from, and what was proved."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Draft:
+    """A version that is not published yet.
+
+    Attributes:
+        folder: of the SavedModel, beside the versions.
+        base: folder of the versions.
+        signatures: what it answers, each with the cases that prove it.
+    """
+
+    folder: pathlib.Path
+    base: pathlib.Path
+    signatures: Sequence[Signature]
+
+
+Part = Callable[[Draft], Mapping[str, Any]]
+"""Adds to a draft, or checks it; returns what FACTS tells of it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +65,7 @@ def export(
     base_dir: str | os.PathLike,
     signatures: Sequence[Signature],
     *,
-    write_extra: Callable[[pathlib.Path], None],
+    parts: Mapping[str, Part],
     source: Mapping[str, str] | None = None,
 ) -> Export:
     """Publishes a model as the next version in a folder.
@@ -56,14 +77,16 @@ def export(
         base_dir: folder of integer versions, as `saved_models/digits`.
         signatures: what the version answers, at least one, by models in
             float32 (see `signatures.arrays.in_float32`).
-        write_extra: writes more files into the folder it is given.
+        parts: name in FACTS to what adds to the version or checks it, in
+            this order, once it answers as the model does.
         source: what the model comes from, for `find_export`.
 
     Returns:
         The published version.
 
     Raises:
-        UserError: the folder cannot be written, or verification fails.
+        UserError: the folder cannot be written, verification fails, or a
+            part refuses the version.
     """
     check_export_dir(base_dir)
     base = pathlib.Path(base_dir)
@@ -72,10 +95,11 @@ def export(
         try:
             write_saved_model(partial, signatures)
             (partial / EXTRA).mkdir(exist_ok=True)
-            write_extra(partial / EXTRA)
             differences = verify(partial, signatures)
+            draft = Draft(partial, base, signatures)
+            told = {name: part(draft) for name, part in parts.items()}
             facts = {"source": source, "largest_difference": differences}
-            files.write_json(partial / _SOURCE, facts)
+            files.write_json(partial / FACTS, {**facts, **told})
             path = publish(partial, base)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -114,7 +138,7 @@ def find_export(
     """
     try:
         path = versions(pathlib.Path(base_dir))[-1]
-        facts = files.read_json(path / _SOURCE)
+        facts = files.read_json(path / FACTS)
         if facts["source"] != source:
             return None
         return Export(path, int(path.name), facts["largest_difference"])

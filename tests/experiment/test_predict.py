@@ -19,7 +19,7 @@ from keras_ptft.errors import UserError
 from keras_ptft.experiment.commands import predict_rows
 from keras_ptft.main import main
 from keras_ptft.objectives.saved import OBJECTIVE_FILE, write_objective
-from keras_ptft.serving.export import export
+from keras_ptft.serving.export import EXTRA, export
 from keras_ptft.serving.signatures.arrays import array_signatures, class_scores
 from tests.forked import forked
 
@@ -69,10 +69,11 @@ def flowers(cases, tmp_path_factory):
     write_objective(place / "run", "classification", info)
     signatures = array_signatures(model, class_scores(model), {"vector": x[:8]})
 
-    def write_extra(folder):
-        write_objective(folder, "classification", info)
+    def write_extra(draft):
+        write_objective(draft.folder / EXTRA, "classification", info)
+        return {}
 
-    export(place / "exports", signatures, write_extra=write_extra)
+    export(place / "exports", signatures, parts={"objective": write_extra})
     return place
 
 

@@ -94,11 +94,11 @@ def digit_signatures(model, digits):
 
 @pytest.fixture(scope="session")
 def publish(tmp_path_factory):
-    """(signatures, write_extra) → an export in a new folder."""
+    """(signatures, parts) → an export in a new folder."""
 
-    def publish(signatures, write_extra=str):
+    def publish(signatures, **parts):
         base = tmp_path_factory.mktemp("saved_models") / "base"
-        return export(base, signatures, write_extra=write_extra)
+        return export(base, signatures, parts=parts)
 
     return publish
 
@@ -157,7 +157,7 @@ def text_export(text_model, tokenizer, text_examples, publish):
     signatures = text_signatures(
         text_model, tokenizer, KINDS, *text_examples, tagging=False
     )
-    return publish(signatures, tokenizer.save)
+    return publish(signatures)
 
 
 @pytest.fixture(scope="session")

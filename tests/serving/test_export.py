@@ -88,16 +88,23 @@ def test_the_next_version_leaves_everything_but_leftovers(
     for name in [*kept, leftover]:
         (tmp_path / name).mkdir()
     source = {"run": "a", "weights": "1"}
+
+    def write_a(draft):
+        files.write_json(draft.folder / "assets.extra" / "a.json", [1])
+        return {"from": str(draft.base)}
+
     assert find_export(tmp_path, source) is None
     done = export(
         tmp_path,
         digit_signatures,
-        write_extra=lambda folder: files.write_json(folder / "a.json", [1]),
+        parts={"a": write_a},
         source=source,
     )
     assert (done.version, done.path) == (8, tmp_path / "8")
     assert sorted(os.listdir(tmp_path)) == sorted([*kept, "8"])
     assert files.read_json(done.path / "assets.extra" / "a.json") == [1]
+    facts = files.read_json(done.path / "assets.extra" / "export.json")
+    assert facts["a"] == {"from": str(tmp_path)}
     assert find_export(tmp_path, source) == done
     assert find_export(tmp_path, {**source, "weights": "2"}) is None
     assert find_export(tmp_path / "none", source) is None
@@ -110,7 +117,7 @@ def test_a_model_that_answers_otherwise_is_not_published(tmp_path):
     examples = {"vector": np.ones((3, 4), np.float32)}
     signatures = array_signatures(model, class_scores(model), examples)
     with pytest.raises(UserError, match=r"differs .* 'serving_default'"):
-        export(tmp_path, signatures, write_extra=str)
+        export(tmp_path, signatures, parts={})
     assert os.listdir(tmp_path) == []
 
 
@@ -118,7 +125,7 @@ def test_a_model_that_answers_otherwise_is_not_published(tmp_path):
 def test_a_file_in_the_way_is_an_error(digit_signatures, tmp_path, path):
     (tmp_path / "file").write_text("kept")
     with pytest.raises(UserError, match=r"must be a folder .*choose another"):
-        export(tmp_path / path, digit_signatures, write_extra=str)
+        export(tmp_path / path, digit_signatures, parts={})
     assert (tmp_path / "file").read_text() == "kept"
 
 
@@ -128,7 +135,7 @@ def test_a_folder_that_cannot_be_written_is_an_error(
 ):
     tmp_path.chmod(0o500)
     with pytest.raises(UserError, match=os.strerror(errno.EACCES)):
-        export(tmp_path, digit_signatures, write_extra=str)
+        export(tmp_path, digit_signatures, parts={})
 
 
 @pytest.mark.parametrize("name", ["a[1]", "a*", "b?c"])
@@ -137,7 +144,7 @@ def test_a_path_that_tensorflow_reads_as_a_pattern_is_refused(
 ):
     base = tmp_path / name / "digits"
     with pytest.raises(UserError, match=r"pattern, got .*; choose another"):
-        export(base, digit_signatures, write_extra=str)
+        export(base, digit_signatures, parts={})
     with pytest.raises(UserError, match=r"Cannot export to saved/"):
         check_export_dir(f"saved/{name}")
     assert os.listdir(tmp_path) == []

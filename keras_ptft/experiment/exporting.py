@@ -1,0 +1,188 @@
+"""Publishes a run's model as a version that TensorFlow Serving takes."""
+
+import dataclasses
+import logging
+import os
+import pathlib
+import shutil
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import keras
+
+from keras_ptft.config import Config
+from keras_ptft.data.core.dataset import Dataset
+from keras_ptft.experiment import run_dir
+from keras_ptft.experiment.loading import reload_dataset
+from keras_ptft.experiment.results import ExportResult, RunResult
+from keras_ptft.experiment.run_files import CARD_FILE
+from keras_ptft.experiment.weights import Weights
+from keras_ptft.models.saved import load_model
+from keras_ptft.objectives import Objective
+from keras_ptft.objectives.saved import read_objective, write_objective
+from keras_ptft.serving.export import (
+    EXTRA,
+    Draft,
+    Export,
+    export,
+    find_export,
+)
+from keras_ptft.serving.signatures.arrays import in_float32
+from keras_ptft.transfer.audit import fingerprint
+
+_LOG = logging.getLogger("keras_ptft")
+
+
+@dataclasses.dataclass(frozen=True)
+class Publication:
+    """A run that is to be published, and what its version is made of.
+
+    Attributes:
+        folder: the run folder, complete.
+        config: the settings of the run and of its export.
+        result: the run's result.
+        model: the model of the run, in float32.
+        dataset: the data set of the run, prepared; its test split proves
+            the export.
+        objective: what the model was trained for.
+    """
+
+    folder: pathlib.Path
+    config: Config
+    result: RunResult
+    model: keras.Model
+    dataset: Dataset
+    objective: Objective
+
+
+def publish(
+    folder: pathlib.Path,
+    config: Config,
+    result: RunResult,
+    dataset: Dataset | None = None,
+    *,
+    given: Dataset | None = None,
+) -> RunResult:
+    """Exports a run where its settings ask for it and it is not done yet.
+
+    Args:
+        folder: a complete run folder.
+        config: the settings as they are now.
+        result: the run's result.
+        dataset: the data set of the run, prepared; None: loaded if it is
+            needed.
+        given: the data set to prepare then, if it was handed over.
+
+    Returns:
+        The result with its export.
+    """
+    done = result.export
+    if not config.export_to:
+        return result
+    if done and done.base == config.export_to and os.path.isdir(done.path):
+        _LOG.info(
+            "%s is exported already, as %s; the next version: "
+            "keras-ptft export %s.",
+            folder,
+            done.path,
+            folder,
+        )
+        return result
+    # not the model that was scored, whose variables may be mirrored
+    model = load_model(folder / run_dir.MODEL_FILE)
+    # a kill may come between publishing a version and noting it
+    known = find_export(config.export_to, _source(folder, model))
+    if known is not None:
+        noted = _note(folder, config.export_to, result, known)
+        return result.replace(export=noted)
+    if dataset is None:
+        weights = Weights.beside(folder / run_dir.MODEL_FILE, model)
+        dataset = reload_dataset(config, given, weights)
+    noted = export_run(folder, config, result, model, dataset)
+    return result.replace(export=noted)
+
+
+def export_run(
+    folder: pathlib.Path,
+    config: Config,
+    result: RunResult,
+    model: keras.Model,
+    dataset: Dataset,
+) -> ExportResult:
+    """Publishes a run's model as the next version in `config.export_to`.
+
+    Args:
+        folder: a complete run folder.
+        config: the settings of the run, and how to export it.
+        result: the run's result.
+        model: the model of the run.
+        dataset: the data set of the run, whose test split proves the export.
+
+    Returns:
+        The version, which is also written into `result.json`.
+
+    Raises:
+        UserError: see `serving.export.export` and the parts.
+    """
+    source = _source(folder, model)
+    given = Publication(
+        folder=folder,
+        config=config,
+        result=result,
+        model=in_float32(model),
+        dataset=dataset,
+        objective=read_objective(folder),
+    )
+    exported = export(
+        config.export_to,
+        given.objective.signatures(given.model, dataset.splits["test"]),
+        parts={name: partial(part, given) for name, part in PARTS.items()},
+        source=source,
+    )
+    return _note(folder, config.export_to, result, exported)
+
+
+def _objective(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Writes what `predict` needs to answer with the version."""
+    extra = draft.folder / EXTRA
+    write_objective(extra, given.config.objective, given.objective.info)
+    return {"setting": given.config.objective}
+
+
+def _card(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Copies the model card."""
+    # runs of earlier versions have none
+    if not (given.folder / CARD_FILE).exists():
+        return {}
+    shutil.copyfile(given.folder / CARD_FILE, draft.folder / EXTRA / CARD_FILE)
+    return {"file": CARD_FILE}
+
+
+PARTS: dict[str, Callable[[Publication, Draft], Mapping[str, Any]]] = {
+    "objective": _objective,
+    "card": _card,
+}
+"""What a version holds and is checked for, in this order.
+
+Each returns what `export.json` tells of it under its name, and raises a
+UserError where the version must not be published.
+"""
+
+
+def _source(folder: pathlib.Path, model: keras.Model) -> Mapping[str, str]:
+    return {"run": folder.name, "weights": fingerprint(model)}
+
+
+def _note(
+    folder: pathlib.Path, base: str, result: RunResult, exported: Export
+) -> ExportResult:
+    noted = ExportResult(
+        base=base,
+        path=str(exported.path),
+        version=exported.version,
+        largest_difference=dict(exported.largest_difference),
+    )
+    result.replace(export=noted).write(folder)
+    _LOG.info("Exported %s.", exported.path)
+    return noted
