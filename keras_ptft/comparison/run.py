@@ -23,6 +23,7 @@ from keras_ptft.errors import UserError
 from keras_ptft.evaluation.metrics import metric_of, shown_metrics
 from keras_ptft.experiment import builders
 from keras_ptft.experiment.loading import load_dataset
+from keras_ptft.experiment.naming import name_of
 from keras_ptft.experiment.pretrained import load_origin
 from keras_ptft.experiment.results import RunResult
 from keras_ptft.experiment.several import (
@@ -30,7 +31,7 @@ from keras_ptft.experiment.several import (
     standing_alone,
     trainers,
 )
-from keras_ptft.experiment.stages import name_of, training_of
+from keras_ptft.experiment.stages import training_of
 from keras_ptft.streams import only_warnings
 
 _LOG = logging.getLogger("keras_ptft")

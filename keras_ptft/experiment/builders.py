@@ -24,7 +24,8 @@ from keras_ptft.data.pipeline.moments import moments
 from keras_ptft.data.text.tokenizers import TOKENIZERS
 from keras_ptft.errors import UserError
 from keras_ptft.experiment.calibrating import check_calibrate
-from keras_ptft.experiment.loading import GIVEN, TOKENIZER
+from keras_ptft.experiment.encoding import TOKENIZER
+from keras_ptft.experiment.loading import GIVEN
 from keras_ptft.experiment.pretrained import Pretrained, is_known_model
 from keras_ptft.experiment.teachers import check_teacher
 from keras_ptft.models import BACKBONES

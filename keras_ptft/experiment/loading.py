@@ -1,12 +1,9 @@
 """The data of a run: loaded, checked, split, accounted for, as tokens."""
 
 import dataclasses
-import logging
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from keras_ptft import data
@@ -21,39 +18,24 @@ from keras_ptft.data.core.classes import (
     select_classes,
 )
 from keras_ptft.data.core.dataset import Dataset, Loading, Source
-from keras_ptft.data.core.info import (
-    STRETCH,
-    DataInfo,
-    ImageForm,
-    InputSpec,
-)
-from keras_ptft.data.core.targets import CLASSES, NUMBERS, SETS
+from keras_ptft.data.core.info import STRETCH, DataInfo, ImageForm
+from keras_ptft.data.core.targets import CLASSES
 from keras_ptft.data.images.color import parse_color
 from keras_ptft.data.leakage.check import Leaks, handle_leaks
 from keras_ptft.data.leakage.training_fingerprints import (
     TrainingFingerprints,
 )
-from keras_ptft.data.text.pair_source import incomplete, pair_source
 from keras_ptft.data.text.pairs import named_columns
-from keras_ptft.data.text.token_source import texts_of, token_source
-from keras_ptft.data.text.tokenizers import Tokenizer, learn
-from keras_ptft.data.text.window_source import token_window_source
 from keras_ptft.errors import UserError
 from keras_ptft.experiment.calibrating import check_validation
+from keras_ptft.experiment.encoding import check_same_tokens, encoded
+from keras_ptft.experiment.telling import tell_account
 from keras_ptft.experiment.weights import Weights
-from keras_ptft.objectives import Objective
 from keras_ptft.objectives.saved import needs_labels, objective_type
-
-_LOG = logging.getLogger("keras_ptft")
 
 GIVEN = "given"
 """What `dataset` or `backbone` is called where an object was handed over."""
 
-TOKENIZER = "characters"
-"""The default: it splits Chinese and its like into characters, and other
-scripts into words."""
-
-_WINDOW = 128
 _OF_CLASSES = ("train_per_class", "stratify", "class_weight", "sampling")
 
 
@@ -117,12 +99,12 @@ def load_dataset(
     dataset = leave_untrained(dataset, config.untrained_classes)
     dataset = _subset(config, dataset)
     dataset = dataset.noting(*uncovered(dataset))
-    _check_same_tokens(dataset, known)
-    encoded = _encoded(config, dataset, known[0] if known else None)
-    accounted = dataclasses.replace(account(dataset), notes=encoded.notes)
-    _log_account(config, dataset, accounted)
-    check_validation(config, encoded)
-    return Loaded(encoded, leaks, accounted)
+    check_same_tokens(dataset, known)
+    tokens = encoded(config, dataset, known[0] if known else None)
+    accounted = dataclasses.replace(account(dataset), notes=tokens.notes)
+    tell_account(config.dataset, dataset, accounted)
+    check_validation(config, tokens)
+    return Loaded(tokens, leaks, accounted)
 
 
 def reload_dataset(
@@ -139,7 +121,7 @@ def reload_dataset(
         _split(config, given, weights), config.untrained_classes
     )
     dataset = _subset(config, dataset)
-    return _encoded(config, dataset, weights)
+    return encoded(config, dataset, weights)
 
 
 def load_to_score(
@@ -196,11 +178,11 @@ def load_to_score(
     test = dataclasses.replace(dataset, splits={"test": dataset.splits["test"]})
     test = test.noting(*uncovered(test), *_trained_on(test, weights))
     # the other splits are counted, and need no tokens
-    encoded = _encoded(config, test, weights)
-    accounted = dataclasses.replace(account(dataset), notes=encoded.notes)
+    tokens = encoded(config, test, weights)
+    accounted = dataclasses.replace(account(dataset), notes=tokens.notes)
     if as_test:
-        _log_account(config, dataset, accounted)
-    return ToScore(encoded, accounted, dataset.splits.get("train"))
+        tell_account(config.dataset, dataset, accounted)
+    return ToScore(tokens, accounted, dataset.splits.get("train"))
 
 
 def _labelled_alike(dataset: Dataset, trained: DataInfo) -> Dataset:
@@ -364,100 +346,6 @@ def _seen_by(known: Sequence[Weights]) -> TrainingFingerprints | None:
     return first
 
 
-def _check_same_tokens(dataset: Dataset, known: Sequence[Weights]) -> None:
-    """Refuses a teacher of texts that does not read them as the weights."""
-    if not _are_texts(dataset.spec) or len(known) < 2:
-        return
-    ours, theirs = (each.tokenizer() for each in known)
-    if (ours.setting, ours.vocabulary) != (theirs.setting, theirs.vocabulary):
-        raise UserError(
-            f"The teacher {known[1].name} must read texts as {known[0].name} "
-            "does, with the same tokenizer and vocabulary: pretrain from "
-            "random weights, which takes the teacher's, or choose another."
-        )
-
-
-def _are_texts(spec: InputSpec) -> bool:
-    return isinstance(spec, tf.TensorSpec) and spec.dtype == tf.string
-
-
-def _encoded(
-    config: Config, dataset: Dataset, weights: Weights | None
-) -> Dataset:
-    """Texts as tokens, as the pretrained weights or the settings say."""
-    if not _are_texts(dataset.spec):
-        return dataset
-    kind = objective_type(config.objective)
-    if weights is None:
-        tokenizer = learn(
-            config.tokenizer or TOKENIZER,
-            partial(texts_of, dataset.splits["train"]),
-            config.sequence_length,
-        )
-    else:
-        tokenizer = weights.tokenizer()
-        _check_tokenizer(config, tokenizer, weights)
-    length = config.sequence_length or tokenizer.sequence_length
-    if kind.windows and weights is None:
-        length = config.sequence_length or _WINDOW
-    tokenizer = dataclasses.replace(tokenizer, sequence_length=length)
-    make = _maker(kind)
-    parts = {name: make(s, tokenizer) for name, s in dataset.splits.items()}
-    _log_losses(tokenizer, next(iter(parts.values())))
-    encoded = dataclasses.replace(dataset, splits=parts, tokenizer=tokenizer)
-    if kind.pairs:
-        return encoded.noting(*_without_partner(parts, length))
-    return encoded.noting(*_without_tokens(parts))
-
-
-def _maker(kind: type[Objective]) -> Callable[[Source, Tokenizer], Source]:
-    """What makes tokens of the texts of a split."""
-    if kind.windows:
-        return token_window_source
-    return pair_source if kind.pairs else token_source
-
-
-def _without_partner(parts: Mapping[str, Source], longest: int) -> list[str]:
-    counts = {name: incomplete(part, longest) for name, part in parts.items()}
-    return [
-        f"{count:,} of {len(parts[split]):,} {split} pairs lack a text, and "
-        "are not counted"
-        for split, count in counts.items()
-        if count
-    ]
-
-
-def _without_tokens(parts: Mapping[str, Source]) -> list[str]:
-    counts = {
-        split: int(np.count_nonzero(part.lengths == 0))
-        for split, part in parts.items()
-        if part.lengths is not None
-    }
-    return [
-        f"{count:,} of {len(parts[split]):,} {split} texts have no token"
-        for split, count in counts.items()
-        if count
-    ]
-
-
-def _check_tokenizer(
-    config: Config, tokenizer: Tokenizer, weights: Weights
-) -> None:
-    if config.tokenizer not in ("", tokenizer.setting):
-        raise UserError(
-            f"The weights {weights.name} read text by --tokenizer="
-            f"{tokenizer.setting}, got {config.tokenizer}: leave it out."
-        )
-
-
-def _log_losses(tokenizer: Tokenizer, source: Source) -> None:
-    size, longest = len(tokenizer.vocabulary), tokenizer.sequence_length
-    text = f"{size:,} in the vocabulary, {source.unknown:.2%} unknown"
-    if source.cut_off is not None:
-        text += f", {source.cut_off:.2%} of the texts cut off at {longest:,}"
-    _LOG.info("Tokens by %s: %s.", tokenizer.setting, text)
-
-
 def _trained_on(dataset: Dataset, weights: Weights) -> list[str]:
     """A note where a model is scored on what it was trained on."""
     if (seen := weights.seen()) is None:
@@ -469,35 +357,3 @@ def _trained_on(dataset: Dataset, weights: Weights) -> list[str]:
         f"{len(known):,} of {len(test):,} test examples are among those that "
         "the model was trained on"
     ]
-
-
-def _log_account(config: Config, dataset: Dataset, found: Account) -> None:
-    first, *others = found.lines()
-    kind = f"{_kind(dataset)}, {_targets(dataset, found)}"
-    _LOG.info("%s: %s of %s.", config.dataset, first, kind)
-    for line in others:
-        _LOG.info("%s.", line)
-
-
-def _kind(dataset: Dataset) -> str:
-    spec: Any = dataset.spec
-    if isinstance(spec, Mapping):
-        return " and ".join(spec)
-    if spec.dtype == tf.string:
-        return "text"
-    return f"{'×'.join(map(str, spec.shape))} {spec.dtype.name}"
-
-
-def _targets(dataset: Dataset, found: Account) -> str:
-    """What is to be predicted."""
-    names = dataset.label_names
-    if dataset.label_kind == NUMBERS:
-        parts = found.targets.values()
-        low, high = (
-            min(p["lowest"] for p in parts),
-            max(p["highest"] for p in parts),
-        )
-        return f"numbers from {low:.6g} to {high:.6g}"
-    if dataset.label_kind == SETS:
-        return f"{len(names):,} labels"
-    return f"{len(names):,} classes" if names else "no labels"

@@ -13,7 +13,7 @@ from keras_ptft import settings as fields
 from keras_ptft.config import FIELDS, Config
 from keras_ptft.errors import UserError
 from keras_ptft.evaluation.metrics import metric_of
-from keras_ptft.experiment import builders, run_dir, stages
+from keras_ptft.experiment import builders, naming, run_dir
 from keras_ptft.experiment.run_files import NON_IDENTITY_FIELDS
 from keras_ptft.experiment.several import (
     check_one_machine,
@@ -75,7 +75,7 @@ class Searched:
 
 def search_folder(recipe: Config) -> pathlib.Path:
     """Returns the folder of a search, which holds its runs."""
-    name = stages.name_of(recipe)
+    name = naming.name_of(recipe)
     return pathlib.Path(recipe.runs_dir) / f"{name}{FOLDER_SUFFIX}"
 
 

@@ -10,7 +10,7 @@ from keras_ptft.comparison.machine import machine
 from keras_ptft.config import Config
 from keras_ptft.evaluation.hparams import HParamsRow, write_hparams
 from keras_ptft.evaluation.metrics import shown_metrics
-from keras_ptft.experiment.stages import name_of
+from keras_ptft.experiment.naming import name_of
 from keras_ptft.search.default_space import values_of
 from keras_ptft.search.flagfile import (
     BEST_FILE,

@@ -10,7 +10,7 @@ import pytest
 
 import keras_ptft
 from keras_ptft import Config, UserError
-from keras_ptft.experiment.stages import name_of, stage_of
+from keras_ptft.experiment.naming import name_of, stage_of
 from keras_ptft.files import read_json
 from keras_ptft.main import main
 from keras_ptft.models.pretrained import FACTS

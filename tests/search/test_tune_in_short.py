@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from keras_ptft import Config, UserError
-from keras_ptft.experiment.stages import name_of
+from keras_ptft.experiment.naming import name_of
 from keras_ptft.main import main
 from keras_ptft.search.run import search, search_folder
 from keras_ptft.search.settings import TuneConfig
