@@ -60,6 +60,24 @@ def load_origin(config: Config) -> Pretrained | None:
     return load_pretrained(config, None) if config.init_from else None
 
 
+def named_anywhere(config: Config) -> Config:
+    """Returns settings whose models are found from any folder of runs.
+
+    Raises:
+        UserError: there is nothing of the name `init_from` or `teacher`.
+    """
+    init_from, teacher, runs_dir = (
+        config.init_from,
+        config.teacher,
+        config.runs_dir,
+    )
+    if init_from and not is_known_model(config):
+        init_from = str(run_dir.find_backbone(init_from, runs_dir))
+    if teacher and not is_known_name(teacher, runs_dir):
+        teacher = str(run_dir.locate(teacher, runs_dir))
+    return config.replace(init_from=init_from, teacher=teacher)
+
+
 def is_known_model(config: Config) -> bool:
     """Returns whether `init_from` names a row of PRETRAINED.
 

@@ -19,9 +19,8 @@ from keras_ptft.experiment.failure import (
     copy_state,
     read_failure,
 )
-from keras_ptft.experiment.pretrained import is_known_model
+from keras_ptft.experiment.pretrained import named_anywhere
 from keras_ptft.experiment.run_files import FLAGS_FILE
-from keras_ptft.experiment.teachers import teacher_anywhere
 from keras_ptft.streams import only_warnings
 from keras_ptft.training.replay import Extent, Found, Replayed, looking_for
 
@@ -114,15 +113,9 @@ def _shown(extent: Extent | None) -> str:
 
 def _alone(config: Config, facts: dict[str, Any], place: str) -> Config:
     """The settings of a run that does the same in another folder."""
-    init_from = config.init_from
-    if init_from and not is_known_model(config):
-        path = run_dir.find_backbone(init_from, config.runs_dir)
-        init_from = str(path.absolute())
-    return config.replace(
+    return named_anywhere(config).replace(
         name=_NAME,
         runs_dir=place,
-        init_from=init_from,
-        teacher=teacher_anywhere(config),
         export_to="",
         checkpoint_every="epoch",
         compare_scratch=False,

@@ -10,9 +10,7 @@ from typing import Any
 
 from keras_ptft.config import Config
 from keras_ptft.errors import UserError
-from keras_ptft.experiment import run_dir
-from keras_ptft.experiment.pretrained import is_known_model
-from keras_ptft.experiment.teachers import teacher_anywhere
+from keras_ptft.experiment.pretrained import named_anywhere
 from keras_ptft.experiment.trainer_process import begin
 
 _STAGES = "keras_ptft.experiment.stages"
@@ -37,13 +35,7 @@ def standing_alone(recipe: Config) -> Config:
     Raises:
         UserError: there is nothing of the name `init_from` or `teacher`.
     """
-    init_from = recipe.init_from
-    if init_from and not is_known_model(recipe):
-        path = run_dir.find_backbone(init_from, recipe.runs_dir)
-        init_from = str(path)
-    return recipe.replace(
-        init_from=init_from,
-        teacher=teacher_anywhere(recipe),
+    return named_anywhere(recipe).replace(
         export_to="",
         compare_scratch=False,
         forgetting=False,

@@ -89,18 +89,6 @@ def check_teacher(config: Config) -> None:
         )
 
 
-def teacher_anywhere(config: Config) -> str:
-    """Returns the name of the teacher for runs in another folder.
-
-    Raises:
-        UserError: there is no such model.
-    """
-    name, runs_dir = config.teacher, config.runs_dir
-    if not name or is_known_name(name, runs_dir):
-        return name
-    return str(run_dir.locate(name, runs_dir))
-
-
 def load_teacher(config: Config) -> Teacher | None:
     """Loads the model that the settings name, under their strategy.
 
