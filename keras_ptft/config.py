@@ -324,6 +324,14 @@ class Config:
         low=0.0,
         high=1e3,
     )
+    prune: float = setting(
+        0.0,
+        "transfer",
+        "share of the weights of each unfrozen kernel, the least ones, that "
+        "become zero and stay it",
+        low=0.0,
+        high=0.999,
+    )
     probe: str = setting(
         "none",
         "transfer",

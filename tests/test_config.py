@@ -68,6 +68,7 @@ NUMBERS = [
         "sequence_length": [0, 1, 65536],
         "layer_decay": [0.01, 0.75, 1],
         "l2_sp": [0, 1e-2, 1e3],
+        "prune": [0, 0.5, 0.999],
         "ema": [0.0, 0.999, 0.99999],
         "reject_below": [0.0, 0.5, 1],
     }.items()
@@ -113,6 +114,7 @@ OUTSIDE = {
     ("layer_decay", 0.0): "from 0.01 to 1",
     ("layer_decay", 1.1): "from 0.01 to 1",
     ("l2_sp", -0.1): "from 0 to 1000",
+    ("prune", 1.0): "from 0 to 0.999",
     ("ema", -0.1): "from 0 to 0.99999",
     ("ema", 1.0): "from 0 to 0.99999",
     ("reject_below", -0.1): "from 0 to 1",

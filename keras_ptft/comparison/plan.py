@@ -40,6 +40,7 @@ _WAYS = (
     "lora",
     "layer_decay",
     "l2_sp",
+    "prune",
     "probe",
     "from_scratch",
 )

@@ -67,6 +67,8 @@ _OF_CLASSES = (
     "class_weight",
     "sampling",
 )
+# settings that train more than the head, where nothing else is said
+_MOVING = ("lora", "train_only", "prune", "from_scratch")
 _SUBSETS = ("train_examples", "train_per_class", "train_fraction")
 
 
@@ -240,7 +242,7 @@ def pretrains(config: Config) -> bool:
 
 def freeze_of(config: Config) -> str:
     """Returns the cut point up to which is frozen, "all" or "none"."""
-    moves = any(map(config.is_set, ("lora", "train_only", "from_scratch")))
+    moves = any(map(config.is_set, _MOVING))
     moves = moves or pretrains(config)
     return config.freeze or ("none" if moves else "all")
 

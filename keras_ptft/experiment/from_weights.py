@@ -19,6 +19,7 @@ from keras_ptft.objectives import Objective
 from keras_ptft.transfer.adapter import merge_adapter, save_adapter
 from keras_ptft.transfer.fates import layer_fates
 from keras_ptft.transfer.loading import TransferReport
+from keras_ptft.transfer.pruning import zeros
 
 
 class Built(NamedTuple):
@@ -72,11 +73,18 @@ def _tune(
     )
 
 
-def transferred(built: Built) -> dict[str, Any]:
-    """Returns what `result.json` says of the pretrained weights."""
-    trained = built.phases.current.tuning.variables
-    layers = layer_fates(built.model, built.transfer.matched, trained)
-    return {**built.transfer.as_dict(), "layers": layers}
+def transferred(config: Config, built: Built) -> dict[str, Any]:
+    """Returns what `result.json` says of the pretrained weights.
+
+    Raises:
+        RuntimeError: a pruned weight has changed.
+    """
+    tuning = built.phases.current.tuning
+    layers = layer_fates(built.model, built.transfer.matched, tuning.variables)
+    found = {**built.transfer.as_dict(), "layers": layers}
+    if tuning.pruned:
+        found["zeros"] = zeros(tuning.pruned, config.prune)
+    return found
 
 
 def _save_adapter(folder: pathlib.Path, built: Built) -> None:

@@ -127,7 +127,8 @@ class RunResult(TrainingResult):
     transfer: Mapping[str, Any] | None = dataclasses.field(
         metadata=_help(
             "fine-tuning: layers whose weights were loaded or not, the "
-            "fraction of parameters, and how much of each layer was trained"
+            "fraction of parameters, how much of each layer was trained, and "
+            "of each kernel that was pruned the zeros and their number in all"
         ),
         default=None,
     )

@@ -227,7 +227,7 @@ def _from_weights(
             timer=timer,
             watchers=Watchers(scoring=probes, watching=conduct.callbacks),
         )
-    transferred = from_weights.transferred(built)
+    transferred = from_weights.transferred(config, built)
     with timer("save"):
         from_weights.save(folder, config, built)
     result = _result(stage, folder, config, loaded, trained, teacher)

@@ -16,6 +16,7 @@ from keras_ptft.training.tuning import Tuning
 from keras_ptft.transfer.l2_sp import l2_sp
 from keras_ptft.transfer.layer_decay import layer_factors
 from keras_ptft.transfer.lora import LORA
+from keras_ptft.transfer.pruning import prune
 from keras_ptft.transfer.unfrozen import (
     hold_statistics,
     norms_and_biases,
@@ -23,7 +24,7 @@ from keras_ptft.transfer.unfrozen import (
     with_parts,
 )
 
-OF_UNFROZEN = ("train_only", "lora", "layer_decay", "l2_sp")
+OF_UNFROZEN = ("train_only", "lora", "layer_decay", "l2_sp", "prune")
 """Settings of which a fine-tuning of the head alone has no use."""
 
 
@@ -54,6 +55,13 @@ def check_tuning(config: Config) -> None:
         raise UserError(
             f"--l2_sp={config.l2_sp} draws weights to the pretrained ones, "
             "from which --lora does not move them: leave one of the two out."
+        )
+    unpruned = ("lora", "train_only", "unfreeze")
+    for name in filter(config.is_set, unpruned if config.prune else ()):
+        raise UserError(
+            f"--prune={config.prune:g} trains the kernels that it prunes, from "
+            f"the first epoch on, and --{name}={getattr(config, name)} does "
+            "not: leave one of the two out."
         )
 
 
@@ -98,6 +106,7 @@ def tune(
     trained = set(map(id, variables))
     frozen = [*(prefix.variables if prefix is not None else ()), *held]
     frozen += [v for v in before if id(v) not in trained]
+    pruned = prune(parts, config.prune) if config.prune else []
     penalty = None
     if config.l2_sp:
         penalty = l2_sp(layers, pretrained, variables, config.l2_sp)
@@ -106,6 +115,7 @@ def tune(
         factors=_factors(config, backbone, layers, variables),
         penalty=penalty,
         frozen=frozen,
+        pruned=pruned,
     )
 
 

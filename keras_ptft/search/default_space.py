@@ -30,6 +30,7 @@ _OWN_WAYS = (
     "lora",
     "layer_decay",
     "l2_sp",
+    "prune",
     "from_scratch",
 )
 

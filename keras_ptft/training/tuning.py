@@ -52,6 +52,7 @@ class Tuning:
             empty: all by 1.
         penalty: () → scalar that is added to the loss, or None.
         frozen: variables that must stay as they are, to the bit.
+        pruned: kernels of which the weights that are zero stay zero.
         prefix: frozen model before the trained one, or None.
         teacher: its answers become part of the targets; None: there is none.
         frozen_teacher: the same, by a model that is not trained and takes
@@ -64,6 +65,7 @@ class Tuning:
     factors: Sequence[float] = ()
     penalty: Callable[[], tf.Tensor] | None = None
     frozen: Sequence[keras.Variable] = ()
+    pruned: Sequence[keras.Variable] = ()
     prefix: keras.Model | None = None
     teacher: Teacher | None = None
     frozen_teacher: Teacher | None = None

@@ -101,6 +101,7 @@ CASES = {
         {**FINETUNE, "freeze": "none"},
     ),
     "l2_sp": ({"l2_sp": "0.1"}, {**FINETUNE, "freeze": "none"}),
+    "prune": ({"prune": "0.5"}, FINETUNE),
     "probe": ({"probe": "lbfgs"}, FINETUNE),
     "from_scratch": ({"from_scratch": "true"}, FINETUNE),
     "min_transferred": ({"min_transferred": "0.9"}, FINETUNE),
@@ -164,7 +165,7 @@ TOGETHER = (
     ("freeze", "compare_scratch"),
     ("probe", "augment_views"),
     ("batchnorm", "train_only", "lora", "min_transferred"),
-    ("layer_decay", "l2_sp", "forgetting"),
+    ("layer_decay", "l2_sp", "prune", "forgetting"),
 )
 ALONE = [(name,) for name in CASES if not any(name in x for x in TOGETHER)]
 # op determinism stays enabled in a process: tests/training has its own

@@ -43,6 +43,7 @@ WAYS = {
         {"freeze": "none", "l2_sp": 0.1},
         {"kernel", "bias", "gamma", "beta"},
     ),
+    "prune": ({"prune": 0.5}, {"kernel", "bias", "gamma", "beta"}),
     "ema": (
         {"freeze": "none", "ema": 0.9},
         {"kernel", "bias", "gamma", "beta"},
@@ -61,6 +62,7 @@ WAYS_AT_ONCE = {
             "optimizer": "adamw",
             "l2_sp": 0.1,
             "ema": 0.9,
+            "prune": 0.25,
             "probe": "lbfgs(C=0.1)",
         },
         {"kernel", "bias", "gamma", "beta"},
@@ -432,6 +434,18 @@ def check_resumed(finetune, way, **settings):
     assert again.audit == whole.audit
 
 
+@pytest.mark.slow
+def test_pruned_weights_are_zero_in_what_is_saved(finetune):
+    result, folder = finetune(prune=0.5)
+    # of kernels of 3·3·6, 3·3·6·8 and 8·8
+    counts = sorted(result.transfer["zeros"].values())
+    assert counts == [[27, 54], [32, 64], [216, 432]]
+    weights = weights_of(folder)
+    for path, (count, size) in result.transfer["zeros"].items():
+        assert weights[path].size == size
+        assert (weights[path] == 0).sum() == count
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -463,6 +477,16 @@ def check_resumed(finetune, way, **settings):
             "--lora does not move them: leave one of the two out.",
         ),
         (
+            {"prune": 0.5, "freeze": "all"},
+            "--prune=0.5 is for an unfrozen backbone, but --freeze=all trains "
+            "the head alone: set --freeze=none or a cut point.",
+        ),
+        (
+            {"prune": 0.5, "lora": "lora"},
+            "--prune=0.5 trains the kernels that it prunes, from the first "
+            "epoch on, and --lora=lora does not: leave one of the two out.",
+        ),
+        (
             {"l2_sp": 0.1, "freeze": "features"},
             "--l2_sp=0.1 is for an unfrozen backbone, but --freeze=features "
             "leaves no pretrained weights to train: freeze up to an earlier "
@@ -488,6 +512,7 @@ def test_settings_that_contradict_each_other(finetune, settings, message):
         ("train_only", "norm_and_bias"),
         ("layer_decay", 0.75),
         ("l2_sp", 0.1),
+        ("prune", 0.5),
     ],
 )
 def test_what_pretraining_has_no_use_for(pretrained, name, value):
