@@ -32,7 +32,7 @@ def prune(layers: Iterable[keras.Layer], share: float) -> list[keras.Variable]:
 
     >>> layer = keras.layers.Dense(1)
     >>> layer.build((None, 4))
-    >>> layer.kernel.assign([[3.0], [-1.0], [2.0], [-4.0]])
+    >>> _ = layer.kernel.assign([[3.0], [-1.0], [2.0], [-4.0]])
     >>> kernels = prune([layer], 0.5)
     >>> kernels[0].numpy().ravel().tolist()
     [3.0, 0.0, 0.0, -4.0]
