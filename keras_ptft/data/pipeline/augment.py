@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from keras_ptft.data.core.index_shuffle import draw
 from keras_ptft.data.pipeline.augmentations.color import color_jitter
+from keras_ptft.data.pipeline.augmentations.distort import distort
 from keras_ptft.data.pipeline.augmentations.geometry import (
     flip,
     flip_crop,
@@ -58,6 +59,7 @@ def drop_tokens(
 AUGMENTATIONS: dict[str, Callable[..., Any]] = {
     "none": none,
     "color_jitter": color_jitter,
+    "distort": distort,
     "drop_tokens": drop_tokens,
     "flip": flip,
     "flip_crop": flip_crop,

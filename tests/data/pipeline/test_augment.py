@@ -12,6 +12,7 @@ from tests.data.pipeline.seeded import color_digits, grey_digits, seeds
 CASES = {
     "none": "none",
     "color_jitter": "color_jitter",
+    "distort": "distort(rotate=20, bend=0.2)",
     "drop_tokens": "drop_tokens(rate=0.3)",
     "flip": "flip",
     "flip_crop": "flip_crop(padding=3)",
