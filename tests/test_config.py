@@ -70,6 +70,7 @@ NUMBERS = [
         "l2_sp": [0, 1e-2, 1e3],
         "ema": [0.0, 0.999, 0.99999],
         "reject_below": [0.0, 0.5, 1],
+        "keep_versions": [0, 3],
     }.items()
     for value in values
 ]
@@ -115,6 +116,7 @@ OUTSIDE = {
     ("l2_sp", -0.1): "from 0 to 1000",
     ("ema", -0.1): "from 0 to 0.99999",
     ("ema", 1.0): "from 0 to 0.99999",
+    ("keep_versions", -1): "at least 0",
     ("reject_below", -0.1): "from 0 to 1",
     ("reject_below", 1.1): "from 0 to 1",
 }

@@ -206,7 +206,8 @@ def told(clauses: Sequence[str]) -> str:
 def _in_use(base: pathlib.Path) -> list[pathlib.Path]:
     found = {int(path.name): path for path in versions(base)}
     numbers = set(version_labels(base).values()) or set(sorted(found)[-1:])
-    return [found[number] for number in sorted(numbers)]
+    # another export may come and go meanwhile
+    return [found[n] for n in sorted(numbers) if n in found]
 
 
 def _specs(infos: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

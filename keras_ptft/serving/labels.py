@@ -154,55 +154,6 @@ def version_labels(base: pathlib.Path) -> dict[str, int]:
     return {STABLE: labels.stable[-1], CANARY: labels.canary}
 
 
-def versions_to_load(base: pathlib.Path) -> int:
-    """Returns how many of the newest versions a server has to hold.
-
-    It is for `model_version_policy { latest { num_versions: ... } }`: 1 where
-    labels are not in use; else those from the oldest label on, and one more.
-    TensorFlow Serving checks the labels of a changed configuration before it
-    loads what that names, and refuses all of it if a label is to move to a
-    version that is not loaded. So a policy that lists `specific` versions could
-    never move a label to a new one. With one version more than there are, the
-    next one is loaded when it appears, while those with a label stay, and the
-    label moves at the next look at the configuration.
-
-    The server wants --allow_version_labels_for_unavailable_models to start with
-    labels, and --model_config_file_poll_wait_seconds to see them change.
-
-    Args:
-        base: folder of versions.
-
-    Raises:
-        UserError: `versions.json` is damaged.
-    """
-    labels = version_labels(base)
-    if not labels:
-        return 1
-    oldest = min(labels.values())
-    return 1 + sum(int(path.name) >= oldest for path in versions(base))
-
-
-def config_fields(base: pathlib.Path) -> str:
-    """Returns the fields of a ModelConfig that say what is loaded and labelled.
-
-    Args:
-        base: folder of versions.
-
-    Returns:
-        Lines of a text proto, without an indent.
-
-    Raises:
-        UserError: `versions.json` is damaged.
-    """
-    count = versions_to_load(base)
-    lines = [f"model_version_policy {{ latest {{ num_versions: {count} }} }}"]
-    lines += [
-        f'version_labels {{ key: "{label}" value: {version} }}'
-        for label, version in version_labels(base).items()
-    ]
-    return "\n".join(lines) + "\n"
-
-
 def _is_canary(version: pathlib.Path) -> bool:
     release = facts_of(version).get(RELEASE)
     return isinstance(release, dict) and release.get(CANARY) is True

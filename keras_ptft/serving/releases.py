@@ -19,6 +19,7 @@ from keras_ptft.serving.labels import (
     update_labels,
     version_labels,
 )
+from keras_ptft.serving.server_config import refresh_config
 from keras_ptft.serving.versions import (
     FACTS,
     GRAPH,
@@ -87,7 +88,7 @@ def settle(base: pathlib.Path, version: int, *, keep: int = 0) -> None:
         UserError: `versions.json` is damaged, or cannot be written.
     """
     if update_labels(base) is not None:
-        _tell_labels(base)
+        _spread_labels(base)
     if keep:
         _remove_older(base, version, keep)
 
@@ -109,7 +110,7 @@ def promote(export_dir: str | os.PathLike) -> Mapping[str, int]:
     """
     base, _ = _checked(export_dir)
     promote_canary(base)
-    _tell_labels(base)
+    _spread_labels(base)
     return version_labels(base)
 
 
@@ -122,7 +123,7 @@ def rollback(export_dir: str | os.PathLike, *, to: int = 0) -> pathlib.Path:
     would not load; and what was rolled back would be gone for whoever asks for
     it. With the copy, numbers only grow, the folder holds complete versions at
     each moment, a server loads the copy before it unloads the newest, and a
-    label can move to it (see `labels.versions_to_load`). The files are hard
+    label can move to it (see `server_config.versions_to_load`). The files are hard
     links, so it takes no room.
 
     Both labels, where they are in use, name the copy then.
@@ -246,7 +247,9 @@ def _tell_differences(newest: pathlib.Path, chosen: pathlib.Path) -> None:
         _LOG.warning("Clients of %s will find: %s.", newest, told(found))
 
 
-def _tell_labels(base: pathlib.Path) -> None:
+def _spread_labels(base: pathlib.Path) -> None:
+    """Tells the labels to the server, and to whoever reads the log."""
+    refresh_config(base)
     labels = version_labels(base)
     said = f"{STABLE} is version {labels[STABLE]}"
     if labels[CANARY] != labels[STABLE]:
