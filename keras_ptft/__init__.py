@@ -34,7 +34,7 @@ _PUBLIC = {
     "export": "keras_ptft.experiment.commands",
     "predict": "keras_ptft.experiment.commands",
     "promote": "keras_ptft.serving.releases",
-    "rollback": "keras_ptft.serving.releases",
+    "rollback": "keras_ptft.serving.rollback",
     "replay": "keras_ptft.experiment.replay",
 }
 

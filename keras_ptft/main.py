@@ -216,11 +216,11 @@ def export(words: list[str]) -> None:
 
 def rollback(words: list[str]) -> None:
     """Makes an older version of an export the newest."""
-    from keras_ptft.serving import releases
+    from keras_ptft.serving import rollback as serving
 
-    present, positional = parse(words, releases.ROLLBACK_FIELDS)
+    present, positional = parse(words, serving.ROLLBACK_FIELDS)
     (folder,) = _expect("rollback EXPORT", positional, 1)
-    releases.rollback(folder, to=releases.RollbackConfig(**present).to)
+    serving.rollback(folder, to=serving.RollbackConfig(**present).to)
 
 
 def promote(words: list[str]) -> None:
@@ -230,6 +230,15 @@ def promote(words: list[str]) -> None:
     _, positional = parse(words, {})
     (folder,) = _expect("promote EXPORT", positional, 1)
     releases.promote(folder)
+
+
+def versions(words: list[str]) -> None:
+    """Lists the versions of an export."""
+    from keras_ptft.serving.listing import version_table
+
+    _, positional = parse(words, {})
+    (folder,) = _expect("versions EXPORT", positional, 1)
+    print(version_table(folder))
 
 
 def runs(words: list[str]) -> None:
@@ -276,6 +285,7 @@ COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "evaluate": evaluate,
     "predict": predict,
     "export": export,
+    "versions": versions,
     "promote": promote,
     "rollback": rollback,
     "runs": runs,

@@ -12,7 +12,7 @@ from keras_ptft.launch import JOB_FIELDS
 from keras_ptft.registry import nearest, table_names
 from keras_ptft.runs.settings import RUNS_FIELDS
 from keras_ptft.search.settings import TUNE_FIELDS
-from keras_ptft.serving.releases import ROLLBACK_FIELDS
+from keras_ptft.serving.rollback import ROLLBACK_FIELDS
 from keras_ptft.settings import kind_of, words_of
 
 Fields = Mapping[str, dataclasses.Field[Any]]
@@ -81,6 +81,12 @@ COMMANDS = {
         "RUN",
         "publish a run's next version for TensorFlow Serving",
         "keras-ptft export runs/owls --export_to=saved_models/owls",
+    ),
+    "versions": Command(
+        "EXPORT",
+        "list the versions of an export: runs, labels, changes",
+        "keras-ptft versions saved_models/owls",
+        {},
     ),
     "promote": Command(
         "EXPORT",

@@ -29,9 +29,10 @@ from keras_ptft.serving.export import (
     export,
     find_export,
 )
-from keras_ptft.serving.labels import RELEASE
-from keras_ptft.serving.releases import release, settle
+from keras_ptft.serving.release import RELEASE, release
+from keras_ptft.serving.releases import settle
 from keras_ptft.serving.signatures.arrays import in_float32
+from keras_ptft.serving.versions import versions
 from keras_ptft.transfer.audit import fingerprint
 
 _LOG = logging.getLogger("keras_ptft")
@@ -83,7 +84,7 @@ def publish(
     done = result.export
     if not config.export_to:
         return result
-    if done and done.base == config.export_to and os.path.isdir(done.path):
+    if done and done.base == config.export_to and _is_published(done):
         _LOG.info(
             "%s is exported already, as %s; the next version: "
             "keras-ptft export %s.",
@@ -189,6 +190,15 @@ PARTS: dict[str, Callable[[Publication, Draft], Mapping[str, Any]]] = {
 Each returns what `export.json` tells of it under its name, and raises a
 UserError where the version must not be published.
 """
+
+
+def _is_published(done: ExportResult) -> bool:
+    """Whether a version is there, or was replaced by newer ones."""
+    if os.path.isdir(done.path):
+        return True
+    base = pathlib.Path(done.base)
+    newest = versions(base)[-1:] if base.is_dir() else []
+    return any(int(path.name) > done.version for path in newest)
 
 
 def _source(folder: pathlib.Path, model: keras.Model) -> Mapping[str, str]:

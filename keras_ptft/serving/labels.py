@@ -16,17 +16,11 @@ from collections.abc import Collection
 
 from keras_ptft import files
 from keras_ptft.errors import UserError
-from keras_ptft.serving.versions import (
-    VERSIONS_FILE,
-    facts_of,
-    locked,
-    versions,
-)
+from keras_ptft.serving.release import is_canary
+from keras_ptft.serving.versions import VERSIONS_FILE, locked, versions
 
 STABLE = "stable"
 CANARY = "canary"
-RELEASE = "release"
-"""Name in FACTS under which a version says what it was published as."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +85,7 @@ def read_labels(base: pathlib.Path) -> Labels | None:
     found = {int(path.name): path for path in versions(base)}
     for number, path in found.items():
         if number > labels.newest:
-            canary = _is_canary(path)
+            canary = is_canary(path)
             in_use = in_use or canary
             labels = labels.published(number, canary=canary)
     return labels.among(found) if found and in_use else None
@@ -152,11 +146,6 @@ def version_labels(base: pathlib.Path) -> dict[str, int]:
     if labels is None:
         return {}
     return {STABLE: labels.stable[-1], CANARY: labels.canary}
-
-
-def _is_canary(version: pathlib.Path) -> bool:
-    release = facts_of(version).get(RELEASE)
-    return isinstance(release, dict) and release.get(CANARY) is True
 
 
 def _recorded(base: pathlib.Path) -> Labels | None:

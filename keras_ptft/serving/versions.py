@@ -39,6 +39,24 @@ def versions(base: pathlib.Path) -> list[pathlib.Path]:
     return sorted(found, key=lambda path: int(path.name))
 
 
+def existing(base: pathlib.Path) -> dict[int, pathlib.Path]:
+    """Returns the versions in a folder by number, at least one.
+
+    Raises:
+        UserError: there is none.
+    """
+    found = versions(base) if base.is_dir() else []
+    if found:
+        return {int(path.name): path for path in found}
+    hint = "name the --export_to of a run"
+    if (base / GRAPH).is_file():
+        hint = f"that is one version, name {base.absolute().parent}"
+    raise UserError(
+        f"Expected a folder that holds versions of an export, as "
+        f"saved_models/NAME, found none in {base}: {hint}."
+    )
+
+
 def facts_of(version: pathlib.Path) -> Mapping[str, Any]:
     """Returns what is known of a version; nothing if another tool made it."""
     try:
@@ -69,23 +87,22 @@ def new_folder(base: pathlib.Path) -> pathlib.Path:
     return partial
 
 
-def copy_of(version: pathlib.Path) -> pathlib.Path:
-    """Makes a folder as `new_folder` does that holds all of a version.
+def copy_into(folder: pathlib.Path, version: pathlib.Path) -> None:
+    """Fills a folder with all of a version.
 
     Its files are hard links where the file system has them, which take no
     room and no time. To change one, replace it.
 
     Args:
-        version: its folder.
+        folder: as `new_folder` makes it.
+        version: folder of the version.
 
     Raises:
-        OSError: the folder of the versions cannot be written.
+        OSError: the folder cannot be written, or the version not be read.
     """
-    partial = new_folder(version.parent)
     shutil.copytree(
-        version, partial, copy_function=_link, symlinks=True, dirs_exist_ok=True
+        version, folder, copy_function=_link, symlinks=True, dirs_exist_ok=True
     )
-    return partial
 
 
 def publish(partial: pathlib.Path, base: pathlib.Path) -> pathlib.Path:

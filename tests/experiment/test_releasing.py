@@ -55,6 +55,11 @@ def test_versions_from_export_to_rollback(tmp_path, monkeypatch, capsys):
     assert facts("3")["release"] == {"canary": False, "rollback_of": 1}
     state = files.read_json(EXPORTS / "versions.json")
     assert state["stable"] == [1, 2, 3]
+    capsys.readouterr()
+    assert main(["versions", str(EXPORTS)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4 and "version 1 again" in lines[3]
+    assert "label 0 is 'null', was '0'" in lines[2]
     assert main(["rollback", str(EXPORTS), "--to=9"]) == 2
     assert "--to=9 must be a version" in capsys.readouterr().err
 
@@ -68,6 +73,7 @@ def test_mistakes_are_one_line(tmp_path, monkeypatch, capsys):
         ["promote", "none"],
         ["promote", "none", "--to=1"],
         ["promote", "a", "b"],
+        ["versions", "none"],
     ):
         assert main(words) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1

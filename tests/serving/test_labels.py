@@ -11,7 +11,8 @@ from keras_ptft.serving.labels import (
     update_labels,
     version_labels,
 )
-from keras_ptft.serving.releases import promote, rollback
+from keras_ptft.serving.releases import promote
+from keras_ptft.serving.rollback import rollback
 from keras_ptft.serving.server_config import (
     CONFIG_FILE,
     config_fields,

@@ -14,7 +14,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 from keras_ptft import files
 from keras_ptft.errors import DiskError, UserError
 from keras_ptft.serving.labels import version_labels
-from keras_ptft.serving.releases import promote, rollback, settle
+from keras_ptft.serving.releases import promote, settle
+from keras_ptft.serving.rollback import rollback
 from keras_ptft.serving.versions import FACTS, publish, versions
 from tests.serving.small_versions import graph, publish_small, write_version
 
@@ -42,7 +43,8 @@ if function == "rmtree":
     shutil.rmtree = killed
 else:
     releases.update_labels = killed
-partial = versions.copy_of(pathlib.Path(version))
+partial = versions.new_folder(base)
+versions.copy_into(partial, pathlib.Path(version))
 path = versions.publish(partial, base)
 releases.settle(base, int(path.name), keep=1)
 """
@@ -297,7 +299,7 @@ def test_a_copy_that_was_not_published_is_removed(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr("keras_ptft.serving.releases.publish", full)
+    monkeypatch.setattr("keras_ptft.serving.rollback.publish", full)
     with pytest.raises(DiskError, match="No space left on device"):
         rollback(tmp_path)
     assert sorted(os.listdir(tmp_path)) == ["1", "2"]
