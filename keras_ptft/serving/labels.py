@@ -125,7 +125,9 @@ def promote_canary(base: pathlib.Path) -> Labels:
             found = [int(path.name) for path in versions(base)]
             labels = Labels(tuple(found), found[-1], found[-1])
         elif labels.canary != labels.stable[-1]:
-            labels = dataclasses.replace(labels.promoted(), newest=labels.newest)
+            labels = dataclasses.replace(
+                labels.promoted(), newest=labels.newest
+            )
         _write(base, labels)
     return labels
 

@@ -61,9 +61,7 @@ def _time_of(version: pathlib.Path) -> str:
     return f"{datetime.datetime.fromtimestamp(moment):%Y-%m-%d %H:%M}"
 
 
-def _changes(
-    version: pathlib.Path, before: Any, after: Any
-) -> str:
+def _changes(version: pathlib.Path, before: Any, after: Any) -> str:
     clauses = []
     if (origin := origin_of(version)) != int(version.name):
         clauses.append(f"version {origin} again")

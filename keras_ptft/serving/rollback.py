@@ -104,9 +104,7 @@ def rollback(export_dir: str | os.PathLike, *, to: int = 0) -> pathlib.Path:
     return path
 
 
-def _published_again(
-    base: pathlib.Path, version: pathlib.Path
-) -> pathlib.Path:
+def _published_again(base: pathlib.Path, version: pathlib.Path) -> pathlib.Path:
     partial = new_folder(base)
     try:
         copy_into(partial, version)

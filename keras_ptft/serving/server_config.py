@@ -3,6 +3,7 @@
 import logging
 import pathlib
 import re
+from collections.abc import Sequence
 
 from keras_ptft import files
 from keras_ptft.serving.labels import version_labels
@@ -13,7 +14,7 @@ CONFIG_FILE = "serving/models.config"
 
 _LOG = logging.getLogger("keras_ptft")
 _POLICY = "model_version_policy"
-_FIELD = re.compile(rf"\s*({_POLICY}|version_labels)\b")
+_FIELD = re.compile(rf"(\s*)({_POLICY}|version_labels)\s*:?\s*\{{")
 
 
 def versions_to_load(base: pathlib.Path) -> int:
@@ -68,8 +69,8 @@ def config_fields(base: pathlib.Path) -> list[str]:
 def refresh_config(base: pathlib.Path) -> None:
     """Writes the labels into CONFIG_FILE, where there is such a file.
 
-    Its other lines stay. Where the fields do not stand on lines of their own,
-    as `config_fields` gives them, it is left alone, which is said.
+    Its other lines stay. Where it has no policy, or several, or the fields do
+    not stand on lines of their own, it is left alone, which is said.
 
     Args:
         base: folder of versions.
@@ -83,25 +84,34 @@ def refresh_config(base: pathlib.Path) -> None:
     with locked(base):
         lines = files.read_text(path).splitlines()
         fields = config_fields(base)
-        old = [i for i, line in enumerate(lines) if _FIELD.match(line)]
-        if not _is_ours([lines[i] for i in old]):
+        changed = _replaced(lines, fields)
+        if changed is None:
             _LOG.warning(
-                "Cannot change %s, expected one %s on a line of its own: write "
+                "Cannot change %s, expected one %s on lines of its own: write "
                 "there %s",
                 path,
                 _POLICY,
                 " ".join(fields),
             )
-            return
-        indent = lines[old[0]].partition(_POLICY)[0]
-        before = lines[: old[0]]
-        after = [x for x in lines[old[0] :] if not _FIELD.match(x)]
-        changed = [*before, *(indent + field for field in fields), *after]
-        if changed != lines:
+        elif changed != lines:
             files.write_text(path, "\n".join([*changed, ""]))
 
 
-def _is_ours(lines: list[str]) -> bool:
-    policies = [line for line in lines if _POLICY in line]
-    whole = all(line.count("{") == line.count("}") for line in lines)
-    return whole and len(policies) == 1 and lines[0] == policies[0]
+def _replaced(lines: Sequence[str], fields: Sequence[str]) -> list[str] | None:
+    """The lines with other fields; None: they do not stand alone."""
+    kept: list[str] = []
+    starts: list[re.Match[str]] = []
+    depth = place = 0
+    for line in lines:
+        if depth == 0 and (start := _FIELD.match(line)):
+            place = place if starts else len(kept)
+            starts.append(start)
+        elif depth == 0:
+            kept.append(line)
+            continue
+        code = line.partition("#")[0]
+        depth += code.count("{") - code.count("}")
+    if depth or [start[2] for start in starts].count(_POLICY) != 1:
+        return None
+    indented = [starts[0][1] + field for field in fields]
+    return [*kept[:place], *indented, *kept[place:]]

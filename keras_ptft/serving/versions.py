@@ -28,9 +28,7 @@ VERSIONS_FILE = "versions.json"
 """File beside the versions that says which of them have a label."""
 
 # what killed processes had not published yet, or removed by half
-_LEFTOVER = re.compile(
-    r"\.(partial|removed)-\d+-(?P<host>.*)-(?P<pid>\d{1,9})"
-)
+_LEFTOVER = re.compile(r"\.(partial|removed)-\d+-(?P<host>.*)-(?P<pid>\d{1,9})")
 
 
 def versions(base: pathlib.Path) -> list[pathlib.Path]:

@@ -8,10 +8,16 @@ from keras_ptft import files
 from keras_ptft.main import main
 
 EXPORTS = pathlib.Path("saved_models/x")
-TRAINING = (
-    "pretrain --name=x --backbone=mlp(hidden=[8]) --image_size=8 --epochs=1 "
-    "--train_examples=300 --explain=false --jit_compile=false"
-).split()
+TRAINING = [
+    "pretrain",
+    "--name=x",
+    "--backbone=mlp(hidden=[8])",
+    "--image_size=8",
+    "--epochs=1",
+    "--train_examples=300",
+    "--explain=false",
+    "--jit_compile=false",
+]
 
 
 def names():

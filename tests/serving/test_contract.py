@@ -67,9 +67,9 @@ def test_the_contract_of_a_real_export(exported, text_export):
 
 
 BREAKING = {
-    "signature 'encoded_images' is missing": lambda _, whole: (
-        whole["signatures"].pop("encoded_images")
-    ),
+    "signature 'encoded_images' is missing": lambda _, whole: whole[
+        "signatures"
+    ].pop("encoded_images"),
     "output 'logits' of 'serving_default' is missing": lambda default, _: (
         default["outputs"].pop("logits")
     ),
@@ -77,27 +77,27 @@ BREAKING = {
         lambda default, _: default["inputs"]["image"].update(dtype="float32")
     ),
     "input 'image' of 'serving_default' has shape (any, 9, 9, 1), had "
-    "(any, 8, 8, 1)": lambda default, _: (
-        default["inputs"].update(image=spec("uint8", None, 9, 9, 1))
+    "(any, 8, 8, 1)": lambda default, _: default["inputs"].update(
+        image=spec("uint8", None, 9, 9, 1)
     ),
     "input 'image' of 'serving_default' has shape (1, 8, 8, 1), had "
-    "(any, 8, 8, 1)": lambda default, _: (
-        default["inputs"].update(image=spec("uint8", 1, 8, 8, 1))
+    "(any, 8, 8, 1)": lambda default, _: default["inputs"].update(
+        image=spec("uint8", 1, 8, 8, 1)
     ),
     "output 'logits' of 'serving_default' has shape of any rank, had "
-    "(any, 2)": lambda default, _: (
-        default["outputs"]["logits"].update(shape=None)
+    "(any, 2)": lambda default, _: default["outputs"]["logits"].update(
+        shape=None
     ),
-    "'serving_default' needs a new input 'mask'": lambda default, _: (
-        default["inputs"].update(mask=spec("bool", None))
-    ),
+    "'serving_default' needs a new input 'mask'": lambda default, _: default[
+        "inputs"
+    ].update(mask=spec("bool", None)),
     "label 0 is 'dog', was 'cat'; label 1 is 'cat', was 'dog'": (
         lambda _, whole: whole["labels"].reverse()
     ),
     "label 1, 'dog', is missing": lambda _, whole: whole["labels"].pop(),
     "label 2, 'owl', is new": lambda _, whole: whole["labels"].append("owl"),
-    "column 1 is 'weight', was 'width'": lambda _, whole: (
-        whole.update(columns=["length", "weight"])
+    "column 1 is 'weight', was 'width'": lambda _, whole: whole.update(
+        columns=["length", "weight"]
     ),
 }
 

@@ -157,9 +157,33 @@ def test_the_configuration_of_a_server_follows(tmp_path, caplog):
     assert "Cannot change" not in caplog.text
 
 
+def test_fields_of_several_lines_are_replaced(tmp_path):
+    fields = """\
+    model_version_policy {
+      # { all of them }
+      latest {
+        num_versions: 9
+      }
+    }
+    version_labels {
+      key: "old"
+      value: 9
+    }
+"""
+    line = "    model_version_policy { latest { num_versions: 1 } }\n"
+    (tmp_path / "serving").mkdir()
+    (tmp_path / CONFIG_FILE).write_text(CONFIG.replace(line, fields))
+    publish_small(tmp_path)
+    promote(tmp_path)
+    config = config_of(tmp_path)
+    assert dict(config.version_labels) == labels(1, 1)
+    assert config.model_version_policy.latest.num_versions == 2
+    assert len((tmp_path / CONFIG_FILE).read_text().splitlines()) == 11
+
+
 @pytest.mark.parametrize(
     "policy",
-    ["", "model_version_policy {\n latest { num_versions: 1 } }", "twice"],
+    ["", "model_version_policy\n{ latest { num_versions: 1 } }\n", "twice"],
 )
 def test_a_configuration_of_the_users_own_is_left_alone(
     tmp_path, caplog, policy
@@ -194,9 +218,7 @@ class Server:
     def reload(self):
         """Takes a configuration, unless a label is to move into the blue."""
         text = "\n".join(config_fields(self.base))
-        config = text_format.Parse(
-            text, model_server_config_pb2.ModelConfig()
-        )
+        config = text_format.Parse(text, model_server_config_pb2.ModelConfig())
         for label, version in config.version_labels.items():
             known = self.labels.get(label, version)
             if known != version and version not in self.loaded:

@@ -173,7 +173,9 @@ def test_older_versions_are_removed_and_no_labelled_one(tmp_path, caplog):
     for _ in range(4):
         publish_small(tmp_path, keep=3)
     assert numbers(tmp_path) == [2, 3, 4]
-    assert caplog.messages == [f"Removed {tmp_path / '1'}, by --keep_versions=3."]
+    assert caplog.messages == [
+        f"Removed {tmp_path / '1'}, by --keep_versions=3."
+    ]
     promote(tmp_path)
     for _ in range(3):
         publish_small(tmp_path, keep=1, canary=True)
