@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_ptft import files
-from keras_ptft.errors import UserError
+from keras_ptft.errors import UserError, first_line
 from keras_ptft.serving.labels import version_labels
 from keras_ptft.serving.versions import EXTRA, GRAPH, facts_of, versions
 
@@ -49,16 +49,16 @@ def contract_of(
         UserError: there is no SavedModel, or it cannot be read.
     """
     # versions that tell their contract are compared without TensorFlow
-    from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf import saved_model_pb2
 
     path = pathlib.Path(version) / GRAPH
     try:
         saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
-    except (OSError, DecodeError) as error:
+    # a broken file fails in as many ways as it can be broken
+    except Exception as error:
         raise UserError(
-            f"Cannot read {path}: expected a SavedModel, got: {error}; export "
-            "it again."
+            f"Cannot read {path}: expected a SavedModel, got: "
+            f"{first_line(error)}; export it again."
         ) from error
     return {
         "signatures": {

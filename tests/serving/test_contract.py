@@ -51,19 +51,20 @@ def test_a_contract_is_what_the_saved_model_says(contract):
     }
 
 
-def test_the_contract_of_a_real_export(exported, text_export):
+def test_the_contract_of_a_real_export(exported):
     found = contract_of(exported.path)["signatures"]
     default, encoded = found["serving_default"], found["encoded_images"]
     assert default["inputs"] == {"image": spec("uint8", None, 8, 8, 1)}
     assert default["outputs"]["logits"] == spec("float32", None, 10)
     assert encoded["inputs"] == {"bytes": spec("string", None)}
+
+
+@pytest.mark.slow
+def test_the_contract_of_texts(text_export):
     texts = contract_of(text_export.path)["signatures"]
     assert texts["serving_default"]["inputs"] == {"text": spec("string", None)}
     assert texts["serving_default"]["outputs"]["label"]["dtype"] == "string"
     assert texts["tokens"]["inputs"] == {"tokens": spec("int32", None, None)}
-    for version in (exported, text_export):
-        twice = contract_of(version.path)
-        assert breaks(twice, twice) == additions(twice, twice) == []
 
 
 BREAKING = {
