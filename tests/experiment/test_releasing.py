@@ -5,7 +5,11 @@ import pathlib
 import pytest
 
 from keras_ptft import files
+from keras_ptft.config import Config
+from keras_ptft.experiment.exporting import publish
+from keras_ptft.experiment.results import ExportResult, RunResult
 from keras_ptft.main import main
+from tests.serving.small_versions import publish_small
 
 EXPORTS = pathlib.Path("saved_models/x")
 TRAINING = [
@@ -83,3 +87,18 @@ def test_mistakes_are_one_line(tmp_path, monkeypatch, capsys):
     ):
         assert main(words) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_version_that_newer_ones_replaced_is_not_published_again(tmp_path):
+    for _ in range(3):
+        publish_small(tmp_path, keep=2)
+    done = ExportResult(
+        base=str(tmp_path),
+        path=str(tmp_path / "1"),
+        version=1,
+        largest_difference={},
+    )
+    result = RunResult(run="x", stage="pretrain", export=done)
+    config = Config(export_to=str(tmp_path))
+    # without a look at the run, which is not there
+    assert publish(tmp_path / "x", config, result) is result
