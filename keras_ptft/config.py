@@ -515,6 +515,25 @@ class Config:
         "export",
         "folder of SavedModel versions, as saved_models/digits; empty: none",
     )
+    breaking: bool = setting(
+        False,
+        "export",
+        "publish a version even if clients of those that are served cannot "
+        "use it: an input, output or label is gone or is another",
+    )
+    canary: bool = setting(
+        False,
+        "export",
+        "publish a version to be tried by clients that ask for the label "
+        "canary, while the label stable stays where it is",
+    )
+    keep_versions: int = setting(
+        0,
+        "export",
+        "remove older versions than the newest ones, this many, but none with "
+        "a label; 0: none",
+        low=0,
+    )
     reject_below: float = _reject_below()
     calibrate: bool = setting(
         False,

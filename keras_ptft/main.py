@@ -214,6 +214,33 @@ def export(words: list[str]) -> None:
     commands.export(folder, **present)
 
 
+def rollback(words: list[str]) -> None:
+    """Makes an older version of an export the newest."""
+    from keras_ptft.serving import rollback as serving
+
+    present, positional = parse(words, serving.ROLLBACK_FIELDS)
+    (folder,) = _expect("rollback EXPORT", positional, 1)
+    serving.rollback(folder, to=serving.RollbackConfig(**present).to)
+
+
+def promote(words: list[str]) -> None:
+    """Makes the canary of an export stable."""
+    from keras_ptft.serving import releases
+
+    _, positional = parse(words, {})
+    (folder,) = _expect("promote EXPORT", positional, 1)
+    releases.promote(folder)
+
+
+def versions(words: list[str]) -> None:
+    """Lists the versions of an export."""
+    from keras_ptft.serving.listing import version_table
+
+    _, positional = parse(words, {})
+    (folder,) = _expect("versions EXPORT", positional, 1)
+    print(version_table(folder))
+
+
 def runs(words: list[str]) -> None:
     """Lists the runs of a folder, or removes some of them."""
     from keras_ptft.runs.command import answer
@@ -258,6 +285,9 @@ COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "evaluate": evaluate,
     "predict": predict,
     "export": export,
+    "versions": versions,
+    "promote": promote,
+    "rollback": rollback,
     "runs": runs,
     "describe": describe,
     "launch": launch,

@@ -12,6 +12,7 @@ from keras_ptft.launch import JOB_FIELDS
 from keras_ptft.registry import nearest, table_names
 from keras_ptft.runs.settings import RUNS_FIELDS
 from keras_ptft.search.settings import TUNE_FIELDS
+from keras_ptft.serving.rollback import ROLLBACK_FIELDS
 from keras_ptft.settings import kind_of, words_of
 
 Fields = Mapping[str, dataclasses.Field[Any]]
@@ -81,6 +82,24 @@ COMMANDS = {
         "publish a run's next version for TensorFlow Serving",
         "keras-ptft export runs/owls --export_to=saved_models/owls",
     ),
+    "versions": Command(
+        "EXPORT",
+        "list the versions of an export: runs, labels, changes",
+        "keras-ptft versions saved_models/owls",
+        {},
+    ),
+    "promote": Command(
+        "EXPORT",
+        "give the label stable to the version that was tried as canary",
+        "keras-ptft promote saved_models/owls",
+        {},
+    ),
+    "rollback": Command(
+        "EXPORT",
+        "serve the version before the newest again, or another",
+        "keras-ptft rollback saved_models/owls --to=3",
+        ROLLBACK_FIELDS,
+    ),
     "runs": Command(
         "[RUNS_DIR]",
         "list the runs of a folder side by side, or remove some",
@@ -103,6 +122,7 @@ COMMANDS = {
 _WORDS = {
     "RECIPE": "a file with a setting a line; most with init_from fine-tune",
     "RUN": "a run folder, as runs/NAME",
+    "EXPORT": "a folder of versions, as saved_models/NAME",
     "MODEL": "a run folder, a .keras file or a folder of an export",
     "INPUT": "image, folder, .npy, .npz, .txt, .csv, .tsv, .jsonl, .parquet, -",
     "RUNS_DIR": "a folder that holds run folders [runs]",
@@ -143,7 +163,7 @@ def command_help(name: str) -> str:
     form = " ".join(filter(None, ("keras-ptft", name, command.words)))
     head = f"{command.text[0].upper()}{command.text[1:]}.\n{_words([name])}"
     head += f"\nFor example\n  {command.example}\n"
-    if name == "describe":
+    if not command.fields:
         return f"{form}\n\n{head}"
     if name == "launch":
         form = form.replace("--", "[--setting=value]... --")

@@ -71,6 +71,7 @@ NUMBERS = [
         "prune": [0, 0.5, 0.999],
         "ema": [0.0, 0.999, 0.99999],
         "reject_below": [0.0, 0.5, 1],
+        "keep_versions": [0, 3],
     }.items()
     for value in values
 ]
@@ -117,6 +118,7 @@ OUTSIDE = {
     ("prune", 1.0): "from 0 to 0.999",
     ("ema", -0.1): "from 0 to 0.99999",
     ("ema", 1.0): "from 0 to 0.99999",
+    ("keep_versions", -1): "at least 0",
     ("reject_below", -0.1): "from 0 to 1",
     ("reject_below", 1.1): "from 0 to 1",
 }

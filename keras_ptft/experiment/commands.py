@@ -192,7 +192,8 @@ def export(
     """
     _check_changes("export", "export", changes)
     folder, before, result = _complete(run)
-    config = before.replace(**changes)
+    # what breaks clients is accepted for one version, not for all of a run
+    config = before.replace(**({"breaking": False} | changes))
     target = export_to or config.export_to or f"saved_models/{folder.name}"
     check_export_dir(target)
     config = config.replace(export_to=target)

@@ -21,6 +21,7 @@ from keras_ptft.experiment.weights import Weights
 from keras_ptft.models.saved import load_model
 from keras_ptft.objectives import Objective
 from keras_ptft.objectives.saved import read_objective, write_objective
+from keras_ptft.serving.contract import CONTRACT, check_contract, contract_of
 from keras_ptft.serving.export import (
     EXTRA,
     Draft,
@@ -28,7 +29,10 @@ from keras_ptft.serving.export import (
     export,
     find_export,
 )
+from keras_ptft.serving.release import RELEASE, release
+from keras_ptft.serving.releases import settle
 from keras_ptft.serving.signatures.arrays import in_float32
+from keras_ptft.serving.versions import versions
 from keras_ptft.transfer.audit import fingerprint
 
 _LOG = logging.getLogger("keras_ptft")
@@ -80,7 +84,7 @@ def publish(
     done = result.export
     if not config.export_to:
         return result
-    if done and done.base == config.export_to and os.path.isdir(done.path):
+    if done and done.base == config.export_to and _is_published(done):
         _LOG.info(
             "%s is exported already, as %s; the next version: "
             "keras-ptft export %s.",
@@ -94,7 +98,7 @@ def publish(
     # a kill may come between publishing a version and noting it
     known = find_export(config.export_to, _source(folder, model))
     if known is not None:
-        noted = _note(folder, config.export_to, result, known)
+        noted = _note(folder, config, result, known)
         return result.replace(export=noted)
     if dataset is None:
         weights = Weights.beside(folder / run_dir.MODEL_FILE, model)
@@ -140,7 +144,23 @@ def export_run(
         parts={name: partial(part, given) for name, part in PARTS.items()},
         source=source,
     )
-    return _note(folder, config.export_to, result, exported)
+    return _note(folder, config, result, exported)
+
+
+def _contract(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Tells what clients can rely on, and refuses what breaks them."""
+    info = given.objective.info
+    # a text is one input, whatever its columns are called
+    columns = () if info.is_text else info.columns
+    contract = contract_of(draft.folder, info.label_names, columns)
+    check_contract(draft.base, contract, breaking=given.config.breaking)
+    return contract
+
+
+def _release(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Tells whether the version is to be tried first."""
+    del draft
+    return release(canary=given.config.canary)
 
 
 def _objective(given: Publication, draft: Draft) -> Mapping[str, Any]:
@@ -160,6 +180,8 @@ def _card(given: Publication, draft: Draft) -> Mapping[str, Any]:
 
 
 PARTS: dict[str, Callable[[Publication, Draft], Mapping[str, Any]]] = {
+    CONTRACT: _contract,
+    RELEASE: _release,
     "objective": _objective,
     "card": _card,
 }
@@ -170,13 +192,24 @@ UserError where the version must not be published.
 """
 
 
+def _is_published(done: ExportResult) -> bool:
+    """Whether a version is there, or was replaced by newer ones."""
+    if os.path.isdir(done.path):
+        return True
+    base = pathlib.Path(done.base)
+    newest = versions(base)[-1:] if base.is_dir() else []
+    return any(int(path.name) > done.version for path in newest)
+
+
 def _source(folder: pathlib.Path, model: keras.Model) -> Mapping[str, str]:
     return {"run": folder.name, "weights": fingerprint(model)}
 
 
 def _note(
-    folder: pathlib.Path, base: str, result: RunResult, exported: Export
+    folder: pathlib.Path, config: Config, result: RunResult, exported: Export
 ) -> ExportResult:
+    base = config.export_to
+    settle(pathlib.Path(base), exported.version, keep=config.keep_versions)
     noted = ExportResult(
         base=base,
         path=str(exported.path),

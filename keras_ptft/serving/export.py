@@ -18,12 +18,8 @@ from keras_ptft import files
 from keras_ptft.errors import UserError
 from keras_ptft.serving.signatures.signature import Signature, write_saved_model
 from keras_ptft.serving.verification.verify import verify
-from keras_ptft.serving.versions import new_folder, publish, versions
-
-EXTRA = "assets.extra"
-"""Folder of a version with files that TensorFlow Serving does not read."""
-FACTS = f"{EXTRA}/export.json"
-"""What is known of a version: where it comes from, and what was proved."""
+from keras_ptft.serving.versions import EXTRA as EXTRA
+from keras_ptft.serving.versions import FACTS, new_folder, publish, versions
 
 
 @dataclasses.dataclass(frozen=True)

@@ -135,6 +135,9 @@ CASES = {
     "profile_steps": ({"profile_steps": "1,2"}, {}),
     "precision": ({"precision": "mixed_bfloat16"}, {}),
     "export_to": ({"export_to": "saved_models/tiny"}, {}),
+    "breaking": ({"breaking": "true"}, {}),
+    "canary": ({"canary": "true"}, {}),
+    "keep_versions": ({"keep_versions": "2"}, {}),
     "reject_below": ({"reject_below": "0.5"}, {}),
     "calibrate": ({"calibrate": "true"}, {"validation_fraction": "0.3"}),
 }
@@ -166,6 +169,7 @@ TOGETHER = (
     ("probe", "augment_views"),
     ("batchnorm", "train_only", "lora", "min_transferred"),
     ("layer_decay", "l2_sp", "prune", "forgetting"),
+    ("export_to", "breaking", "canary", "keep_versions"),
 )
 ALONE = [(name,) for name in CASES if not any(name in x for x in TOGETHER)]
 # op determinism stays enabled in a process: tests/training has its own
