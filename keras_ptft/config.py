@@ -507,6 +507,12 @@ class Config:
         "export",
         "folder of SavedModel versions, as saved_models/digits; empty: none",
     )
+    warmup_batches: str = setting(
+        "1,32",
+        "export",
+        "sizes of the batches of test examples that an export keeps, for "
+        "TensorFlow Serving to warm up with; empty: none",
+    )
     reject_below: float = _reject_below()
     calibrate: bool = setting(
         False,

@@ -134,6 +134,10 @@ CASES = {
     "profile_steps": ({"profile_steps": "1,2"}, {}),
     "precision": ({"precision": "mixed_bfloat16"}, {}),
     "export_to": ({"export_to": "saved_models/tiny"}, {}),
+    "warmup_batches": (
+        {"warmup_batches": "1,8"},
+        {"export_to": "saved_models/tiny"},
+    ),
     "reject_below": ({"reject_below": "0.5"}, {}),
     "calibrate": ({"calibrate": "true"}, {"validation_fraction": "0.3"}),
 }
@@ -158,6 +162,7 @@ TOGETHER = (
     ("train_fraction", "class_weight", "resident", "precision"),
     ("train_per_class", "sampling", "jit_compile"),
     ("folds", "fold"),
+    ("export_to", "warmup_batches"),
     ("background", "resize", "decode_cache", "group_pattern"),
     ("image_column", "image_root", "group_column"),
     ("text_column", "label_column", "tokenizer", "sequence_length"),
