@@ -12,6 +12,7 @@ from keras_ptft.launch import JOB_FIELDS
 from keras_ptft.registry import nearest, table_names
 from keras_ptft.runs.settings import RUNS_FIELDS
 from keras_ptft.search.settings import TUNE_FIELDS
+from keras_ptft.serving.smoke.settings import SERVE_FIELDS
 from keras_ptft.settings import kind_of, words_of
 
 Fields = Mapping[str, dataclasses.Field[Any]]
@@ -81,6 +82,12 @@ COMMANDS = {
         "publish a run's next version for TensorFlow Serving",
         "keras-ptft export runs/owls --export_to=saved_models/owls",
     ),
+    "serve": Command(
+        "EXPORT",
+        "start TensorFlow Serving on an export, or try what it answers",
+        "keras-ptft serve saved_models/owls --smoke",
+        SERVE_FIELDS,
+    ),
     "runs": Command(
         "[RUNS_DIR]",
         "list the runs of a folder side by side, or remove some",
@@ -105,6 +112,7 @@ _WORDS = {
     "RUN": "a run folder, as runs/NAME",
     "MODEL": "a run folder, a .keras file or a folder of an export",
     "INPUT": "image, folder, .npy, .npz, .txt, .csv, .tsv, .jsonl, .parquet, -",
+    "EXPORT": "a folder of exported versions, as saved_models/NAME",
     "RUNS_DIR": "a folder that holds run folders [runs]",
     "COMMAND": "run, pretrain or finetune, with its words and settings",
     "NAME": "an entry, as keras-ptft describe lists them; pretrained or result",
