@@ -534,6 +534,12 @@ class Config:
         "a label; 0: none",
         low=0,
     )
+    warmup_batches: str = setting(
+        "1,32",
+        "export",
+        "sizes of the batches of test examples that an export keeps, for "
+        "TensorFlow Serving to warm up with; empty: none",
+    )
     reject_below: float = _reject_below()
     calibrate: bool = setting(
         False,

@@ -48,9 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0, 1 if a comparison does not show what it was to
-        show, 2 for an error that the user can correct, 3 if
-        predict left out inputs and answered the others, 130 if interrupted,
-        143 if terminated.
+        show, or a server answers wrongly, 2 for an error that the user can
+        correct, 3 if predict left out inputs and answered the others, 130
+        if interrupted, 143 if terminated.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
@@ -241,6 +241,19 @@ def versions(words: list[str]) -> None:
     print(version_table(folder))
 
 
+def serve(words: list[str]) -> int:
+    """Serves an export, or tries that with real requests."""
+    from keras_ptft.serving.smoke import serve as serving
+    from keras_ptft.serving.smoke.settings import SERVE_FIELDS, ServeConfig
+
+    present, positional = parse(words, SERVE_FIELDS)
+    (folder,) = _expect("serve EXPORT", positional, 1)
+    config = ServeConfig(**present)
+    if not config.smoke:
+        return serving.serve(folder, config)
+    return _load("serving.smoke.smoke").smoke(folder, config)
+
+
 def runs(words: list[str]) -> None:
     """Lists the runs of a folder, or removes some of them."""
     from keras_ptft.runs.command import answer
@@ -288,6 +301,7 @@ COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "versions": versions,
     "promote": promote,
     "rollback": rollback,
+    "serve": serve,
     "runs": runs,
     "describe": describe,
     "launch": launch,

@@ -13,6 +13,7 @@ from keras_ptft.registry import nearest, table_names
 from keras_ptft.runs.settings import RUNS_FIELDS
 from keras_ptft.search.settings import TUNE_FIELDS
 from keras_ptft.serving.rollback import ROLLBACK_FIELDS
+from keras_ptft.serving.smoke.settings import SERVE_FIELDS
 from keras_ptft.settings import kind_of, words_of
 
 Fields = Mapping[str, dataclasses.Field[Any]]
@@ -99,6 +100,12 @@ COMMANDS = {
         "serve the version before the newest again, or another",
         "keras-ptft rollback saved_models/owls --to=3",
         ROLLBACK_FIELDS,
+    ),
+    "serve": Command(
+        "EXPORT",
+        "start TensorFlow Serving on an export, or try what it answers",
+        "keras-ptft serve saved_models/owls --smoke",
+        SERVE_FIELDS,
     ),
     "runs": Command(
         "[RUNS_DIR]",

@@ -43,6 +43,7 @@ from keras_ptft.objectives.saved import (
     write_objective,
 )
 from keras_ptft.registry import lookup, settings
+from keras_ptft.serving.bundle.warmup import warmup_batches
 from keras_ptft.serving.export import check_export_dir
 from keras_ptft.training.checkpointing.store import parse_interval
 from keras_ptft.training.distribution import strategies
@@ -92,6 +93,7 @@ def check(config: Config) -> None:
         )
     parse_interval(config.checkpoint_every)
     parse_profile_steps(config.profile_steps)
+    warmup_batches(config.warmup_batches)
     parse_color(config.background)
     if config.resize:
         cut_of(config.resize)

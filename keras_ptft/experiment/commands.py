@@ -29,6 +29,7 @@ from keras_ptft.models.saved import load_model
 from keras_ptft.models.structure import named_inputs
 from keras_ptft.objectives import Objective
 from keras_ptft.objectives.saved import read_objective
+from keras_ptft.serving.bundle.warmup import warmup_batches
 from keras_ptft.serving.export import check_export_dir
 from keras_ptft.serving.generation.sampling import Sampling
 from keras_ptft.serving.inference.predictor import load_model_or_export
@@ -194,6 +195,7 @@ def export(
     folder, before, result = _complete(run)
     # what breaks clients is accepted for one version, not for all of a run
     config = before.replace(**({"breaking": False} | changes))
+    warmup_batches(config.warmup_batches)
     target = export_to or config.export_to or f"saved_models/{folder.name}"
     check_export_dir(target)
     config = config.replace(export_to=target)

@@ -21,6 +21,8 @@ from keras_ptft.experiment.weights import Weights
 from keras_ptft.models.saved import load_model
 from keras_ptft.objectives import Objective
 from keras_ptft.objectives.saved import read_objective, write_objective
+from keras_ptft.serving.bundle.names import model_name
+from keras_ptft.serving.bundle.warmup import warmup_batches, write_warmup
 from keras_ptft.serving.contract import CONTRACT, check_contract, contract_of
 from keras_ptft.serving.export import (
     EXTRA,
@@ -179,11 +181,22 @@ def _card(given: Publication, draft: Draft) -> Mapping[str, Any]:
     return {"file": CARD_FILE}
 
 
+def _warmup(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Writes requests of test examples, for a server to warm up with."""
+    return write_warmup(
+        draft.folder / EXTRA,
+        model_name(draft.base),
+        draft.signatures,
+        warmup_batches(given.config.warmup_batches),
+    )
+
+
 PARTS: dict[str, Callable[[Publication, Draft], Mapping[str, Any]]] = {
     CONTRACT: _contract,
     RELEASE: _release,
     "objective": _objective,
     "card": _card,
+    "warmup": _warmup,
 }
 """What a version holds and is checked for, in this order.
 

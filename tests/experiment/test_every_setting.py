@@ -138,6 +138,10 @@ CASES = {
     "breaking": ({"breaking": "true"}, {}),
     "canary": ({"canary": "true"}, {}),
     "keep_versions": ({"keep_versions": "2"}, {}),
+    "warmup_batches": (
+        {"warmup_batches": "1,8"},
+        {"export_to": "saved_models/tiny"},
+    ),
     "reject_below": ({"reject_below": "0.5"}, {}),
     "calibrate": ({"calibrate": "true"}, {"validation_fraction": "0.3"}),
 }
@@ -162,6 +166,7 @@ TOGETHER = (
     ("train_fraction", "class_weight", "resident", "precision"),
     ("train_per_class", "sampling", "jit_compile"),
     ("folds", "fold"),
+    ("export_to", "warmup_batches"),
     ("background", "resize", "decode_cache", "group_pattern"),
     ("image_column", "image_root", "group_column"),
     ("text_column", "label_column", "tokenizer", "sequence_length"),

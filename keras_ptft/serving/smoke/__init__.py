@@ -1,0 +1,1 @@
+"""Starts TensorFlow Serving on an export, and tries what it answers."""
