@@ -13,7 +13,7 @@ import keras
 
 from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Dataset
-from keras_ptft.experiment import run_dir
+from keras_ptft.experiment import bundling, run_dir
 from keras_ptft.experiment.loading import reload_dataset
 from keras_ptft.experiment.results import ExportResult, RunResult
 from keras_ptft.experiment.run_files import CARD_FILE
@@ -21,6 +21,7 @@ from keras_ptft.experiment.weights import Weights
 from keras_ptft.models.saved import load_model
 from keras_ptft.objectives import Objective
 from keras_ptft.objectives.saved import read_objective, write_objective
+from keras_ptft.serving.bundle.server_files import write_server_files
 from keras_ptft.serving.export import (
     EXTRA,
     Draft,
@@ -134,12 +135,16 @@ def export_run(
         dataset=dataset,
         objective=read_objective(folder),
     )
+    signatures = given.objective.signatures(
+        given.model, dataset.splits["test"]
+    )
     exported = export(
         config.export_to,
-        given.objective.signatures(given.model, dataset.splits["test"]),
+        signatures,
         parts={name: partial(part, given) for name, part in PARTS.items()},
         source=source,
     )
+    write_server_files(exported.path, signatures)
     return _note(folder, config.export_to, result, exported)
 
 
@@ -162,6 +167,8 @@ def _card(given: Publication, draft: Draft) -> Mapping[str, Any]:
 PARTS: dict[str, Callable[[Publication, Draft], Mapping[str, Any]]] = {
     "objective": _objective,
     "card": _card,
+    "assets": bundling.assets,
+    "client": bundling.client,
 }
 """What a version holds and is checked for, in this order.
 

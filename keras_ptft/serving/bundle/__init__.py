@@ -1,0 +1,1 @@
+"""Files that make an export usable at once."""
