@@ -21,7 +21,7 @@ from keras_ptft.experiment.weights import Weights
 from keras_ptft.models.saved import load_model
 from keras_ptft.objectives import Objective
 from keras_ptft.objectives.saved import read_objective, write_objective
-from keras_ptft.serving.bundle.server_files import write_server_files
+from keras_ptft.serving.bundle.server_files import PART, write_server_files
 from keras_ptft.serving.export import (
     EXTRA,
     Draft,
@@ -135,16 +135,12 @@ def export_run(
         dataset=dataset,
         objective=read_objective(folder),
     )
-    signatures = given.objective.signatures(
-        given.model, dataset.splits["test"]
-    )
     exported = export(
         config.export_to,
-        signatures,
+        given.objective.signatures(given.model, dataset.splits["test"]),
         parts={name: partial(part, given) for name, part in PARTS.items()},
         source=source,
     )
-    write_server_files(exported.path, signatures)
     return _note(folder, config.export_to, result, exported)
 
 
@@ -168,7 +164,7 @@ PARTS: dict[str, Callable[[Publication, Draft], Mapping[str, Any]]] = {
     "objective": _objective,
     "card": _card,
     "assets": bundling.assets,
-    "client": bundling.client,
+    PART: bundling.client,
 }
 """What a version holds and is checked for, in this order.
 
@@ -184,6 +180,7 @@ def _source(folder: pathlib.Path, model: keras.Model) -> Mapping[str, str]:
 def _note(
     folder: pathlib.Path, base: str, result: RunResult, exported: Export
 ) -> ExportResult:
+    write_server_files(exported.path)
     noted = ExportResult(
         base=base,
         path=str(exported.path),

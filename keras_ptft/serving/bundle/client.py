@@ -1,15 +1,18 @@
 """A program that asks a server for answers of one model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from keras_ptft.serving.bundle.rest_values import TEXT
+from keras_ptft.serving.bundle.descriptions import (
+    arguments,
+    describe,
+    example_argument,
+    first_choice,
+)
 from keras_ptft.serving.bundle.templates import rendered
 from keras_ptft.serving.signatures.signature import Signature
 
 CLIENT_FILE = "client.py"
 
-_DEFAULT = "serving_default"
-_OF_FILES = "encoded_images"
 # outputs that have a number for each label
 _SCORES = ("logits", "probabilities", "chosen")
 
@@ -30,52 +33,25 @@ def client_source(
         columns: of the table that the numbers of a vector come from, in
             order; empty: not known.
     """
-    inputs = _inputs(signatures)
-    default = _default(inputs)
-    example, arguments = _arguments(inputs[default])
+    described = describe(signatures)
     return rendered(
         CLIENT_FILE,
         model=name,
-        example=example,
-        arguments=arguments,
-        default=default,
-        inputs=inputs,
-        outputs={sig.name: list(sig.cases[0].outputs) for sig in signatures},
+        example=example_argument(described),
+        arguments=arguments(described),
+        default=first_choice(described),
+        inputs={
+            signature: {k: spec["dtype"] for k, spec in parts["inputs"].items()}
+            for signature, parts in described.items()
+        },
+        outputs={
+            signature: parts["outputs"]
+            for signature, parts in described.items()
+        },
         scores=_scores(signatures, len(label_names)),
         labels=label_names,
         columns=columns,
     )
-
-
-def example_argument(signatures: Sequence[Signature]) -> str:
-    """Returns what a client of a model may be called with.
-
-    Args:
-        signatures: what the model answers.
-    """
-    inputs = _inputs(signatures)
-    return _arguments(inputs[_default(inputs)])[0]
-
-
-def _inputs(signatures: Sequence[Signature]) -> dict[str, dict[str, str]]:
-    """The type of each input, by signature and name."""
-    return {
-        sig.name: {name: spec.dtype.name for name, spec in sig.inputs.items()}
-        for sig in signatures
-    }
-
-
-def _default(inputs: Mapping[str, Mapping[str, str]]) -> str:
-    return _OF_FILES if _OF_FILES in inputs else _DEFAULT
-
-
-def _arguments(inputs: Mapping[str, str]) -> tuple[str, str]:
-    """What the program is called with: an example, and what there may be."""
-    if list(inputs.values()) != ["string"]:
-        return "rows.json", "files of rows, .json or .csv"
-    if TEXT in inputs:
-        return '"some text"', "texts, or files with a text a line"
-    return "photo.jpg", "image files"
 
 
 def _scores(signatures: Sequence[Signature], count: int) -> list[str]:

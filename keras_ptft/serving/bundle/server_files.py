@@ -6,19 +6,23 @@ A server ignores their folder, whose name is no number.
 
 import math
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import tensorflow as tf
-
-from keras_ptft.files import write_text
-from keras_ptft.serving.bundle.client import example_argument
+from keras_ptft.files import read_json, write_text
+from keras_ptft.serving.bundle.descriptions import (
+    Described,
+    example_argument,
+    open_inputs,
+)
 from keras_ptft.serving.bundle.names import cluster_name, model_name
 from keras_ptft.serving.bundle.templates import rendered
-from keras_ptft.serving.signatures.signature import Signature
+from keras_ptft.serving.export import FACTS
 
 FOLDER = "serving"
 """Where they are, in the folder of the versions."""
+PART = "client"
+"""The part in FACTS that describes the signatures."""
 
 _FILES = (
     "README.md",
@@ -29,40 +33,40 @@ _FILES = (
     "deploy/deployment.yaml",
     "deploy/service.yaml",
 )
-# only where requests can share a batch: a server is started with it if it is
-# there
+# there only where requests can share a batch: whoever starts a server turns
+# batching on if there is such a file
 _BATCHING = "batching.config"
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
-_PORTS = ("--port=8500", "--rest_api_port=8501")
 
 
 def write_server_files(
-    version: pathlib.Path,
-    signatures: Sequence[Signature],
-    *,
-    version_labels: Mapping[str, int] | None = None,
+    version: pathlib.Path, version_labels: Mapping[str, int] | None = None
 ) -> None:
     """Writes all that a server needs to be started with.
 
     Each file is written beside and renamed; those of the export before are
-    replaced.
+    replaced. What the version answers is read from its FACTS; one of an
+    earlier keras_ptft does not say it, and gets no files.
 
     Args:
         version: folder of a published version.
-        signatures: what it answers.
         version_labels: label to the number of its version; None: the newest
             version is served.
 
     Raises:
         DiskError: a file cannot be written.
+        UserError: FACTS cannot be read.
     """
+    facts = read_json(version / FACTS)
+    if PART not in facts:
+        return
     folder = version.parent / FOLDER
-    values = _values(version, signatures)
+    values = _values(version, facts[PART]["signatures"])
     values["labels"] = version_labels or {}
-    written = [*_FILES, *([_BATCHING] if values["batching"] else [])]
-    for name in written:
+    batching = [_BATCHING] if values["batching"] else []
+    for name in (*_FILES, *batching):
         write_text(folder / name, rendered(name, **values))
-    if not values["batching"]:
+    if not batching:
         (folder / _BATCHING).unlink(missing_ok=True)
     script = folder / "serve.sh"
     mode = script.stat().st_mode
@@ -70,26 +74,25 @@ def write_server_files(
     script.chmod(mode | (mode & 0o444) >> 2)
 
 
-def _values(
-    version: pathlib.Path, signatures: Sequence[Signature]
-) -> dict[str, Any]:
+def _values(version: pathlib.Path, described: Described) -> dict[str, Any]:
     """What the templates ask for."""
     name = model_name(version.parent)
     folder = f"/models/{name}"
-    open_inputs = _open_inputs(signatures)
-    batching = "serving_default" not in open_inputs
     files = f"{folder}/{FOLDER}"
+    any_length = open_inputs(described)
+    batching = "serving_default" not in any_length
     return {
         "name": name,
         "cluster_name": cluster_name(name),
         "version": version.name,
-        "example": example_argument(signatures),
+        "example": example_argument(described),
         "folder": folder,
         "batching": batching,
         "sizes": _SIZES,
-        "open_inputs": sorted({*open_inputs.values()}),
+        "open_inputs": sorted({*any_length.values()}),
         "flags": [
-            *_PORTS,
+            "--port=8500",
+            "--rest_api_port=8501",
             f"--model_config_file={files}/models.config",
             # labels are moved by another models.config
             "--model_config_file_poll_wait_seconds=60",
@@ -98,12 +101,14 @@ def _values(
         "flags_here": _flags('"$here"', batching=batching),
         "memory": _memory(version),
         "signatures": {
-            signature.name: _described(signature) for signature in signatures
+            signature: _in_words(parts)
+            for signature, parts in described.items()
         },
     }
 
 
 def _flags(folder: str, *, batching: bool) -> list[str]:
+    """Flags that name files in a folder."""
     flags = [
         # a label may be there before its version is loaded
         "--allow_version_labels_for_unavailable_models=true",
@@ -118,32 +123,17 @@ def _flags(folder: str, *, batching: bool) -> list[str]:
     return flags
 
 
-def _open_inputs(signatures: Sequence[Signature]) -> dict[str, str]:
-    """Signature name to an input of it that has any length."""
-    return {
-        signature.name: name
-        for signature in signatures
-        for name, spec in signature.inputs.items()
-        if None in list(spec.shape)[1:]
-    }
-
-
 def _memory(version: pathlib.Path) -> int:
     """MiB that a server is given: four times the files, and 512."""
     sizes = (p.stat().st_size for p in version.rglob("*") if p.is_file())
     return 256 * math.ceil((512 + 4 * sum(sizes) / 2**20) / 256)
 
 
-def _described(signature: Signature) -> tuple[str, str]:
+def _in_words(parts: Mapping[str, Any]) -> tuple[str, str]:
     """Inputs and outputs of a signature, for a table."""
-    inputs = ", ".join(
-        f"`{name}`: {_spec_text(spec)}"
-        for name, spec in signature.inputs.items()
-    )
-    outputs = ", ".join(f"`{name}`" for name in signature.cases[0].outputs)
-    return inputs, outputs
-
-
-def _spec_text(spec: tf.TensorSpec) -> str:
-    rest = "".join(f", {size or 'any'}" for size in list(spec.shape)[1:])
-    return f"{spec.dtype.name} (batch{rest})"
+    inputs = []
+    for name, spec in parts["inputs"].items():
+        sizes = "".join(f", {size or 'any'}" for size in spec["shape"][1:])
+        inputs.append(f"`{name}`: {spec['dtype']} (batch{sizes})")
+    outputs = (f"`{name}`" for name in parts["outputs"])
+    return ", ".join(inputs), ", ".join(outputs)

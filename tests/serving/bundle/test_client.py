@@ -8,7 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from keras_ptft.serving.bundle.client import client_source, example_argument
+from keras_ptft.serving.bundle.client import client_source
+from keras_ptft.serving.bundle.descriptions import describe, example_argument
 
 RUFF = pathlib.Path(sys.executable).with_name("ruff")
 KINDS = ["image", "named", "tags", "text", "vector"]
@@ -115,7 +116,7 @@ def test_names_are_written_as_they_are(client, vector):
 
 def test_image_files(called, image, url_of):
     signatures, labels, _, folder = image
-    assert example_argument(signatures) == "photo.jpg"
+    assert example_argument(describe(signatures)) == "photo.jpg"
     case = signatures[1].cases[0]
     names = [f"{index}.png" for index in range(3)]
     for name, content in zip(names, case.inputs["bytes"], strict=False):
@@ -132,7 +133,7 @@ def test_image_files(called, image, url_of):
 
 def test_texts_and_a_file_of_texts(called, text, url_of):
     signatures, _, _, folder = text
-    assert example_argument(signatures) == '"some text"'
+    assert example_argument(describe(signatures)) == '"some text"'
     texts = ["freeze my card", "会下雨吗"]
     pathlib.Path("texts.txt").write_text("\n".join(texts), encoding="utf-8")
     done = called(text, "--url", url_of(folder), *texts, "texts.txt")
@@ -144,7 +145,7 @@ def test_texts_and_a_file_of_texts(called, text, url_of):
 
 def test_tables_and_rows(called, vector, url_of):
     signatures, labels, _, folder = vector
-    assert example_argument(signatures) == "rows.json"
+    assert example_argument(describe(signatures)) == "rows.json"
     case = signatures[0].cases[0]
     rows = case.inputs["vector"]
     pathlib.Path("rows.json").write_text(json.dumps(rows.tolist()))

@@ -17,10 +17,20 @@ from google.protobuf import (
 )
 from tensorflow_serving.config import model_server_config_pb2
 
+from keras_ptft import files
+from keras_ptft.serving.bundle.descriptions import describe
 from keras_ptft.serving.bundle.server_files import write_server_files
+from keras_ptft.serving.export import FACTS
 
 SHELLS = [name for name in ("bash", "dash", "sh") if shutil.which(name)]
 TOOLS = ("dirname", "mktemp", "rm", "sed", "sh", "cat", "sleep")
+
+
+def write_files(version, signatures):
+    """Writes them for a version that says what it answers."""
+    told = {"client": {"signatures": describe(signatures)}}
+    files.write_json(version / FACTS, told)
+    write_server_files(version)
 
 
 @pytest.fixture
@@ -28,7 +38,7 @@ def base(image, tmp_path):
     """A folder of one version, with a name that has to be quoted."""
     base = tmp_path / 'a b&c|$d"e\\f' / "Digits_v2"
     shutil.copytree(image[3], base / "12")
-    write_server_files(base / "12", image[0])
+    write_files(base / "12", image[0])
     return base
 
 
@@ -96,9 +106,9 @@ def test_the_server_loads_the_newest_version(base):
     assert not model.version_labels
 
 
-def test_labels_keep_their_versions_loaded(base, image):
+def test_labels_keep_their_versions_loaded(base):
     labels = {"stable": 11, "canary": 12, "old": 11}
-    write_server_files(base / "12", image[0], version_labels=labels)
+    write_server_files(base / "12", labels)
     kind = model_server_config_pb2.ModelServerConfig
     found = parsed(base / "serving/models.config", kind)
     (model,) = found.model_config_list.config
@@ -124,12 +134,12 @@ def test_tokens_of_any_length_share_no_batch(text, tmp_path):
     version = tmp_path / "topics" / folder.name
     shutil.copytree(folder, version)
     config = tmp_path / "topics/serving/batching.config"
-    write_server_files(version, signatures)
+    write_files(version, signatures)
     assert "any length: tokens." in config.read_text()
     only = [signature for signature in signatures if signature.name == "tokens"]
     # where the tokenizer is not in the graph, tokens are all that is taken
     alone = dataclasses.replace(only[0], name="serving_default")
-    write_server_files(version, [alone])
+    write_files(version, [alone])
     assert not config.exists()
     folder = config.parent
     for path in (p for p in folder.rglob("*") if p.is_file()):
@@ -295,3 +305,9 @@ def test_the_page_names_what_there_is(base, image):
         assert f"| `{signature.name}` |" in text
     for name in ("models", "batching", "monitoring"):
         assert f"`{name}.config`" in text
+
+
+def test_a_version_of_an_earlier_program_gets_none(exported, tmp_path):
+    shutil.copytree(exported.path, tmp_path / "digits/1")
+    write_server_files(tmp_path / "digits/1")
+    assert os.listdir(tmp_path / "digits") == ["1"]
