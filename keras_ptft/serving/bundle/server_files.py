@@ -6,7 +6,7 @@ A server ignores their folder, whose name is no number.
 
 import math
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_ptft.files import read_json, write_text
@@ -23,6 +23,8 @@ FOLDER = "serving"
 """Where they are, in the folder of the versions."""
 PART = "client"
 """The part in FACTS that describes the signatures."""
+NEWEST = "model_version_policy { latest { num_versions: 1 } }"
+"""Loads the newest version, and no other."""
 
 _FILES = (
     "README.md",
@@ -40,7 +42,7 @@ _SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 def write_server_files(
-    version: pathlib.Path, version_labels: Mapping[str, int] | None = None
+    version: pathlib.Path, loads: Sequence[str] = (NEWEST,)
 ) -> None:
     """Writes all that a server needs to be started with.
 
@@ -50,8 +52,8 @@ def write_server_files(
 
     Args:
         version: folder of a published version.
-        version_labels: label to the number of its version; None: the newest
-            version is served.
+        loads: fields of a ModelConfig, as text, that say which versions are
+            loaded and how they are labelled; a line each.
 
     Raises:
         DiskError: a file cannot be written.
@@ -62,7 +64,7 @@ def write_server_files(
         return
     folder = version.parent / FOLDER
     values = _values(version, facts[PART]["signatures"])
-    values["labels"] = version_labels or {}
+    values["loads"] = loads
     batching = [_BATCHING] if values["batching"] else []
     for name in (*_FILES, *batching):
         write_text(folder / name, rendered(name, **values))

@@ -106,14 +106,19 @@ def test_the_server_loads_the_newest_version(base):
     assert not model.version_labels
 
 
-def test_labels_keep_their_versions_loaded(base):
-    labels = {"stable": 11, "canary": 12, "old": 11}
-    write_server_files(base / "12", labels)
+def test_labels_are_written_as_they_are_given(base):
+    labels = {"stable": 11, "canary": 12}
+    fields = ["model_version_policy { latest { num_versions: 3 } }"]
+    fields += [
+        f'version_labels {{ key: "{label}" value: {version} }}'
+        for label, version in labels.items()
+    ]
+    write_server_files(base / "12", fields)
     kind = model_server_config_pb2.ModelServerConfig
     found = parsed(base / "serving/models.config", kind)
     (model,) = found.model_config_list.config
     assert dict(model.version_labels) == labels
-    assert model.model_version_policy.specific.versions == [11, 12]
+    assert model.model_version_policy.latest.num_versions == 3
 
 
 def test_batching_and_metrics_are_what_the_server_reads(base):
