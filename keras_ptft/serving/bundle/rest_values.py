@@ -95,9 +95,7 @@ def _decoded(outputs: Arrays) -> dict[str, list[Any]]:
     return {name: _values(array, _text) for name, array in outputs.items()}
 
 
-def _values(
-    array: np.ndarray, of_string: Callable[[bytes], Any]
-) -> list[Any]:
+def _values(array: np.ndarray, of_string: Callable[[bytes], Any]) -> list[Any]:
     if array.dtype.kind in "OS":
         flat = [of_string(string) for string in array.ravel().tolist()]
         made = np.empty(array.size, object)

@@ -33,7 +33,9 @@ def serving(name, folder):
 
         def do_POST(self):
             version = f"(/versions/{folder.name}|/labels/stable)?"
-            if not re.fullmatch(f"/v1/models/{name}{version}:predict", self.path):
+            if not re.fullmatch(
+                f"/v1/models/{name}{version}:predict", self.path
+            ):
                 return self.answer(404, {"error": f"not found: {self.path}"})
             length = int(self.headers["Content-Length"])
             try:

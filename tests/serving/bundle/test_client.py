@@ -109,9 +109,9 @@ def test_a_client_has_the_form_of_ruff(name, request):
 
 def test_names_are_written_as_they_are(client, vector):
     module = client(vector)
-    assert module.LABELS == list(vector[1])
-    assert module.COLUMNS == list(vector[2])
-    assert module.SCORES == ["logits", "probabilities"]
+    named = (module.LABELS, module.COLUMNS, module.SCORES)
+    scores = ["logits", "probabilities"]
+    assert named == (list(vector[1]), list(vector[2]), scores)
 
 
 def test_image_files(called, image, url_of):

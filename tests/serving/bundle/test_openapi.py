@@ -30,22 +30,29 @@ def faults(schema, value, schemas):
     }
     if not isinstance(value, types[schema["type"]]):
         return [f"{value} is no {schema['type']}"[:200]]
-    found = []
     if schema["type"] == "object":
-        properties = schema.get("properties", {})
-        found += [f"no {k}" for k in schema["required"] if k not in value]
-        found += [f"unknown {k}" for k in value if k not in properties]
-        for key in properties.keys() & value.keys():
-            found += faults(properties[key], value[key], schemas)
+        return _faults_of_object(schema, value, schemas)
     if schema["type"] == "array":
-        least, most = schema.get("minItems", 0), schema.get("maxItems", 1e9)
-        if not least <= len(value) <= most:
-            found.append(f"{len(value)} items")
-        for item in value:
-            found += faults(schema["items"], item, schemas)
+        return _faults_of_array(schema, value, schemas)
     low, high = schema.get("minimum"), schema.get("maximum")
-    if low is not None and not low <= value <= high:
-        found.append(f"{value} is out of range")
+    in_range = low is None or low <= value <= high
+    return [] if in_range else [f"{value} is out of range"]
+
+
+def _faults_of_object(schema, value, schemas):
+    properties = schema.get("properties", {})
+    found = [f"no {key}" for key in schema["required"] if key not in value]
+    found += [f"unknown {key}" for key in value if key not in properties]
+    for key in properties.keys() & value.keys():
+        found += faults(properties[key], value[key], schemas)
+    return found
+
+
+def _faults_of_array(schema, value, schemas):
+    least, most = schema.get("minItems", 0), schema.get("maxItems", 1e9)
+    found = [] if least <= len(value) <= most else [f"{len(value)} items"]
+    for item in value:
+        found += faults(schema["items"], item, schemas)
     return found
 
 
@@ -75,7 +82,9 @@ def test_examples_fit_and_are_answered(name, request, url_of):
     described = json.loads(openapi_text(openapi("m", signatures, labels)))
     schemas = described["components"]["schemas"]
     asked, answered = parts_of(described)
-    forms = {f"{s.name}.{form}" for s in signatures for form in ("rows", "columns")}
+    forms = {
+        f"{s.name}.{form}" for s in signatures for form in ("rows", "columns")
+    }
     assert asked["examples"].keys() == answered["examples"].keys() == forms
     for key, example in asked["examples"].items():
         body, wanted = example["value"], answered["examples"][key]["value"]
@@ -147,8 +156,9 @@ def test_a_long_example_is_left_out_and_named(image):
     first = signatures[0]
     large = Signature("large", first.function, first.inputs, proofs)
     described = openapi("m", [*signatures, large], labels)
-    assert "No example, as it is too long: large." in (
-        described["info"]["description"]
+    assert (
+        "No example, as it is too long: large."
+        in (described["info"]["description"])
     )
     assert "large.rows" not in parts_of(described)[0]["examples"]
 
