@@ -5,42 +5,80 @@ import contextlib
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from keras_ptft.serving.signatures.answers import array_answers
-from keras_ptft.serving.signatures.arrays import array_signatures, class_scores
-from keras_ptft.serving.signatures.signature import write_saved_model
-from keras_ptft.serving.signatures.text import text_signatures
+from keras_ptft.serving.signatures.arrays import (
+    array_signatures,
+    class_scores,
+    expected_outputs,
+)
+from keras_ptft.serving.signatures.signature import (
+    Case,
+    Signature,
+    write_saved_model,
+)
+from keras_ptft.serving.signatures.text import TEXT, ids_of, text_serving_fn
 from tests.serving.bundle.rest import serving
 from tests.serving.conftest import KINDS, TAGS
 
 DIGITS = tuple(map(str, range(10)))
 GROWERS = ('say "cheese"', "it's\n\\n {{ x }}", "意大利 🍷")
+STRINGS = (
+    b"\xff\xfe a \xc3(",
+    b"",
+    "我想冻结我的卡".encode(),
+    b"please freeze my card",
+)
 COLUMNS = ("alcohol", "malic acid", "ash")
 
 
 @pytest.fixture(scope="session")
-def image(digit_signatures, exported):
+def image(digits, written):
     """Images: signatures, labels, columns, and the version's folder."""
-    return digit_signatures, DIGITS, (), exported.path
+    inputs = keras.Input((8, 8, 1), dtype="uint8", name="image")
+    features = layers.Flatten()(layers.Rescaling(1 / 255)(inputs))
+    model = keras.Model(inputs, layers.Dense(10)(features))
+    examples = {"image": digits[0][:5]}
+    signatures = array_signatures(model, class_scores(model), examples)
+    return signatures, DIGITS, (), written(signatures)
 
 
 @pytest.fixture(scope="session")
-def text(text_model, tokenizer, text_examples, text_export):
-    """Texts, some of which are no UTF-8."""
-    signatures = text_signatures(
-        text_model, tokenizer, KINDS, *text_examples, tagging=False
-    )
-    return signatures, KINDS, (), text_export.path
+def text(token_model, tokenizer, written):
+    """Texts, and tokens of any length."""
+    model = token_model(tokenizer, 2, per_token=False)
+    scores = class_scores(model)
+    function = text_serving_fn(scores, tokenizer, KINDS, tagging=False)
+    spec = tf.TensorSpec(model.inputs[0].shape, tf.int32, "tokens")
+    ids = ids_of(tf.constant(STRINGS), tokenizer).numpy()
+    signatures = [
+        proved("serving_default", function, TEXT, np.array(STRINGS, object)),
+        proved("tokens", scores, spec, ids),
+    ]
+    return signatures, KINDS, (), written(signatures)
 
 
 @pytest.fixture(scope="session")
-def tags(tagger, tokenizer, tagged_examples, written):
+def tags(tagger, tokenizer, written):
     """Words of texts."""
-    signatures = text_signatures(
-        tagger, tokenizer, TAGS, *tagged_examples, tagging=True
+    function = text_serving_fn(
+        class_scores(tagger), tokenizer, TAGS, tagging=True
     )
+    texts = np.array(STRINGS[2:], object)
+    signatures = [proved("serving_default", function, TEXT, texts)]
     return signatures, TAGS, (), written(signatures)
+
+
+def proved(name, function, spec, values):
+    """A signature of one input, whose answers are computed eagerly."""
+    inputs = {spec.name: values}
+    found = [
+        Case(given, expected_outputs(function, given))
+        for given in (inputs, {spec.name: values[-1:]})
+    ]
+    return Signature(name, function, {spec.name: spec}, found)
 
 
 @pytest.fixture(scope="session")

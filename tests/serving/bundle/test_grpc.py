@@ -13,7 +13,6 @@ from tests.serving.bundle.test_client import (
     assert_same,
     client,
     rows_of,
-    short,
 )
 
 __all__ = ["client"]
@@ -53,14 +52,14 @@ def serving(folder):
         server.stop(None).wait()
 
 
-@pytest.mark.parametrize("name", ["image", "named"])
+@pytest.mark.parametrize("name", ["image", "named", "text"])
 def test_grpc_answers_as_the_cases(name, request, client):
     kind = request.getfixturevalue(name)
     signatures, labels, _, folder = kind
     module = client(kind)
     with serving(folder) as target:
         for signature in signatures:
-            case = short(signature.cases[0])
+            case = signature.cases[0]
             answers = module.predict_grpc(
                 rows_of(case), signature.name, target=target, version="stable"
             )
