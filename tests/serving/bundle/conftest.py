@@ -1,6 +1,7 @@
 """Exports of every kind of input, each served as TensorFlow Serving does."""
 
 import contextlib
+import importlib.util
 
 import keras
 import numpy as np
@@ -20,6 +21,7 @@ from keras_ptft.serving.signatures.signature import (
     write_saved_model,
 )
 from keras_ptft.serving.signatures.text import TEXT, ids_of, text_serving_fn
+from tests.serving.bundle.asking import source_of
 from tests.serving.bundle.rest import serving
 from tests.serving.conftest import KINDS, TAGS
 
@@ -134,3 +136,18 @@ def url_of():
             return found[folder]
 
         yield url_of
+
+
+@pytest.fixture
+def client(tmp_path):
+    """Kind of input → its client as a module."""
+
+    def client(kind):
+        path = tmp_path / "client.py"
+        path.write_text(source_of(kind), encoding="utf-8")
+        spec = importlib.util.spec_from_file_location("client", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return client

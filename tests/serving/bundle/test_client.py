@@ -1,5 +1,4 @@
 import ast
-import importlib.util
 import json
 import pathlib
 import subprocess
@@ -8,31 +7,11 @@ import sys
 import numpy as np
 import pytest
 
-from keras_ptft.serving.bundle.client import client_source
 from keras_ptft.serving.bundle.descriptions import describe, example_argument
+from tests.serving.bundle.asking import assert_same, rows_of, source_of
 
 RUFF = pathlib.Path(sys.executable).with_name("ruff")
 KINDS = ["image", "named", "tags", "text", "vector"]
-
-
-def source_of(kind):
-    signatures, labels, columns, _ = kind
-    return client_source("m", signatures, label_names=labels, columns=columns)
-
-
-@pytest.fixture
-def client(tmp_path):
-    """Kind of input → its client as a module."""
-
-    def client(kind):
-        path = tmp_path / "client.py"
-        path.write_text(source_of(kind), encoding="utf-8")
-        spec = importlib.util.spec_from_file_location("client", path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    return client
 
 
 @pytest.fixture
@@ -50,32 +29,6 @@ def called(tmp_path, monkeypatch):
         )
 
     return called
-
-
-def rows_of(case):
-    """A case's inputs as `predict` takes them."""
-    rows = zip(*case.inputs.values(), strict=True)
-    if len(case.inputs) == 1:
-        return list(next(iter(case.inputs.values())))
-    return [dict(zip(case.inputs, row, strict=True)) for row in rows]
-
-
-def assert_same(answers, outputs, labels):
-    """Compares the client's answers with a case's outputs."""
-    for name, expected in outputs.items():
-        for index, wanted in enumerate(expected.tolist()):
-            found = answers[index][name]
-            if isinstance(found, dict):
-                assert list(found) == list(labels)
-                found = list(found.values())
-            if expected.dtype == object:
-                if isinstance(wanted, bytes):
-                    assert found == wanted.decode()
-                else:
-                    texts = [x.decode("utf-8", "replace") for x in wanted if x]
-                    assert found == texts
-            else:
-                np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", KINDS)

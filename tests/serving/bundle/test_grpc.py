@@ -9,13 +9,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 from tensorflow_serving.apis import prediction_service_pb2_grpc as service
 
-from tests.serving.bundle.test_client import (
-    assert_same,
-    client,
-    rows_of,
-)
-
-__all__ = ["client"]
+from tests.serving.bundle.asking import assert_same, rows_of
 
 
 class Service(service.PredictionServiceServicer):
