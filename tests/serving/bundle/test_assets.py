@@ -14,10 +14,9 @@ def test_a_label_and_a_token_per_line(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-def test_a_version_with_them_is_loaded(image, written, in_session):
-    signatures = image[0]
-    folder = written(signatures)
-    write_assets(folder, image[1], ())
+def test_a_version_with_them_is_loaded(image, in_session):
+    signatures, labels, _, folder = image
+    write_assets(folder, labels, ())
     case = signatures[0].cases[1]
     found = in_session(folder, "serving_default", **case.inputs)
     assert found["logits"].shape == case.outputs["logits"].shape

@@ -46,6 +46,7 @@ def serving(folder):
         server.stop(None).wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["image", "named", "text"])
 def test_grpc_answers_as_the_cases(name, request, client):
     kind = request.getfixturevalue(name)

@@ -106,9 +106,11 @@ def assert_close(found, wanted):
     elif isinstance(wanted, list):
         assert len(found) == len(wanted)
         pairs = list(zip(found, wanted, strict=True))
+    elif isinstance(wanted, str):
+        assert found == wanted
+        pairs = []
     else:
-        close = pytest.approx(wanted, rel=1e-5, abs=1e-6)
-        assert found == (wanted if isinstance(wanted, str) else close)
+        assert found == pytest.approx(wanted, rel=1e-5, abs=1e-6)
         pairs = []
     for pair in pairs:
         assert_close(*pair)
