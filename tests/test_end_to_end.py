@@ -144,6 +144,24 @@ def test_export_answers_with_labels():
 
 
 @pytest.mark.usefixtures("place")
+def test_export_is_usable_at_once():
+    version, name = EXPORTS / "1", EXPORTS.name
+    extra = version / "assets.extra"
+    labels = (version / "assets/labels.txt").read_text("utf-8")
+    assert labels.split() == list("56789")
+    described = files.read_json(extra / "openapi.json")
+    assert f"/v1/models/{name}:predict" in described["paths"]
+    client = (extra / "client.py").read_text("utf-8")
+    assert f'\nMODEL = "{name}"\n' in client
+    compile(client, "client.py", "exec")
+    told = files.read_json(extra / "export.json")
+    assert told["assets"] == {"files": ["assets/labels.txt"]}
+    assert told["client"]["files"] == ["client.py", "openapi.json"]
+    config = (EXPORTS / "serving/models.config").read_text("utf-8")
+    assert f'base_path: "/models/{name}"' in config
+
+
+@pytest.mark.usefixtures("place")
 def test_again_says_what_is_complete(caplog, capsys):
     before = {p: p.stat().st_mtime_ns for p in pathlib.Path().rglob("*")}
     assert main(["run", *RECIPES, "--epochs=1"]) == 0

@@ -13,7 +13,7 @@ import keras
 
 from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Dataset
-from keras_ptft.experiment import run_dir
+from keras_ptft.experiment import bundling, run_dir
 from keras_ptft.experiment.loading import reload_dataset
 from keras_ptft.experiment.results import ExportResult, RunResult
 from keras_ptft.experiment.run_files import CARD_FILE
@@ -22,6 +22,7 @@ from keras_ptft.models.saved import load_model
 from keras_ptft.objectives import Objective
 from keras_ptft.objectives.saved import read_objective, write_objective
 from keras_ptft.serving.bundle.names import model_name
+from keras_ptft.serving.bundle.server_files import PART, write_server_files
 from keras_ptft.serving.bundle.warmup import warmup_batches, write_warmup
 from keras_ptft.serving.contract import CONTRACT, check_contract, contract_of
 from keras_ptft.serving.export import (
@@ -33,6 +34,7 @@ from keras_ptft.serving.export import (
 )
 from keras_ptft.serving.release import RELEASE, release
 from keras_ptft.serving.releases import settle
+from keras_ptft.serving.server_config import config_fields
 from keras_ptft.serving.signatures.arrays import in_float32
 from keras_ptft.serving.versions import versions
 from keras_ptft.transfer.audit import fingerprint
@@ -197,6 +199,8 @@ PARTS: dict[str, Callable[[Publication, Draft], Mapping[str, Any]]] = {
     "objective": _objective,
     "card": _card,
     "warmup": _warmup,
+    "assets": bundling.assets,
+    PART: bundling.client,
 }
 """What a version holds and is checked for, in this order.
 
@@ -223,6 +227,7 @@ def _note(
 ) -> ExportResult:
     base = config.export_to
     settle(pathlib.Path(base), exported.version, keep=config.keep_versions)
+    write_server_files(exported.path, config_fields(pathlib.Path(base)))
     noted = ExportResult(
         base=base,
         path=str(exported.path),

@@ -284,7 +284,8 @@ def test_evaluating_and_exporting_a_run():
     first(export_to="saved/first")
     second_version = keras_ptft.export("runs/first")
     assert second_version.name == "2"
-    assert sorted(p.name for p in second_version.parent.iterdir()) == ["1", "2"]
+    left = sorted(p.name for p in second_version.parent.iterdir())
+    assert left == ["1", "2", "serving"]
 
 
 @pytest.mark.slow
