@@ -29,6 +29,8 @@ from keras_ptft.serving.export import (
     find_export,
 )
 from keras_ptft.serving.signatures.arrays import in_float32
+from keras_ptft.serving.signatures.columns import column_inputs
+from keras_ptft.serving.signatures.intake import Intake
 from keras_ptft.transfer.audit import fingerprint
 
 _LOG = logging.getLogger("keras_ptft")
@@ -136,7 +138,9 @@ def export_run(
     )
     exported = export(
         config.export_to,
-        given.objective.signatures(given.model, dataset.splits["test"]),
+        given.objective.signatures(
+            given.model, dataset.splits["test"], intake_of(config)
+        ),
         parts={name: partial(part, given) for name, part in PARTS.items()},
         source=source,
     )
@@ -159,9 +163,34 @@ def _card(given: Publication, draft: Draft) -> Mapping[str, Any]:
     return {"file": CARD_FILE}
 
 
+def intake_of(config: Config) -> Intake:
+    """Returns what requests an export refuses."""
+    return Intake(
+        corrupt_images=config.corrupt_images,
+        most_pixels=config.most_pixels,
+        most_text_bytes=config.most_text_bytes,
+        largest_batch=config.largest_batch,
+    )
+
+
+def _intake(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Tells what requests are refused."""
+    del draft
+    return dataclasses.asdict(intake_of(given.config))
+
+
+def _columns(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Tells which column each input of signature `columns` is."""
+    if all(signature.name != "columns" for signature in draft.signatures):
+        return {}
+    return column_inputs(given.objective.info.columns)
+
+
 PARTS: dict[str, Callable[[Publication, Draft], Mapping[str, Any]]] = {
     "objective": _objective,
     "card": _card,
+    "intake": _intake,
+    "columns": _columns,
 }
 """What a version holds and is checked for, in this order.
 
