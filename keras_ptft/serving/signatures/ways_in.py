@@ -33,8 +33,9 @@ def ways_in(
     """
     by_name = {signature.name: signature for signature in own}
     default = by_name["serving_default"]
-    base, features = by_name.get("encoded_images", default), {}
-    found = []
+    base = by_name.get("encoded_images", default)
+    features: Mapping[str, str] = {}
+    found: list[Signature] = []
     if is_table(default, columns):
         named = column_signature(default, columns)
         if named is not None:

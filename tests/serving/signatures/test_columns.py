@@ -51,7 +51,8 @@ def test_a_session_takes_columns_in_any_order(tmp_path, in_session):
     assert len(given["class_"]) == 16
     backwards = dict(reversed(given.items()))
     outputs = in_session(tmp_path, "columns", **backwards)
-    np.testing.assert_array_equal(outputs["sum"], whole.cases[0].outputs["sum"][:16])
+    expected = whole.cases[0].outputs["sum"][:16]
+    np.testing.assert_array_equal(outputs["sum"], expected)
 
 
 def test_wide_tables_have_no_columns(caplog):
