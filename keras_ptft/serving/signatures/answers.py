@@ -120,4 +120,3 @@ def text_answer(answer: ServingFn, tokenizer: Tokenizer) -> ServingFn:
         return answer(ids_of(texts, tokenizer))
 
     return answered
-

@@ -227,4 +227,3 @@ def in_float32(model: keras.Model) -> keras.Model:
         return model
     copy.set_weights(model.get_weights())
     return copy
-

@@ -155,7 +155,9 @@ def _told(
     """What is wrong with the first file that cannot be decoded."""
     row = first_of(status != _GOOD)
     file = files[row]
-    is_known = tf.reduce_any(tf.strings.substr(file, 0, 2) == tf.constant(GRAPH_STARTS))
+    is_known = tf.reduce_any(
+        tf.strings.substr(file, 0, 2) == tf.constant(GRAPH_STARTS)
+    )
     damage = tf.where(
         tf.strings.length(file) == 0,
         _DAMAGES[0],

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ptft.serving.signatures.encoded import FILES, IS_CORRUPT
-from keras_ptft.serving.signatures.intake import demand, first_of, rows_of
+from keras_ptft.serving.signatures.intake import demand, rows_of
 from keras_ptft.serving.signatures.signature import (
     Arrays,
     Case,
@@ -164,22 +164,19 @@ def _parsing(
     return tf.io.FixedLenFeature(shape, kind)
 
 
-def _as_input(
-    values: tf.Tensor, spec: tf.TensorSpec, name: str
-) -> tf.Tensor:
+def _as_input(values: tf.Tensor, spec: tf.TensorSpec, name: str) -> tf.Tensor:
     """Casts what was parsed; whole numbers that do not fit are an error."""
     if values.dtype == spec.dtype:
         return values
     if spec.dtype.is_integer:
         low, high = spec.dtype.limits
         fits = (values >= low) & (values <= high)
-        rows = tf.reduce_all(tf.reshape(fits, (tf.shape(values)[0], -1)), 1)
         checked = demand(
             tf.reduce_all(fits),
             lambda: [
-                f"Expected whole numbers from {low} to {high} as {name!r}, "
+                f"Expected whole numbers from {low} to {high} in {name}, "
                 "got others in row ",
-                first_of(~rows),
+                tf.where(~fits)[0, 0],
                 ": correct them.",
             ],
         )
@@ -190,9 +187,7 @@ def _as_input(
 
 def _case(case: Case, names: Mapping[str, str]) -> Case:
     features = {names.get(n, n): rows for n, rows in case.inputs.items()}
-    return dataclasses.replace(
-        case, inputs={"examples": serialized(features)}
-    )
+    return dataclasses.replace(case, inputs={"examples": serialized(features)})
 
 
 def _few(cases: Sequence[Case]) -> list[Case]:

@@ -129,9 +129,7 @@ def rows_of(case: Case, rows: np.ndarray) -> Case:
     return Case(inputs, trimmed(outputs))
 
 
-def _within(
-    case: Case, most_bytes: int, largest_batch: int
-) -> Iterator[Case]:
+def _within(case: Case, most_bytes: int, largest_batch: int) -> Iterator[Case]:
     rows = np.arange(len(next(iter(case.inputs.values()))))
     if most_bytes:
         sizes = np.array([len(text) for text in case.inputs[TEXT_INPUT]])

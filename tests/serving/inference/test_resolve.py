@@ -104,7 +104,7 @@ def test_what_an_export_refuses_is_told_in_one_line(tmp_path):
     whole = Signature("serving_default", lengths, {"text": spec}, proofs)
     write_saved_model(tmp_path, [limited(whole, Intake(most_text_bytes=3))])
     function, _, _ = load_signature(tmp_path)
-    with pytest.raises(UserError, match="^Expected texts of .* row 0: short"):
+    with pytest.raises(UserError, match=r"^Expected texts of .* row 0: short"):
         function({"text": tf.constant(["four"])})
     assert function({"text": tf.constant(["two"])})["length"].numpy() == [3]
 

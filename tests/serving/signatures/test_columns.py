@@ -22,7 +22,7 @@ def weighed(vector):
     return {"sum": tf.linalg.matvec(vector, tf.range(1.0, len(NAMES) + 1))}
 
 
-def default(count=len(NAMES), rows=20):
+def default(count=7, rows=20):
     vectors = np.arange(rows * count, dtype=np.float32).reshape(rows, count)
     spec = tf.TensorSpec((None, count), tf.float32, "vector")
     sums = vectors @ np.arange(1, count + 1, dtype=np.float32)

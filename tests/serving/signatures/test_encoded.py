@@ -87,6 +87,7 @@ def test_a_row_that_cannot_be_decoded_is_named(strict, files, name):
         encode(bytes=rows)
 
 
+@pytest.mark.slow
 def test_a_session_answers_and_names_the_row(strict, files, in_session):
     folder, _ = strict
     rows = [files["png"], files["cut"]]
@@ -104,6 +105,7 @@ def test_no_files_have_no_answers(strict):
     assert encode(bytes=tf.constant([], tf.string))["score"].shape == (0,)
 
 
+@pytest.mark.slow
 def test_damaged_images_are_flagged(lenient, files):
     loaded, _ = lenient
     rows = [files["empty"], files["png"], files["cut"], files["large"]]
@@ -114,6 +116,7 @@ def test_damaged_images_are_flagged(lenient, files):
     assert found["score"] == pytest.approx([0, 40 / 255, 0, 0])
 
 
+@pytest.mark.slow
 def test_a_case_proves_what_is_flagged(lenient):
     last = lenient[1].cases[-1]
     assert last.outputs["is_corrupt"].tolist() == [True, False, True]
