@@ -66,7 +66,8 @@ def test_what_is_missing_is_named(tmp_path, in_session):
     found = example_signature(shares(), {})
     write_saved_model(tmp_path, [shares(), found])
     other = serialized({"vectors": SHARES})
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"Feature: vector .*is required"):
+    told = r"Feature: vector .*is required"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=told):
         in_session(tmp_path, "examples", examples=other)
 
 
