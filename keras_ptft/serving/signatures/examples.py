@@ -135,9 +135,9 @@ def serialized(features: Arrays) -> np.ndarray:
     Example:
 
     >>> (one,) = serialized({"age": np.array([3.0])})
-    >>> tf.train.Example.FromString(one).features.feature["age"].float_list
-    value: 3.0
-    <BLANKLINE>
+    >>> found = tf.train.Example.FromString(one).features.feature["age"]
+    >>> list(found.float_list.value)
+    [3.0]
     """
     count = len(next(iter(features.values())))
     rows = [
