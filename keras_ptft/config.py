@@ -540,6 +540,34 @@ class Config:
         "sizes of the batches of test examples that an export keeps, for "
         "TensorFlow Serving to warm up with; empty: none",
     )
+    corrupt_images: str = setting(
+        "refuse",
+        "export",
+        "an export answers a request with an image that cannot be decoded by "
+        "an error that names it; or flag: is_corrupt tells which they are, "
+        "and the others are answered",
+        choices=("refuse", "flag"),
+    )
+    most_pixels: int = setting(
+        2**26,
+        "export",
+        "largest image file that an export decodes, in pixels as its header "
+        "declares them; 0: 100,000,000, as in training",
+        low=0,
+        high=100_000_000,
+    )
+    most_text_bytes: int = setting(
+        1_000_000,
+        "export",
+        "longest text that an export takes, in bytes; 0: no limit",
+        low=0,
+    )
+    largest_batch: int = setting(
+        4096,
+        "export",
+        "most examples of a request to an export; 0: no limit",
+        low=0,
+    )
     reject_below: float = _reject_below()
     calibrate: bool = setting(
         False,

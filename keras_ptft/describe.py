@@ -26,6 +26,7 @@ from keras_ptft.models.structure import input_spec
 from keras_ptft.objectives import OBJECTIVES
 from keras_ptft.objectives.probes import PROBES
 from keras_ptft.registry import lookup, nearest, settings
+from keras_ptft.serving.signatures import contract
 from keras_ptft.training.optimizers import OPTIMIZERS, SCHEDULES
 from keras_ptft.transfer.costs import CutCost, cut_costs, principal
 from keras_ptft.transfer.cut import cut_points
@@ -74,7 +75,8 @@ def tables() -> str:
     return (
         f"{listed}\nMore of one: keras-ptft describe NAME\n"
         "Known models with their licences: keras-ptft describe pretrained\n"
-        "The fields of result.json: keras-ptft describe result"
+        "The fields of result.json: keras-ptft describe result\n"
+        "What exports take and answer: keras-ptft describe signatures"
     )
 
 
@@ -84,7 +86,7 @@ def row(name: str) -> str:
     Args:
         name: of an entry or a table, or an entry with settings, as
             "cnn(dense=32)"; "pretrained" lists known models, "result" is
-            `result.json`.
+            `result.json`, "signatures" what exports take and answer.
 
     Raises:
         UserError: there is none, or it has no such settings.
@@ -93,6 +95,8 @@ def row(name: str) -> str:
         return describe_result()
     if name == "pretrained":
         return _pretrained()
+    if name == "signatures":
+        return _signatures()
     found = [_table(name)] if name in TABLES else []
     entry = re.split(r"[(:]", name)[0].strip()
     having = [setting for setting, table in TABLES.items() if entry in table]
@@ -115,6 +119,24 @@ def _pretrained() -> str:
         parts += [f"--init_from={name}", f"  {_summary(function)}"]
         parts += [*_facts(name), ""]
     return "\n".join(parts)
+
+
+def _signatures() -> str:
+    """Every signature and every output that an export may have."""
+    parts = []
+    for name, promise in contract.SIGNATURES.items():
+        told = promise._asdict().items()
+        parts += [name, *(_told(title, text) for title, text in told), ""]
+    outputs = contract.OUTPUTS.items()
+    parts += ["outputs", *(_told(name, text, 13) for name, text in outputs)]
+    return "\n".join(parts)
+
+
+def _told(title: str, text: str, width: int = 7) -> str:
+    head = f"  {title:{width}}  "
+    return textwrap.fill(
+        text, _WIDTH, initial_indent=head, subsequent_indent=" " * len(head)
+    )
 
 
 def _facts(name: str) -> list[str]:

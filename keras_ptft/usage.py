@@ -134,7 +134,7 @@ _WORDS = {
     "INPUT": "image, folder, .npy, .npz, .txt, .csv, .tsv, .jsonl, .parquet, -",
     "RUNS_DIR": "a folder that holds run folders [runs]",
     "COMMAND": "run, pretrain or finetune, with its words and settings",
-    "NAME": "an entry, as keras-ptft describe lists them; pretrained or result",
+    "NAME": "an entry that describe lists, pretrained, result or signatures",
 }
 _SETTINGS = """\
 Write --setting=value, or a setting a line in a file: --flagfile=FILE, where

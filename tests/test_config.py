@@ -72,6 +72,9 @@ NUMBERS = [
         "ema": [0.0, 0.999, 0.99999],
         "reject_below": [0.0, 0.5, 1],
         "keep_versions": [0, 3],
+        "most_pixels": [0, 2**26, 10**8],
+        "most_text_bytes": [0, 1, 10**6],
+        "largest_batch": [0, 1, 4096],
     }.items()
     for value in values
 ]
@@ -121,6 +124,10 @@ OUTSIDE = {
     ("keep_versions", -1): "at least 0",
     ("reject_below", -0.1): "from 0 to 1",
     ("reject_below", 1.1): "from 0 to 1",
+    ("most_pixels", -1): "from 0 to 100000000",
+    ("most_pixels", 10**8 + 1): "from 0 to 100000000",
+    ("most_text_bytes", -1): "at least 0",
+    ("largest_batch", -1): "at least 0",
 }
 OUTSIDE_PREDICT = {
     ("generate", -1): "at least 0",

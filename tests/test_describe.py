@@ -11,6 +11,7 @@ from keras_ptft.errors import UserError
 from keras_ptft.experiment.results import SCHEMA, RunResult
 from keras_ptft.models.pretrained import FACTS, PRETRAINED
 from keras_ptft.registry import settings, table_names
+from keras_ptft.serving.signatures import contract
 
 # models with their weights take a while
 row = functools.cache(describe.row)
@@ -163,3 +164,13 @@ def test_a_table_can_be_asked_for():
 def test_an_unknown_name_suggests_the_nearest():
     with pytest.raises(UserError, match=r'"cnn_5x5".*there are: adafactor, '):
         row("cnn5x5")
+
+
+def test_signatures_are_told_with_their_outputs():
+    text = row("signatures")
+    for name in contract.SIGNATURES:
+        assert f"\n{name}\n  takes    " in f"\n{text}"
+    outputs = text.partition("\noutputs\n")[2]
+    told = [line.split()[0] for line in outputs.splitlines() if line[2] != " "]
+    assert told == list(contract.OUTPUTS)
+    assert all(len(line) <= 80 for line in text.splitlines())

@@ -36,6 +36,8 @@ from keras_ptft.serving.release import RELEASE, release
 from keras_ptft.serving.releases import settle
 from keras_ptft.serving.server_config import config_fields
 from keras_ptft.serving.signatures.arrays import in_float32
+from keras_ptft.serving.signatures.columns import column_inputs
+from keras_ptft.serving.signatures.intake import Intake
 from keras_ptft.serving.versions import versions
 from keras_ptft.transfer.audit import fingerprint
 
@@ -144,7 +146,9 @@ def export_run(
     )
     exported = export(
         config.export_to,
-        given.objective.signatures(given.model, dataset.splits["test"]),
+        given.objective.signatures(
+            given.model, dataset.splits["test"], intake_of(config)
+        ),
         parts={name: partial(part, given) for name, part in PARTS.items()},
         source=source,
     )
@@ -193,6 +197,29 @@ def _warmup(given: Publication, draft: Draft) -> Mapping[str, Any]:
     )
 
 
+def intake_of(config: Config) -> Intake:
+    """Returns what requests an export refuses."""
+    return Intake(
+        corrupt_images=config.corrupt_images,
+        most_pixels=config.most_pixels,
+        most_text_bytes=config.most_text_bytes,
+        largest_batch=config.largest_batch,
+    )
+
+
+def _intake(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Tells what requests are refused."""
+    del draft
+    return dataclasses.asdict(intake_of(given.config))
+
+
+def _columns(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Tells which column each input of signature `columns` is."""
+    if all(signature.name != "columns" for signature in draft.signatures):
+        return {}
+    return column_inputs(given.objective.info.columns)
+
+
 PARTS: dict[str, Callable[[Publication, Draft], Mapping[str, Any]]] = {
     CONTRACT: _contract,
     RELEASE: _release,
@@ -201,6 +228,8 @@ PARTS: dict[str, Callable[[Publication, Draft], Mapping[str, Any]]] = {
     "warmup": _warmup,
     "assets": bundling.assets,
     PART: bundling.client,
+    "intake": _intake,
+    "columns": _columns,
 }
 """What a version holds and is checked for, in this order.
 

@@ -9,7 +9,7 @@ from keras_ptft.data.core.dataset import Source, evenly, take
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.evaluation.report.feature_map import FeatureMap
 from keras_ptft.explanation.judgement import Judgement
-from keras_ptft.models.structure import input_tensors
+from keras_ptft.models.heads import features_of
 from keras_ptft.training.forward import outputs_of
 
 MOST = 2000
@@ -17,9 +17,6 @@ MOST = 2000
 
 FEWEST = 50
 """With fewer of many there is no shape to be seen."""
-
-# the first layer of each head
-_HEADS = ("logits", "standardised")
 
 
 class Marks(NamedTuple):
@@ -45,13 +42,9 @@ def feature_layers(model: keras.Model) -> keras.Model | None:
         Model to features of shape (batch, width), at least 2 wide; None
         where the head is another.
     """
-    for layer in model.layers:
-        if layer.name in _HEADS:
-            features = layer.input
-            is_vector = len(features.shape) == 2 and features.shape[1] > 1
-            if is_vector:
-                return keras.Model(input_tensors(model), features)
-    return None
+    features = features_of(model)
+    is_wide = features is not None and features.output_shape[-1] > 1
+    return features if is_wide else None
 
 
 def feature_map(

@@ -10,6 +10,8 @@ from keras_ptft.models.structure import Tensors, input_tensors
 
 Head = Callable[[keras.KerasTensor], Tensors]
 
+_FIRST_LAYERS = ("logits", "standardised")
+
 
 def attach_head(
     backbone: keras.Model, feature_layer: str, head: Head
@@ -29,6 +31,22 @@ def attach_head(
     """
     features = feature_model(backbone, feature_layer).outputs[0]
     return keras.Model(input_tensors(backbone), head(features), name="model")
+
+
+def features_of(model: keras.Model) -> keras.Model | None:
+    """Returns the part of a model that gives what its head reads.
+
+    Args:
+        model: functional, with a head as `classify` or `estimate` make it.
+
+    Returns:
+        Model to features of shape (batch, width), which shares its variables;
+        None where the head is another, or reads a vector of each token.
+    """
+    for layer in model.layers:
+        if layer.name in _FIRST_LAYERS and len(layer.input.shape) == 2:
+            return keras.Model(input_tensors(model), layer.input)
+    return None
 
 
 def classify(features: keras.KerasTensor, classes: int) -> keras.KerasTensor:

@@ -40,6 +40,7 @@ from keras_ptft.objectives.positive import Positive
 from keras_ptft.objectives.scored import Chosen, Scored, tempered
 from keras_ptft.serving.inference.predictor import Predictor
 from keras_ptft.serving.inference.results import Prediction
+from keras_ptft.serving.signatures.intake import DEFAULT_INTAKE, Intake
 from keras_ptft.serving.signatures.signature import Signature
 from keras_ptft.training.forward import outputs_of
 
@@ -215,9 +216,14 @@ class Classification(Objective):
         """Fits the temperature; None where every example is right."""
         return best_temperature(source.labels, outputs_of(model, source))
 
-    def signatures(self, model: keras.Model, source: Source) -> list[Signature]:
-        """Returns signatures that answer with probabilities and logits."""
-        return serving.signatures(model, self.info, source)
+    def signatures(
+        self,
+        model: keras.Model,
+        source: Source,
+        intake: Intake = DEFAULT_INTAKE,
+    ) -> list[Signature]:
+        """Returns signatures that answer with labels and probabilities."""
+        return serving.signatures(model, self.info, source, intake)
 
     def predictor(self, loaded: keras.Model | Predictor) -> Predictor:
         """Returns what answers with probabilities."""

@@ -33,6 +33,8 @@ from keras_ptft.objectives.micro_f1 import MicroF1
 from keras_ptft.objectives.objective import Answers, Batch, Objective
 from keras_ptft.serving.inference.predictor import Predictor
 from keras_ptft.serving.inference.results import LabelSet
+from keras_ptft.serving.signatures.examples import classes_of
+from keras_ptft.serving.signatures.intake import DEFAULT_INTAKE, Intake
 from keras_ptft.serving.signatures.signature import (
     Arrays,
     ServingFn,
@@ -168,11 +170,22 @@ class MultiLabel(Objective):
             thresholds=chosen,
         )
 
-    def signatures(self, model: keras.Model, source: Source) -> list[Signature]:
+    def signatures(
+        self,
+        model: keras.Model,
+        source: Source,
+        intake: Intake = DEFAULT_INTAKE,
+    ) -> list[Signature]:
         """Returns signatures that answer with probabilities and labels."""
         serving.check_label_count(self.info.label_names, model.output_shape[-1])
         return serving.answer_signatures(
-            model, self.info, source, self._answer(model), self._is_unsure
+            model,
+            self.info,
+            source,
+            self._answer(model),
+            intake=intake,
+            is_unsure=self._is_unsure,
+            replies={"classify": classes_of(self.info.label_names)},
         )
 
     def predictor(self, loaded: keras.Model | Predictor) -> Predictor:

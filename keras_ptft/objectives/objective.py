@@ -19,6 +19,7 @@ from keras_ptft.objectives.linear_head import Probe, Rows, Solution
 from keras_ptft.serving.generation.sampling import Sampling
 from keras_ptft.serving.inference.predictor import Predictor
 from keras_ptft.serving.inference.results import Answer, Generated
+from keras_ptft.serving.signatures.intake import DEFAULT_INTAKE, Intake
 from keras_ptft.serving.signatures.signature import Signature
 
 Batch = tuple[Any, Any, tf.Tensor]
@@ -356,17 +357,23 @@ class Objective(abc.ABC):
             f"{type(self).__name__} has none: leave out --calibrate."
         )
 
-    def signatures(self, model: keras.Model, source: Source) -> list[Signature]:
+    def signatures(
+        self,
+        model: keras.Model,
+        source: Source,
+        intake: Intake = DEFAULT_INTAKE,
+    ) -> list[Signature]:
         """Returns what an export answers, with cases that prove it.
 
         Args:
             model: as `assemble` made it, in float32.
             source: real examples for the cases; the first 64 are used.
+            intake: what requests are refused.
 
         Raises:
             UserError: models of this objective answer no requests.
         """
-        del model, source
+        del model, source, intake
         raise UserError(self._unservable())
 
     def predictor(self, loaded: keras.Model | Predictor) -> Predictor:

@@ -28,6 +28,8 @@ from keras_ptft.objectives.linear_head import (
 from keras_ptft.objectives.objective import Answers, Batch, Objective
 from keras_ptft.serving.inference.predictor import Predictor
 from keras_ptft.serving.inference.results import Estimate
+from keras_ptft.serving.signatures.examples import regression_of
+from keras_ptft.serving.signatures.intake import DEFAULT_INTAKE, Intake
 from keras_ptft.serving.signatures.signature import (
     ServingFn,
     Signature,
@@ -156,10 +158,20 @@ class Regression(Objective):
             estimates=Estimates(self.info.target.name, true, predicted),
         )
 
-    def signatures(self, model: keras.Model, source: Source) -> list[Signature]:
+    def signatures(
+        self,
+        model: keras.Model,
+        source: Source,
+        intake: Intake = DEFAULT_INTAKE,
+    ) -> list[Signature]:
         """Returns signatures that answer with `value`."""
         return serving.answer_signatures(
-            model, self.info, source, _value_of(model)
+            model,
+            self.info,
+            source,
+            _value_of(model),
+            intake=intake,
+            replies={"regress": regression_of},
         )
 
     def predictor(self, loaded: keras.Model | Predictor) -> Predictor:

@@ -1,13 +1,13 @@
 """How models answer, whatever their loss."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
-import numpy as np
 
 from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.errors import UserError
+from keras_ptft.objectives.served_features import feature_signatures
 from keras_ptft.serving.inference.predictor import (
     Predictor,
     keras_predictor,
@@ -21,54 +21,38 @@ from keras_ptft.serving.signatures.answers import (
     text_answers,
 )
 from keras_ptft.serving.signatures.arrays import (
-    array_signatures,
     class_scores,
-    examples_of,
     model_examples,
+    text_examples,
 )
-from keras_ptft.serving.signatures.signature import ServingFn, Signature
+from keras_ptft.serving.signatures.examples import Reply, classes_of
+from keras_ptft.serving.signatures.intake import (
+    DEFAULT_INTAKE,
+    Intake,
+    limited,
+)
+from keras_ptft.serving.signatures.labels import is_ambiguous, labelled
+from keras_ptft.serving.signatures.signature import (
+    ServingFn,
+    Signature,
+    traced_once,
+)
 from keras_ptft.serving.signatures.text import text_signatures
+from keras_ptft.serving.signatures.ways_in import ways_in
 
 MakeSignatures = Callable[[keras.Model, DataInfo, Source], list[Signature]]
 
-
-def label_signatures(
-    model: keras.Model, info: DataInfo, source: Source
-) -> list[Signature]:
-    """Returns the signatures that answer with labels or their scores.
-
-    Raises:
-        UserError: there are no examples, or not a name for each logit.
-    """
-    check_label_count(info.label_names, model.output_shape[-1])
-    examples = model_examples(model, source)
-    if info.tokenizer is None:
-        return array_signatures(
-            model,
-            class_scores(model, info.temperature),
-            examples,
-            info.image_form,
-        )
-    (ids,) = examples.values()
-    return text_signatures(
-        model,
-        info.tokenizer,
-        info.label_names,
-        ids,
-        _texts_of(source),
-        tagging=info.tagged,
-        temperature=info.temperature,
-    )
-
-
 SIGNATURES: dict[str, MakeSignatures] = {
-    "labels": label_signatures,
+    "features": feature_signatures,
 }
-"""What exports of models with labels answer."""
+"""What exports answer beside what their objective answers."""
 
 
 def signatures(
-    model: keras.Model, info: DataInfo, source: Source
+    model: keras.Model,
+    info: DataInfo,
+    source: Source,
+    intake: Intake = DEFAULT_INTAKE,
 ) -> list[Signature]:
     """Returns every signature of a model that gives logits of labels.
 
@@ -76,15 +60,14 @@ def signatures(
         model: inputs → logits, in float32.
         info: its labels and, for texts, its tokenizer.
         source: real examples for the cases.
+        intake: what requests are refused.
 
     Raises:
         UserError: there are no examples, or not a name for each logit.
     """
-    return [
-        signature
-        for make in SIGNATURES.values()
-        for signature in make(model, info, source)
-    ]
+    own = _label_signatures(model, info, source, intake)
+    replies = {} if info.tagged else {"classify": classes_of(info.label_names)}
+    return _with_others(own, model, info, source, intake, replies)
 
 
 def answer_signatures(
@@ -92,41 +75,88 @@ def answer_signatures(
     info: DataInfo,
     source: Source,
     answer: ServingFn,
+    *,
+    intake: Intake = DEFAULT_INTAKE,
     is_unsure: IsUnsure = sure,
+    replies: Mapping[str, Reply],
 ) -> list[Signature]:
     """Returns every signature of a model whose outputs need no labels.
-
-    They are its own, and those of SIGNATURES that are not about labels.
 
     Args:
         model: as its objective assembled it, in float32.
         info: its tokenizer, for texts.
         source: real examples for the cases.
         answer: the model's inputs → what is answered, by name.
+        intake: what requests are refused.
         is_unsure: which answers another rounding may change.
+        replies: name of a signature to what an API of TensorFlow Serving
+            wants of the answer.
 
     Raises:
         UserError: there are no examples.
     """
-    examples = model_examples(model, source)
+    examples, answer = model_examples(model, source), traced_once(answer)
     if info.tokenizer is None:
-        found = array_answers(
+        own = array_answers(
             model,
             answer,
             examples,
             form=info.image_form,
+            intake=intake,
             is_unsure=is_unsure,
         )
     else:
         (ids,) = examples.values()
-        texts = _texts_of(source)
-        found = text_answers(
+        texts = text_examples(source)
+        own = text_answers(
             model, answer, info.tokenizer, ids, texts, is_unsure=is_unsure
         )
-    others = [make for make in SIGNATURES.values() if make != label_signatures]
-    for make in others:
-        found += make(model, info, source)
-    return found
+    return _with_others(own, model, info, source, intake, replies)
+
+
+def _label_signatures(
+    model: keras.Model, info: DataInfo, source: Source, intake: Intake
+) -> list[Signature]:
+    """The signatures that answer with labels and their scores."""
+    check_label_count(info.label_names, model.output_shape[-1])
+    examples = model_examples(model, source)
+    if info.tokenizer is None:
+        scores = class_scores(model, info.temperature)
+        return array_answers(
+            model,
+            traced_once(labelled(scores, info.label_names)),
+            examples,
+            form=info.image_form,
+            intake=intake,
+            is_unsure=is_ambiguous,
+        )
+    (ids,) = examples.values()
+    return text_signatures(
+        model,
+        info.tokenizer,
+        info.label_names,
+        ids,
+        text_examples(source),
+        tagging=info.tagged,
+        temperature=info.temperature,
+    )
+
+
+def _with_others(
+    own: Sequence[Signature],
+    model: keras.Model,
+    info: DataInfo,
+    source: Source,
+    intake: Intake,
+    replies: Mapping[str, Reply],
+) -> list[Signature]:
+    """Adds other forms of requests, and what SIGNATURES answer."""
+    own = [limited(signature, intake) for signature in own]
+    columns = () if info.is_text else info.columns
+    others = ways_in(own, columns, replies)
+    for make in SIGNATURES.values():
+        others += make(model, info, source)
+    return [*own, *(limited(signature, intake) for signature in others)]
 
 
 def answer_predictor(
@@ -158,15 +188,6 @@ def predictor(loaded: keras.Model | Predictor, info: DataInfo) -> Predictor:
     return text_predictor(
         loaded, info.tokenizer, info.label_names, tagging=info.tagged
     )
-
-
-def _texts_of(source: Source) -> np.ndarray:
-    if source.texts is None:
-        raise UserError(
-            "Expected texts beside the tokens of the test split, got none: "
-            "export with the data set of the run."
-        )
-    return examples_of(source.texts)["text"]
 
 
 def check_label_count(label_names: Sequence[str], outputs: int) -> None:

@@ -22,6 +22,7 @@ from keras_ptft.objectives.objective import (
 )
 from keras_ptft.serving.inference.predictor import Predictor
 from keras_ptft.serving.inference.results import Prediction, tagged_words
+from keras_ptft.serving.signatures.intake import DEFAULT_INTAKE, Intake
 from keras_ptft.serving.signatures.signature import Signature
 
 _ENTITY = ("B-", "I-")
@@ -96,9 +97,14 @@ class Tagging(Objective):
         ]
         return found | entity_metrics(*zip(*rows, strict=True))
 
-    def signatures(self, model: keras.Model, source: Source) -> list[Signature]:
+    def signatures(
+        self,
+        model: keras.Model,
+        source: Source,
+        intake: Intake = DEFAULT_INTAKE,
+    ) -> list[Signature]:
         """Returns signatures that answer with words and their tags."""
-        return serving.signatures(model, self.info, source)
+        return serving.signatures(model, self.info, source, intake)
 
     def predictor(self, loaded: keras.Model | Predictor) -> Predictor:
         """Returns what answers with words and their tags."""

@@ -34,6 +34,7 @@ PHOTOS = {"dataset": "folder:photos", "train_examples": "0", "batch_size": "4"}
 TABLE = {**PHOTOS, "dataset": "csv:photos.csv"}
 ROOT = {"image_root": "photos"}
 FINETUNE = {"init_from": "first", "name": "second"}
+EXPORTED = {"export_to": "saved_models/limited"}
 # of each setting a value that is not its default, and what it needs beside
 CASES = {
     "name": ({"name": "other"}, DEFAULTS),
@@ -142,6 +143,10 @@ CASES = {
         {"warmup_batches": "1,8"},
         {"export_to": "saved_models/tiny"},
     ),
+    "corrupt_images": ({"corrupt_images": "flag"}, EXPORTED),
+    "most_pixels": ({"most_pixels": "100"}, EXPORTED),
+    "most_text_bytes": ({"most_text_bytes": "50"}, EXPORTED),
+    "largest_batch": ({"largest_batch": "7"}, EXPORTED),
     "reject_below": ({"reject_below": "0.5"}, {}),
     "calibrate": ({"calibrate": "true"}, {"validation_fraction": "0.3"}),
 }
@@ -171,6 +176,7 @@ TOGETHER = (
     ("image_column", "image_root", "group_column"),
     ("text_column", "label_column", "tokenizer", "sequence_length"),
     ("freeze", "compare_scratch"),
+    ("corrupt_images", "most_pixels", "most_text_bytes", "largest_batch"),
     ("probe", "augment_views"),
     ("batchnorm", "train_only", "lora", "min_transferred"),
     ("layer_decay", "l2_sp", "prune", "forgetting"),

@@ -127,8 +127,13 @@ def test_answers_are_labels():
 
 def test_signatures_answer_with_what_passes_the_thresholds():
     source = rows([[0.3, 0.7], [0.25, 0.9], [0.1, 0.9]], [[0, 0]] * 3)
-    (found,) = MultiLabel(CHOSEN).signatures(identity(), source)
-    outputs = found.cases[0].outputs
+    found = MultiLabel(CHOSEN).signatures(identity(), source)
+    assert [one.name for one in found] == [
+        "serving_default",
+        "examples",
+        "classify",
+    ]
+    outputs = found[0].cases[0].outputs
     assert set(outputs) == {"logits", "probabilities", "chosen"}
     # the second is too near to its threshold to prove anything
     assert outputs["chosen"].tolist() == [[True, False], [False, True]]
@@ -153,7 +158,7 @@ def test_texts_are_answered_with_names():
     assert answers["chosen"].tolist() == [[1, 1], [1, 0], [0, 0]]
     texts = TextSource(in_memory(asked.tolist()))
     source = token_source(texts, info.tokenizer)
-    of_texts, of_ids = objective.signatures(model, source)
+    of_texts, of_ids, *_ = objective.signatures(model, source)
     assert (of_texts.name, of_ids.name) == ("serving_default", "tokens")
     expected = of_texts.cases[0].outputs["labels"][-3:].tolist()
     assert expected == [[b"even", b"prime"], [b"even", b""], [b"", b""]]

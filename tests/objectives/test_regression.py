@@ -129,12 +129,15 @@ def test_answers_are_numbers():
 
 def test_signatures_answer_with_one_number_an_example():
     model, objective = made()
-    (found,) = objective.signatures(model, rows([0, 1], [50.0, 50.0]))
-    assert found.cases[0].outputs["value"].tolist() == [50.0, 54.0]
+    found = objective.signatures(model, rows([0, 1], [50.0, 50.0]))
+    outputs = {one.name: one.cases[0].outputs for one in found}
+    assert outputs["serving_default"]["value"].tolist() == [50.0, 54.0]
+    assert outputs["regress"]["outputs"].tolist() == [50.0, 54.0]
+    assert outputs["features"]["features"].tolist() == [[0.0], [1.0]]
 
 
 def test_signatures_of_others_are_there_too(monkeypatch):
-    def features(model, info, source):
+    def inner_values(model, info, source):
         assert (info, len(source)) == (INFO, 2)
         inner = keras.Model(model.input, model.get_layer("features").output)
 
@@ -143,12 +146,12 @@ def test_signatures_of_others_are_there_too(monkeypatch):
 
         examples = {"vector": source.gather([0, 1]).numpy()}
         (found,) = array_answers(model, answer, examples)
-        return [dataclasses.replace(found, name="features")]
+        return [dataclasses.replace(found, name="inner")]
 
-    monkeypatch.setitem(serving.SIGNATURES, "features", features)
+    monkeypatch.setitem(serving.SIGNATURES, "inner", inner_values)
     model, objective = made()
-    own, other = objective.signatures(model, rows([0, 1], [50.0, 50.0]))
-    assert (own.name, other.name) == ("serving_default", "features")
+    own, *_, other = objective.signatures(model, rows([0, 1], [50.0, 50.0]))
+    assert (own.name, other.name) == ("serving_default", "inner")
     assert other.cases[0].outputs["features"].tolist() == [[0.0], [1.0]]
 
 

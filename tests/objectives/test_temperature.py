@@ -131,8 +131,10 @@ def test_predictions_and_exports_answer_alike():
     answers = objective.predictor(identity()).run(logits_of(3))
     np.testing.assert_allclose(answers["probabilities"][0], [0.75, 0.25])
     np.testing.assert_allclose(answers["logits"][0], np.log([9, 1]), rtol=1e-6)
-    (signature,) = signatures(identity(), TEMPERED, source)
+    signature = signatures(identity(), TEMPERED, source)[0]
     outputs = signature.cases[0].outputs
+    assert outputs["label"].tolist() == [b"a"] * 3
+    np.testing.assert_allclose(outputs["score"], 0.75)
     for name in ("logits", "probabilities"):
         np.testing.assert_array_equal(outputs[name], answers[name])
     (sure, *_) = objective.decode(["x"] * 3, answers, 0.75)

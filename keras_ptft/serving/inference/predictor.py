@@ -15,6 +15,7 @@ from keras_ptft.serving.inference.resolve import (
     ModelFiles,
     NamedFn,
     Specs,
+    largest_batch,
     load_signature,
 )
 from keras_ptft.serving.inputs.arrays import Batch, Inputs, input_batches
@@ -31,6 +32,15 @@ from keras_ptft.serving.signatures.text import (
 
 _BATCH = 256
 _DEFAULT = InputOptions()
+# what a predictor of texts adds to one of ids
+_LABELS: Specs = {
+    "label": tf.TensorSpec((None,), tf.string, "label"),
+    "score": tf.TensorSpec((None,), tf.float32, "score"),
+}
+_WORDS: Specs = {
+    name: tf.TensorSpec((None, None), tf.string, name)
+    for name in ("words", "tags")
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,11 +51,13 @@ class Predictor:
         function: tensors by input name → tensors by output name.
         inputs: input name to its spec, with the batch axis.
         outputs: output name to its spec, with the batch axis.
+        batch_size: most examples that it is given at once.
     """
 
     function: NamedFn
     inputs: Specs
     outputs: Specs
+    batch_size: int = _BATCH
 
     @property
     def input_spec(self) -> InputSpec:
@@ -99,11 +111,10 @@ class Predictor:
         count = len(next(iter(inputs.values())))
         parts = []
         # no examples are a batch too, whose outputs have the right shapes
-        for start in range(0, max(count, 1), _BATCH):
+        for start in range(0, max(count, 1), self.batch_size):
+            rows = slice(start, start + self.batch_size)
             batch = {
-                name: tf.constant(
-                    inputs[name][start : start + _BATCH], spec.dtype
-                )
+                name: tf.constant(inputs[name][rows], spec.dtype)
                 for name, spec in self.inputs.items()
             }
             parts.append(self.function(batch))
@@ -145,7 +156,10 @@ def load_model_or_export(files: ModelFiles) -> keras.Model | Predictor:
     """
     if files.keras_file is not None:
         return load_model(files.keras_file)
-    return Predictor(*load_signature(files.saved_model or files.extra))
+    folder = files.saved_model or files.extra
+    # exports of earlier versions have no limit
+    most = largest_batch(folder) or _BATCH
+    return Predictor(*load_signature(folder), min(most, _BATCH))
 
 
 def text_predictor(
@@ -177,13 +191,12 @@ def text_predictor(
     text_fn = text_serving_fn(scores, tokenizer, label_names, tagging=tagging)
     if tokenizer.in_graph:
         text_fn = tf.function(text_fn, input_signature=[TEXT], autograph=False)
-    added = ["words", "tags"] if tagging else ["label"]
-    shape = (None, None) if tagging else (None,)
-    strings = {name: tf.TensorSpec(shape, tf.string, name) for name in added}
+    added = _WORDS if tagging else _LABELS
     return Predictor(
         lambda tensors: text_fn(tensors["text"]),
         {"text": TEXT},
-        {**predictor.outputs, **strings},
+        {**predictor.outputs, **added},
+        predictor.batch_size,
     )
 
 
@@ -210,4 +223,5 @@ def text_answer_predictor(
         lambda tensors: text_fn(tensors["text"]),
         {"text": TEXT},
         predictor.outputs,
+        predictor.batch_size,
     )

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import tensorflow as tf
 
 from keras_ptft.errors import UserError, first_line
-from keras_ptft.serving.export import EXTRA
+from keras_ptft.files import read_json
+from keras_ptft.serving.export import EXTRA, FACTS
 from keras_ptft.serving.versions import versions
 
 NamedFn = Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]
@@ -18,6 +20,8 @@ NamedFn = Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]
 Specs = Mapping[str, tf.TensorSpec]
 
 _GRAPH = "saved_model.pb"
+# how TensorFlow tells what the export says of a request
+_REFUSED = re.compile(r"assertion failed: \[(.*?)\]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,9 +109,31 @@ def load_signature(
 
     def function(tensors: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
         # a signature does not keep what was loaded alive
-        return loaded.signatures[name](**tensors)
+        try:
+            return loaded.signatures[name](**tensors)
+        except tf.errors.InvalidArgumentError as error:
+            refused = _REFUSED.search(error.message)
+            if refused is None:
+                raise
+            raise UserError(refused[1]) from error
 
     return function, inputs, outputs
+
+
+def largest_batch(folder: str | os.PathLike) -> int:
+    """Returns how many examples of a request an exported version takes.
+
+    Args:
+        folder: of the version.
+
+    Returns:
+        0 where it has no limit, or does not tell.
+    """
+    try:
+        told = read_json(pathlib.Path(folder, FACTS))["intake"]
+        return int(told["largest_batch"])
+    except (OSError, UserError, LookupError, TypeError, ValueError):
+        return 0
 
 
 def _loaded(folder: str | os.PathLike) -> Any:

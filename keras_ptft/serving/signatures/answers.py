@@ -13,6 +13,8 @@ from keras_ptft.serving.signatures.arrays import (
     endpoint,
     expected_outputs,
 )
+from keras_ptft.serving.signatures.intake import DEFAULT_INTAKE, Intake
+from keras_ptft.serving.signatures.labels import proofs
 from keras_ptft.serving.signatures.signature import (
     Arrays,
     ServingFn,
@@ -20,7 +22,12 @@ from keras_ptft.serving.signatures.signature import (
     Tensors,
     cases,
 )
-from keras_ptft.serving.signatures.text import TEXT, ids_of, with_odd_texts
+from keras_ptft.serving.signatures.text import (
+    TEXT,
+    ids_of,
+    token_spec,
+    with_odd_texts,
+)
 
 IsUnsure = Callable[[Arrays], np.ndarray]
 """Outputs → which rows another rounding may answer otherwise."""
@@ -37,6 +44,7 @@ def array_answers(
     examples: Arrays,
     *,
     form: ImageForm = DEFAULT_FORM,
+    intake: Intake = DEFAULT_INTAKE,
     is_unsure: IsUnsure = sure,
 ) -> list[Signature]:
     """Returns the signatures of a model of arrays, as `array_signatures`.
@@ -46,15 +54,16 @@ def array_answers(
         answer: the model's inputs → what is answered, by name.
         examples: input name to real inputs, to verify the export with.
         form: how image files become the model's input.
+        intake: what image files are refused.
         is_unsure: which of them are no proof.
 
     Raises:
         UserError: there are no examples.
     """
     outputs = expected_outputs(endpoint(model, answer), examples)
-    kept = _proofs(is_unsure(outputs))
+    kept = proofs(is_unsure(outputs))
     chosen = {name: rows[kept] for name, rows in examples.items()}
-    return array_signatures(model, answer, chosen, form)
+    return array_signatures(model, answer, chosen, form, intake)
 
 
 def text_answers(
@@ -85,16 +94,16 @@ def text_answers(
     """
     ids, texts = with_odd_texts(ids, texts, tokenizer)
     outputs = expected_outputs(answer, {"tokens": ids})
-    kept = _proofs(is_unsure(outputs))
+    kept = proofs(is_unsure(outputs))
     outputs = {name: rows[kept] for name, rows in outputs.items()}
-    spec = tf.TensorSpec(model.inputs[0].shape, tf.int32, "tokens")
+    spec = token_spec(model)
     name = "tokens" if tokenizer.in_graph else "serving_default"
-    proofs = cases({"tokens": ids[kept]}, outputs)
-    found = [Signature(name, answer, {"tokens": spec}, proofs)]
+    proving = cases({"tokens": ids[kept]}, outputs)
+    found = [Signature(name, answer, {"tokens": spec}, proving)]
     if tokenizer.in_graph:
-        proofs = cases({"text": texts[kept]}, outputs)
+        proving = cases({"text": texts[kept]}, outputs)
         text_fn = text_answer(answer, tokenizer)
-        default = Signature("serving_default", text_fn, {"text": TEXT}, proofs)
+        default = Signature("serving_default", text_fn, {"text": TEXT}, proving)
         found.insert(0, default)
     return found
 
@@ -111,7 +120,3 @@ def text_answer(answer: ServingFn, tokenizer: Tokenizer) -> ServingFn:
         return answer(ids_of(texts, tokenizer))
 
     return answered
-
-
-def _proofs(unsure: np.ndarray) -> np.ndarray:
-    return ~unsure | unsure.all()

@@ -1,7 +1,6 @@
 """Signatures of models of images, vectors and other arrays."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 import keras
@@ -10,8 +9,10 @@ import tensorflow as tf
 
 from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.core.info import DEFAULT_FORM, ImageForm
-from keras_ptft.data.images.resize import decode_image
+from keras_ptft.errors import UserError
 from keras_ptft.models.precision import rebuilt
+from keras_ptft.serving.signatures.encoded import encoded_images
+from keras_ptft.serving.signatures.intake import DEFAULT_INTAKE, Intake
 from keras_ptft.serving.signatures.signature import (
     ServingFn,
     Signature,
@@ -25,12 +26,13 @@ def array_signatures(
     serving_fn: ServingFn,
     examples: Mapping[str, np.ndarray],
     form: ImageForm = DEFAULT_FORM,
+    intake: Intake = DEFAULT_INTAKE,
 ) -> list[Signature]:
     """Returns the signatures of a model of arrays.
 
     `serving_default` takes the model's inputs by their names. A model of
     one square uint8 image with 1 or 3 channels also has `encoded_images`:
-    whole image files as `bytes`, decoded and resized as in training.
+    whole image files, as `encoded.encoded_images` has them.
 
     Args:
         model: computes in float32 (see `in_float32`).
@@ -38,9 +40,10 @@ def array_signatures(
         examples: input name to real inputs of shape (examples, ...), a few
             hundred at most, to verify the export with.
         form: how image files become the model's input.
+        intake: what image files are refused.
 
     Raises:
-        UserError: there are no examples.
+        UserError: there are no examples, or all images have too many pixels.
     """
     specs = input_specs(model)
     function = endpoint(model, serving_fn)
@@ -49,22 +52,13 @@ def array_signatures(
         for name, spec in specs.items()
     }
     outputs = expected_outputs(function, inputs)
-    found = [
-        Signature("serving_default", function, specs, cases(inputs, outputs))
-    ]
-    (name, spec), *others = specs.items()
-    if not others and accepts_encoded_images(spec):
-        encoded = [tf.io.encode_png(image).numpy() for image in inputs[name]]
-        files = {"bytes": np.array(encoded, object)}
-        found.append(
-            Signature(
-                "encoded_images",
-                _decoding(function, spec, form),
-                {"bytes": tf.TensorSpec((None,), tf.string, "bytes")},
-                cases(files, outputs),
-            )
-        )
-    return found
+    default = Signature(
+        "serving_default", function, specs, cases(inputs, outputs)
+    )
+    (spec, *others) = specs.values()
+    if others or not accepts_encoded_images(spec):
+        return [default]
+    return [default, encoded_images(default, form, intake)]
 
 
 def class_scores(model: keras.Model, temperature: float = 1.0) -> ServingFn:
@@ -182,6 +176,27 @@ def model_examples(
     }
 
 
+def text_examples(source: Source, count: int = 64) -> np.ndarray:
+    """Returns the first texts of a source, whose inputs are their ids.
+
+    Args:
+        source: the examples.
+        count: how many at most.
+
+    Returns:
+        UTF-8 `bytes` of shape (examples,).
+
+    Raises:
+        UserError: the texts are not there any more.
+    """
+    if source.texts is None:
+        raise UserError(
+            "Expected texts beside the tokens of the test split, got none: "
+            "export with the data set of the run."
+        )
+    return examples_of(source.texts, count)["text"]
+
+
 def accepts_encoded_images(spec: tf.TensorSpec) -> bool:
     """Whether image files can be decoded to what a model takes.
 
@@ -212,16 +227,3 @@ def in_float32(model: keras.Model) -> keras.Model:
         return model
     copy.set_weights(model.get_weights())
     return copy
-
-
-def _decoding(
-    function: Callable[..., Tensors], spec: tf.TensorSpec, form: ImageForm
-) -> Callable[[tf.Tensor], Tensors]:
-    _, size, _, channels = spec.shape
-    decode = partial(decode_image, size=size, channels=channels, form=form)
-    one = tf.TensorSpec(spec.shape[1:], spec.dtype)
-
-    def decoded(encoded: tf.Tensor) -> Tensors:
-        return function(tf.map_fn(decode, encoded, fn_output_signature=one))
-
-    return decoded

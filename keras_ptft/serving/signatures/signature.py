@@ -84,6 +84,26 @@ def cases(
     return found
 
 
+def traced_once(function: ServingFn) -> ServingFn:
+    """Returns a function whose graph all signatures of an export share.
+
+    Else each of them would hold the model's operations once more. Eagerly it
+    is the function itself.
+
+    Args:
+        function: of a tensor, or of tensors by name.
+    """
+    graph = tf.function(function, autograph=False)
+
+    def shared(inputs: Any) -> Tensors:
+        if tf.executing_eagerly():
+            return function(inputs)
+        outputs: Tensors = graph(inputs)
+        return outputs
+
+    return shared
+
+
 def write_saved_model(
     folder: str | os.PathLike, signatures: Sequence[Signature]
 ) -> None:

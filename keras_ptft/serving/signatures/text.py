@@ -14,12 +14,21 @@ from keras_ptft.data.core.length_buckets import buckets, padded_length
 from keras_ptft.data.text.token_source import words_encoder
 from keras_ptft.data.text.tokenizers import Tokenizer
 from keras_ptft.serving.signatures.arrays import class_scores, expected_outputs
+from keras_ptft.serving.signatures.labels import (
+    best_label,
+    is_ambiguous,
+    labelled,
+    names_of,
+    proofs,
+    trimmed,
+)
 from keras_ptft.serving.signatures.signature import (
     Arrays,
     ServingFn,
     Signature,
     Tensors,
     cases,
+    traced_once,
 )
 
 _LOG = logging.getLogger("keras_ptft")
@@ -35,8 +44,6 @@ ODD_TEXTS = (
     "北 京 ".encode() * 25_000,
 )
 """Unusual texts that every export of a text model is verified with."""
-# logits closer than this may change their order by rounding
-_TIE = 1e-5
 
 
 def text_signatures(
@@ -53,8 +60,9 @@ def text_signatures(
 
     `serving_default` takes `text` (see `text_serving_fn`), and `tokens` ids
     of shape (batch, tokens[, width]), padded on the right with 0, and
-    returns logits and probabilities. If the tokenizer cannot run in a
-    graph, clients send ids: then `serving_default` takes `tokens`.
+    returns logits and probabilities; of labels also the best one. If the
+    tokenizer cannot run in a graph, clients send ids: then `serving_default`
+    takes `tokens`.
 
     Args:
         model: ids → logits, (batch, labels) or (batch, tokens, labels),
@@ -70,25 +78,35 @@ def text_signatures(
     Raises:
         UserError: there are no examples.
     """
-    scores = class_scores(model, temperature)
-    spec = tf.TensorSpec(model.inputs[0].shape, tf.int32, "tokens")
+    scores = traced_once(class_scores(model, temperature))
+    answer = scores if tagging else labelled(scores, label_names)
+    spec = token_spec(model)
     ids, texts = with_odd_texts(ids, texts, tokenizer, tagging=tagging)
-    outputs = expected_outputs(scores, {"tokens": ids})
+    outputs = expected_outputs(answer, {"tokens": ids})
+    if not tagging:
+        kept = proofs(is_ambiguous(outputs))
+        ids, texts = ids[kept], texts[kept]
+        outputs = {name: values[kept] for name, values in outputs.items()}
     tokens = cases({"tokens": ids}, outputs)
     if not tokenizer.in_graph:
-        return [Signature("serving_default", scores, {"tokens": spec}, tokens)]
+        return [Signature("serving_default", answer, {"tokens": spec}, tokens)]
     text_fn = text_serving_fn(scores, tokenizer, label_names, tagging=tagging)
-    longest = tokenizer.sequence_length if tagging else 0
-    outputs = _named(texts, outputs, label_names, longest)
-    unsure = _ambiguous(outputs)
-    kept = ~unsure | unsure.all()
-    outputs = {name: values[kept] for name, values in outputs.items()}
-    trim = _trim if tagging else None
-    text_cases = cases({"text": texts[kept]}, outputs, trim)
+    if tagging:
+        longest = tokenizer.sequence_length
+        outputs = _tagged(texts, outputs, label_names, longest)
+        kept = proofs(is_ambiguous(outputs))
+        texts = texts[kept]
+        outputs = {name: values[kept] for name, values in outputs.items()}
+    text_cases = cases({"text": texts}, outputs, _trim if tagging else None)
     return [
         Signature("serving_default", text_fn, {"text": TEXT}, text_cases),
-        Signature("tokens", scores, {"tokens": spec}, tokens),
+        Signature("tokens", answer, {"tokens": spec}, tokens),
     ]
+
+
+def token_spec(model: keras.Model) -> tf.TensorSpec:
+    """Returns the input `tokens`: ids of (batch, tokens[, width]), int32."""
+    return tf.TensorSpec(model.inputs[0].shape, tf.int32, "tokens")
 
 
 def with_odd_texts(
@@ -138,31 +156,28 @@ def text_serving_fn(
 
     Returns:
         Strings of shape (batch,) → logits and probabilities, (batch,
-        labels), and `label`, the most probable name. For tags: `words`
-        and `tags` of shape (batch, words), empty where a text has fewer
-        words than the longest, with logits and probabilities of shape
-        (batch, words, labels). Words are separated by white space; those
-        beyond `sequence_length` are left out.
+        labels), with `best_label`. For tags: `words` and `tags` of shape
+        (batch, words), empty where a text has fewer words than the longest,
+        with logits and probabilities of shape (batch, words, labels). Words
+        are separated by white space; those beyond `sequence_length` are left
+        out.
     """
 
-    def names(outputs: Tensors) -> tf.Tensor:
-        best = tf.argmax(outputs["logits"], -1)
-        return tf.gather(tf.constant(label_names), best)
-
-    def labelled(texts: tf.Tensor) -> Tensors:
+    def of_texts(texts: tf.Tensor) -> Tensors:
         outputs = scores(ids_of(texts, tokenizer))
-        return {**outputs, "label": names(outputs)}
+        return {**outputs, **best_label(outputs, label_names)}
 
-    def tagged(texts: tf.Tensor) -> Tensors:
+    def of_words(texts: tf.Tensor) -> Tensors:
         words = words_of(texts, tokenizer)
         outputs = scores(ids_of(texts, tokenizer, tagging=True))
         longest = tf.cast(words.bounding_shape(1), tf.int32)
         outputs = {k: v[:, :longest] for k, v in outputs.items()}
-        words, tags = words.to_tensor(""), names(outputs)
+        words = words.to_tensor("")
+        tags = names_of(outputs["logits"], label_names)
         tags = tf.where(words == "", "", tags)
         return {**outputs, "words": words, "tags": tags}
 
-    return tagged if tagging else labelled
+    return of_words if tagging else of_texts
 
 
 def words_of(texts: tf.Tensor, tokenizer: Tokenizer) -> tf.RaggedTensor:
@@ -222,17 +237,15 @@ def stack_padded(parts: Sequence[np.ndarray]) -> np.ndarray:
     return stacked
 
 
-def _named(
+def _tagged(
     texts: np.ndarray,
     outputs: Arrays,
     label_names: Sequence[str],
     longest: int,
 ) -> dict[str, np.ndarray]:
-    """Outputs with labels or, of at most `longest` words, with their tags."""
+    """Outputs with the words of texts, `longest` at most, and their tags."""
     encoded = np.array([name.encode() for name in label_names], object)
     best = encoded[outputs["logits"].argmax(-1)]
-    if not longest:
-        return {**outputs, "label": best}
     words = np.full(best.shape, b"", object)
     for row, text in zip(words, texts, strict=True):
         found = text.split()[:longest]
@@ -241,21 +254,5 @@ def _named(
 
 
 def _trim(inputs: Arrays, outputs: Arrays) -> Arrays:
-    """Outputs up to the last word of the longest text."""
     del inputs
-    longest = (outputs["words"] != b"").sum(1).max()
-    return {name: values[:, :longest] for name, values in outputs.items()}
-
-
-def _ambiguous(outputs: Arrays) -> np.ndarray:
-    """Which rows another rounding may label otherwise.
-
-    Not those with exactly equal logits, of which the first is taken.
-    """
-    top = np.sort(outputs["logits"], -1)[..., -2:]
-    gap = top[..., -1] - top[..., 0]
-    scale = np.maximum(1, np.abs(top[..., -1]))
-    close = (gap > 0) & (gap <= _TIE * scale)
-    if "words" in outputs:
-        close = (close & (outputs["words"] != b"")).any(1)
-    return close
+    return trimmed(outputs)

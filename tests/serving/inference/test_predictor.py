@@ -85,7 +85,9 @@ def test_files_become_batches(predictor, digits, logits, tmp_path):
 
 def test_texts_are_labelled(labeller, tmp_path):
     assert labeller.input_spec == tf.TensorSpec((), tf.string, "text")
-    assert labeller.outputs.keys() == {"label", "logits", "probabilities"}
+    assert labeller.outputs.keys() == {
+        *("label", "score", "logits", "probabilities")
+    }
     file = tmp_path / "texts.txt"
     file.write_text("Freeze the card!\n\n今天天气\n", encoding="utf-8")
     odd = ["", "👩‍🚀", "a\0b", "a\udcff", "冻结 " * 50_000]

@@ -1,13 +1,23 @@
 import shutil
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
 from keras_ptft.errors import UserError
+from keras_ptft.files import write_json
+from keras_ptft.serving.export import FACTS
 from keras_ptft.serving.inference.resolve import (
     ModelFiles,
     find_model,
+    largest_batch,
     load_signature,
+)
+from keras_ptft.serving.signatures.intake import Intake, limited
+from keras_ptft.serving.signatures.signature import (
+    Signature,
+    cases,
+    write_saved_model,
 )
 
 
@@ -82,3 +92,27 @@ def test_an_export_below_a_path_that_is_a_pattern(exported, digits, tmp_path):
     batch = {"image": tf.constant(digits[0][:3])}
     one, other = (f(batch)["logits"].numpy() for f in (function, expected))
     assert (one == other).all()
+
+
+def test_what_an_export_refuses_is_told_in_one_line(tmp_path):
+    spec = tf.TensorSpec((None,), tf.string, "text")
+
+    def lengths(texts):
+        return {"length": tf.strings.length(texts)}
+
+    proofs = cases({"text": np.array([b"a"])}, {"length": np.array([1])})
+    whole = Signature("serving_default", lengths, {"text": spec}, proofs)
+    write_saved_model(tmp_path, [limited(whole, Intake(most_text_bytes=3))])
+    function, _, _ = load_signature(tmp_path)
+    with pytest.raises(UserError, match=r"^Expected texts of .* row 0: short"):
+        function({"text": tf.constant(["four"])})
+    assert function({"text": tf.constant(["two"])})["length"].numpy() == [3]
+
+
+def test_only_newer_exports_limit_a_batch(tmp_path):
+    assert largest_batch(tmp_path) == 0
+    (tmp_path / FACTS).parent.mkdir()
+    write_json(tmp_path / FACTS, {"source": None})
+    assert largest_batch(tmp_path) == 0
+    write_json(tmp_path / FACTS, {"intake": {"largest_batch": 7}})
+    assert largest_batch(tmp_path) == 7
