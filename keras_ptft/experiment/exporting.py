@@ -189,11 +189,13 @@ def _card(given: Publication, draft: Draft) -> Mapping[str, Any]:
 
 def _warmup(given: Publication, draft: Draft) -> Mapping[str, Any]:
     """Writes requests of test examples, for a server to warm up with."""
+    most = given.config.largest_batch
+    sizes = warmup_batches(given.config.warmup_batches)
     return write_warmup(
         draft.folder / EXTRA,
         model_name(draft.base),
         draft.signatures,
-        warmup_batches(given.config.warmup_batches),
+        sorted({min(size, most or size) for size in sizes}),
     )
 
 

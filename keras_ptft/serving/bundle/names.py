@@ -3,6 +3,9 @@
 import os
 import re
 
+MOST_TOGETHER = 128
+"""Most examples that a server runs as one batch."""
+
 
 def model_name(base: str | os.PathLike) -> str:
     """Returns the name under which a server answers for a model.

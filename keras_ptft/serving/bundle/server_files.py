@@ -15,7 +15,11 @@ from keras_ptft.serving.bundle.descriptions import (
     example_argument,
     open_inputs,
 )
-from keras_ptft.serving.bundle.names import cluster_name, model_name
+from keras_ptft.serving.bundle.names import (
+    MOST_TOGETHER,
+    cluster_name,
+    model_name,
+)
 from keras_ptft.serving.bundle.templates import rendered
 from keras_ptft.serving.export import FACTS
 
@@ -38,7 +42,6 @@ _FILES = (
 # there only where requests can share a batch: whoever starts a server turns
 # batching on if there is such a file
 _BATCHING = "batching.config"
-_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 def write_server_files(
@@ -65,6 +68,8 @@ def write_server_files(
     folder = version.parent / FOLDER
     values = _values(version, facts[PART]["signatures"])
     values["loads"] = loads
+    most = facts.get("intake", {}).get("largest_batch", 0)
+    values["sizes"] = _sizes(min(most or MOST_TOGETHER, MOST_TOGETHER))
     batching = [_BATCHING] if values["batching"] else []
     for name in (*_FILES, *batching):
         write_text(folder / name, rendered(name, **values))
@@ -90,7 +95,6 @@ def _values(version: pathlib.Path, described: Described) -> dict[str, Any]:
         "example": example_argument(described),
         "folder": folder,
         "batching": batching,
-        "sizes": _SIZES,
         "open_inputs": sorted({*any_length.values()}),
         "flags": [
             "--port=8500",
@@ -123,6 +127,11 @@ def _flags(folder: str, *, batching: bool) -> list[str]:
             f"--batching_parameters_file={folder}/{_BATCHING}",
         ]
     return flags
+
+
+def _sizes(most: int) -> list[int]:
+    """Sizes that batches are filled up to: powers of 2, and the largest."""
+    return [*(2**n for n in range((most - 1).bit_length())), most]
 
 
 def _memory(version: pathlib.Path) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ptft.errors import UserError, first_line
+from keras_ptft.serving.bundle.names import MOST_TOGETHER
 from keras_ptft.serving.bundle.prediction_log import (
     PredictionLog,
     arrays_of,
@@ -29,7 +30,6 @@ _LOG = logging.getLogger("keras_ptft")
 # with more, TensorFlow Serving does not load the version
 _MOST_REQUESTS = 1000
 _MOST_BYTES = 20_000_000
-_LARGEST_BATCH = 4096
 
 
 class Request(NamedTuple):
@@ -58,9 +58,9 @@ def warmup_batches(text: str) -> tuple[int, ...]:
     sizes = re.split(r"\s*,\s*", text) if text else []
     fits = (re.fullmatch("[0-9]{1,9}", size) for size in sizes)
     found = {int(size) for size in sizes} if all(fits) else {0}
-    if not all(1 <= size <= _LARGEST_BATCH for size in found):
+    if not all(1 <= size <= MOST_TOGETHER for size in found):
         raise UserError(
-            f"--warmup_batches must be numbers from 1 to {_LARGEST_BATCH} with "
+            f"--warmup_batches must be numbers from 1 to {MOST_TOGETHER} with "
             f"commas between them, as 1,32, or empty, got {text!r}."
         )
     return tuple(sorted(found))
