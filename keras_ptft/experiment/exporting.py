@@ -29,6 +29,8 @@ from keras_ptft.serving.export import (
     find_export,
 )
 from keras_ptft.serving.signatures.arrays import in_float32
+from keras_ptft.serving.verification.graph import check_graph
+from keras_ptft.serving.verification.prove import prove
 from keras_ptft.transfer.audit import fingerprint
 
 _LOG = logging.getLogger("keras_ptft")
@@ -159,9 +161,21 @@ def _card(given: Publication, draft: Draft) -> Mapping[str, Any]:
     return {"file": CARD_FILE}
 
 
+def _graph(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Checks that a plain TensorFlow Serving can run it."""
+    return check_graph(draft.folder, given.config.serve_with)
+
+
+def _proved(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Runs it where it was not made."""
+    return prove(draft.folder, draft.signatures, given.config.prove_with)
+
+
 PARTS: dict[str, Callable[[Publication, Draft], Mapping[str, Any]]] = {
     "objective": _objective,
     "card": _card,
+    "graph": _graph,
+    "proved": _proved,
 }
 """What a version holds and is checked for, in this order.
 

@@ -134,6 +134,8 @@ CASES = {
     "profile_steps": ({"profile_steps": "1,2"}, {}),
     "precision": ({"precision": "mixed_bfloat16"}, {}),
     "export_to": ({"export_to": "saved_models/tiny"}, {}),
+    "serve_with": ({"serve_with": "2.20"}, {}),
+    "prove_with": ({"prove_with": "c_api"}, {}),
     "reject_below": ({"reject_below": "0.5"}, {}),
     "calibrate": ({"calibrate": "true"}, {"validation_fraction": "0.3"}),
 }
@@ -158,6 +160,7 @@ TOGETHER = (
     ("train_fraction", "class_weight", "resident", "precision"),
     ("train_per_class", "sampling", "jit_compile"),
     ("folds", "fold"),
+    ("export_to", "serve_with", "prove_with"),
     ("background", "resize", "decode_cache", "group_pattern"),
     ("image_column", "image_root", "group_column"),
     ("text_column", "label_column", "tokenizer", "sequence_length"),
