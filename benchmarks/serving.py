@@ -170,6 +170,7 @@ def by_litert(folder: str) -> Answer:
     """LiteRT's interpreter."""
     litert = Lazy("ai_edge_litert.interpreter")
     model = litert.Interpreter(f"{folder}/model.tflite", num_threads=CPUS)
+    model.allocate_tensors()
     (given,), rows = model.get_input_details(), _rows(folder, "inputs")
     place = given["index"]
 

@@ -172,17 +172,14 @@ class Session:
         """
         endpoint = self.signatures[name]
         check_names("input", endpoint.inputs, inputs)
-        # the bytes of strings, which tensors point to
-        kept = [
-            _as_memory(inputs[key], info.dtype)
-            for key, info in endpoint.inputs.items()
-        ]
-        tensors = [
-            self._tensor(memory[0], inputs[key].shape, info.dtype)
-            for memory, (key, info) in zip(
-                kept, endpoint.inputs.items(), strict=True
+        # the bytes of strings, which tensors point to, stay until the end
+        tensors, kept = [], []
+        for key, info in endpoint.inputs.items():
+            memory = _as_memory(inputs[key], info.dtype)
+            kept.append(memory)
+            tensors.append(
+                self._tensor(memory[0], inputs[key].shape, info.dtype)
             )
-        ]
         found = (_any * len(endpoint.outputs))()
         try:
             self._run(endpoint.inputs, tensors, endpoint.outputs, found)

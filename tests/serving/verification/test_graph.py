@@ -5,18 +5,14 @@ import re
 import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
-from tensorflow.python.framework import op_def_registry
 
-from keras_ptft.config import FIELDS
 from keras_ptft.errors import UserError
 from keras_ptft.serving.signatures.signature import Signature, write_saved_model
 from keras_ptft.serving.verification import graph
 from keras_ptft.serving.verification.graph import check_graph
 from keras_ptft.serving.verification.operations import (
     Operation,
-    is_older,
     operations,
-    releases,
 )
 
 OLDEST = "2.19"
@@ -55,26 +51,6 @@ def refusal(folder, serve_with=OLDEST):
     message = str(error.value)
     assert "nothing was published" in message and "\n" not in message
     return message
-
-
-def test_the_releases_to_choose_are_those_of_the_table():
-    choices = FIELDS["serve_with"].metadata["choices"]
-    assert choices == (*releases(), graph.ANY)
-    assert FIELDS["serve_with"].default == releases()[0] == OLDEST
-    assert is_older("2.19", "2.21") and not is_older("2.20", "2.20")
-
-
-def test_the_table_has_what_this_tensorflow_has():
-    release = ".".join(tf.__version__.split(".")[:2])
-    if release not in releases():
-        pytest.skip(f"the table has no {release}")
-    for name, operation in operations().items():
-        if is_older(release, operation.since):
-            continue
-        known = {attr.name for attr in op_def_registry.get(name).attr}
-        assert operation.attributes.keys() >= known
-        for attribute, since in operation.attributes.items():
-            assert attribute in known or since > release or since < release
 
 
 def test_an_export_tells_what_it_is_made_of(exported):
