@@ -120,9 +120,10 @@ def _openvino(export: str) -> Loaded:
     """OpenVINO's own reader of SavedModels."""
     import openvino
 
+    endpoints = read_signatures(export)
     left_out = {
         name: "OpenVINO reads serving_default alone"
-        for name in (endpoints := read_signatures(export))
+        for name in endpoints
         if name != "serving_default"
     }
     endpoint = endpoints["serving_default"]
