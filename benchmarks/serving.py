@@ -175,7 +175,7 @@ def by_litert(folder: str) -> Answer:
     place = given["index"]
 
     def answer(count: int) -> np.ndarray:
-        if tuple(model.get_input_details()[0]["shape"])[0] != count:
+        if model.get_input_details()[0]["shape"][0] != count:
             model.resize_tensor_input(place, [count, *rows.shape[1:]])
             model.allocate_tensors()
         model.set_tensor(place, rows[:count])

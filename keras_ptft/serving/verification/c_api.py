@@ -143,9 +143,7 @@ class Session:
         Mismatch: the library cannot load it.
     """
 
-    def __init__(
-        self, library: ctypes.CDLL, folder: str | os.PathLike
-    ) -> None:
+    def __init__(self, library: ctypes.CDLL, folder: str | os.PathLike) -> None:
         self._library = library
         self._graph = library.TF_NewGraph()
         options, tags = library.TF_NewSessionOptions(), (_text * 1)(b"serve")

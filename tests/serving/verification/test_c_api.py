@@ -114,7 +114,7 @@ def test_errors_are_told(session, name, inputs, message):
 
 
 def test_no_export_is_told(library, tmp_path):
-    with pytest.raises(Mismatch, match="saved_model|SavedModel"):
+    with pytest.raises(Mismatch, match=r"saved_model|SavedModel"):
         Session(library, tmp_path)
 
 
@@ -132,5 +132,5 @@ def test_other_folders_are_refused(tmp_path):
         find_libraries(tmp_path)
     for part in ("framework", "cc"):
         (tmp_path / f"libtensorflow_{part}.so.2").write_bytes(b"none")
-    with pytest.raises(UserError, match="for this machine .* another wheel"):
+    with pytest.raises(UserError, match=r"for this machine .* another wheel"):
         load_library(tmp_path)
