@@ -20,7 +20,7 @@ from keras_ptft.serving.verification.prove import check_runtimes, prove
 from keras_ptft.serving.verification.runtimes import RUNTIMES
 from tests.serving.conftest import KINDS
 
-# older than this one, with wheels for this Python
+# older than this one; of 250 MB each, only the first is downloaded
 WHEELS = ("2.19.1", "2.20.0")
 
 
@@ -40,6 +40,8 @@ def wheel():
     def wheel(version):
         folder = root / f"tensorflow-{version}"
         if not folder.is_dir():
+            if version != WHEELS[0]:
+                pytest.skip(f"{folder} is not there; only the oldest is had")
             root.mkdir(parents=True, exist_ok=True)
             download(version, root, folder)
         return folder
