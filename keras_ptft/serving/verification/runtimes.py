@@ -120,6 +120,8 @@ def _openvino(export: str) -> Loaded:
     """OpenVINO's own reader of SavedModels."""
     import openvino
 
+    # without its build
+    version = openvino.__version__.partition("-")[0]
     endpoints = read_signatures(export)
     left_out = {
         name: "OpenVINO reads serving_default alone"
@@ -136,7 +138,7 @@ def _openvino(export: str) -> Loaded:
             reason = first_line(error)
     if reason:
         left_out["serving_default"] = reason
-        return Loaded(openvino.__version__, {}, left_out)
+        return Loaded(version, {}, left_out)
 
     def answer(inputs: Arrays) -> Arrays:
         return {
@@ -144,7 +146,7 @@ def _openvino(export: str) -> Loaded:
             for port, values in compiled(dict(inputs)).items()
         }
 
-    return Loaded(openvino.__version__, {"serving_default": answer}, left_out)
+    return Loaded(version, {"serving_default": answer}, left_out)
 
 
 def _onnx(export: str) -> Loaded:
