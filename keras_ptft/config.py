@@ -568,6 +568,21 @@ class Config:
         "most examples of a request to an export; 0: no limit",
         low=0,
     )
+    serve_with: str = setting(
+        "2.19",
+        "export",
+        "oldest TensorFlow Serving that must run the export: operations and "
+        "attributes that it has not got are refused; any: a server with "
+        "operations of its own",
+        choices=("2.19", "2.20", "2.21", "any"),
+    )
+    prove_with: str = setting(
+        "",
+        "export",
+        "what else must answer as the model before an export is published, "
+        "commas between: c_api, which is TensorFlow without Python, the "
+        "folder of an unpacked TensorFlow wheel, openvino, onnx; empty: none",
+    )
     reject_below: float = _reject_below()
     calibrate: bool = setting(
         False,

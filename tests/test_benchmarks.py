@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from benchmarks import common, photos, report, runs, texts
+from benchmarks import common, photos, report, runs, serving, texts
 from benchmarks import data as materials
 from benchmarks.__main__ import ROWS, SCRIPTS
 from benchmarks.common import CPUS, KERAS, LOADER, OURS, SLICES, Outcome, play
@@ -262,3 +262,15 @@ def test_the_extra_and_the_makefile_want_the_same_torch():
         )
     )
     assert extra == made
+
+
+def test_what_serving_takes_becomes_a_table():
+    found = {
+        name: {"cold": 2.0, "batches": [[took, 9.0]] * 4}
+        for name, took in (("C API", 0.5), ("model.predict", 40.0))
+    }
+    lines = serving.table("texts", found).splitlines()
+    cells = " | ".join(["40.00 / 9.00"] * 4)
+    assert f"| model.predict, of ids | {cells} | 2.0 s |" in lines
+    assert lines[2] == "| rows a request | 1 | 8 | 64 | 512 | cold start |"
+    assert "80.0 times as fast as by model.predict (target 5)" in lines[-1]

@@ -47,6 +47,7 @@ from keras_ptft.serving.inference.writers import (
 )
 from keras_ptft.serving.inputs.options import InputOptions
 from keras_ptft.serving.inputs.skipped import Skipped
+from keras_ptft.serving.verification.prove import check_runtimes
 from keras_ptft.training.distribution.strategies import get_strategy
 from keras_ptft.transfer.loading import check_input
 
@@ -198,6 +199,7 @@ def export(
     warmup_batches(config.warmup_batches)
     target = export_to or config.export_to or f"saved_models/{folder.name}"
     check_export_dir(target)
+    check_runtimes(config.prove_with)
     config = config.replace(export_to=target)
     path = folder / run_dir.MODEL_FILE
     model = load_model(path)

@@ -38,6 +38,8 @@ from keras_ptft.serving.server_config import config_fields
 from keras_ptft.serving.signatures.arrays import in_float32
 from keras_ptft.serving.signatures.columns import column_inputs
 from keras_ptft.serving.signatures.intake import Intake
+from keras_ptft.serving.verification.graph import check_graph
+from keras_ptft.serving.verification.prove import prove
 from keras_ptft.serving.versions import versions
 from keras_ptft.transfer.audit import fingerprint
 
@@ -222,6 +224,16 @@ def _columns(given: Publication, draft: Draft) -> Mapping[str, Any]:
     return column_inputs(given.objective.info.columns)
 
 
+def _graph(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Checks that a plain TensorFlow Serving can run it."""
+    return check_graph(draft.folder, given.config.serve_with)
+
+
+def _proved(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Runs it where it was not made."""
+    return prove(draft.folder, draft.signatures, given.config.prove_with)
+
+
 PARTS: dict[str, Callable[[Publication, Draft], Mapping[str, Any]]] = {
     CONTRACT: _contract,
     RELEASE: _release,
@@ -232,6 +244,8 @@ PARTS: dict[str, Callable[[Publication, Draft], Mapping[str, Any]]] = {
     PART: bundling.client,
     "intake": _intake,
     "columns": _columns,
+    "graph": _graph,
+    "proved": _proved,
 }
 """What a version holds and is checked for, in this order.
 

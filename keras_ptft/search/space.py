@@ -45,6 +45,8 @@ _FIXED = (
     "seed",
     "strategy",
     "export_to",
+    "serve_with",
+    "prove_with",
     "reject_below",
     "calibrate",
     "profile_steps",

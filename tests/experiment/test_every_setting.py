@@ -147,6 +147,8 @@ CASES = {
     "most_pixels": ({"most_pixels": "100"}, EXPORTED),
     "most_text_bytes": ({"most_text_bytes": "50"}, EXPORTED),
     "largest_batch": ({"largest_batch": "7"}, EXPORTED),
+    "serve_with": ({"serve_with": "2.20"}, {}),
+    "prove_with": ({"prove_with": "c_api"}, {}),
     "reject_below": ({"reject_below": "0.5"}, {}),
     "calibrate": ({"calibrate": "true"}, {"validation_fraction": "0.3"}),
 }
@@ -171,7 +173,15 @@ TOGETHER = (
     ("train_fraction", "class_weight", "resident", "precision"),
     ("train_per_class", "sampling", "jit_compile"),
     ("folds", "fold"),
-    ("export_to", "warmup_batches"),
+    (
+        "export_to",
+        "breaking",
+        "canary",
+        "keep_versions",
+        "warmup_batches",
+        "serve_with",
+        "prove_with",
+    ),
     ("background", "resize", "decode_cache", "group_pattern"),
     ("image_column", "image_root", "group_column"),
     ("text_column", "label_column", "tokenizer", "sequence_length"),
@@ -180,7 +190,6 @@ TOGETHER = (
     ("probe", "augment_views"),
     ("batchnorm", "train_only", "lora", "min_transferred"),
     ("layer_decay", "l2_sp", "prune", "forgetting"),
-    ("export_to", "breaking", "canary", "keep_versions"),
 )
 ALONE = [(name,) for name in CASES if not any(name in x for x in TOGETHER)]
 # op determinism stays enabled in a process: tests/training has its own

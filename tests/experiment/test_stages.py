@@ -11,6 +11,7 @@ import pytest
 import keras_ptft
 from keras_ptft import Config, UserError
 from keras_ptft.experiment import run_dir, run_files
+from keras_ptft.files import read_json
 
 SMALL = {"backbone": "cnn(filters=[6, 8], dense=8)", "image_size": 8}
 SMALL |= {"epochs": 2, "explain": False, "jit_compile": "false"}
@@ -282,10 +283,17 @@ def test_evaluating_and_exporting_a_run():
         keras_ptft.evaluate("runs/none")
 
     first(export_to="saved/first")
-    second_version = keras_ptft.export("runs/first")
+    asked = {"serve_with": "2.20", "prove_with": "c_api"}
+    second_version = keras_ptft.export("runs/first", **asked)
     assert second_version.name == "2"
     left = sorted(p.name for p in second_version.parent.iterdir())
     assert left == ["1", "2", "serving"]
+    facts = read_json(second_version / "assets.extra" / "export.json")
+    assert facts["graph"]["checked_against"] == "2.20"
+    ((_, proved),) = facts["proved"].items()
+    assert proved["examples"].keys() == facts["largest_difference"].keys()
+    with pytest.raises(UserError, match="--prove_with must name c_api, openv"):
+        keras_ptft.export("runs/first", prove_with="serving")
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from keras_ptft.errors import UserError
 from keras_ptft.serving.signatures.signature import Signature
-from keras_ptft.serving.verification.worker import write_cases
+from keras_ptft.serving.verification.cases import Cases, write_cases
 
 TOLERANCE = 1e-5
 
@@ -34,15 +34,9 @@ def verify(
     Raises:
         UserError: an answer differs, or a signature has no case.
     """
-    cases = {
-        signature.name: [
-            [case.inputs, case.outputs] for case in signature.cases
-        ]
-        for signature in signatures
-    }
     with tempfile.TemporaryDirectory() as temporary:
         file = os.path.join(temporary, "cases.npz")
-        write_cases(file, cases)
+        write_cases(file, cases_of(signatures))
         differences, faults = _run_worker(folder, file)
     if faults:
         raise UserError(
@@ -61,22 +55,36 @@ def verify(
     return differences
 
 
-def _run_worker(
-    folder: pathlib.Path, file: str
-) -> tuple[dict[str, float], list[str]]:
+def cases_of(signatures: Sequence[Signature]) -> Cases:
+    """Returns the cases of signatures as they are written."""
+    return {
+        signature.name: [
+            [case.inputs, case.outputs] for case in signature.cases
+        ]
+        for signature in signatures
+    }
+
+
+def worker_environment() -> dict[str, str]:
+    """Returns the environment of a process that runs an export."""
     package = pathlib.Path(__file__).parents[3]
     paths = [str(package), os.environ.get("PYTHONPATH", "")]
-    environment = {
+    return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "TF_CPP_MIN_LOG_LEVEL": "3",
         # this process may hold all of an accelerator's memory
         "CUDA_VISIBLE_DEVICES": "-1",
     }
+
+
+def _run_worker(
+    folder: pathlib.Path, file: str
+) -> tuple[dict[str, float], list[str]]:
     command = [sys.executable, "-m", "keras_ptft.serving.verification.worker"]
     done = subprocess.run(
         [*command, os.fspath(folder), file],
-        env=environment,
+        env=worker_environment(),
         capture_output=True,
         text=True,
     )

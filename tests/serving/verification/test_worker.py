@@ -6,12 +6,8 @@ import pytest
 import tensorflow as tf
 
 from keras_ptft.serving.signatures.signature import Signature, write_saved_model
-from keras_ptft.serving.verification.worker import (
-    compare,
-    main,
-    read_cases,
-    write_cases,
-)
+from keras_ptft.serving.verification.cases import write_cases
+from keras_ptft.serving.verification.worker import compare, main
 
 INPUTS = {
     "x": np.array([[1.0, -2.0], [300.0, 0.5]], np.float32),
@@ -22,7 +18,6 @@ OUTPUTS = {
     "length": np.array([2, 3], np.int32),
     "word": INPUTS["word"],
 }
-ARRAYS = {name: array.tolist() for name, array in {**INPUTS, **OUTPUTS}.items()}
 
 
 @pytest.fixture(scope="module")
@@ -58,16 +53,6 @@ def cases(inputs=INPUTS, **changes):
         "serving_default": [(INPUTS, OUTPUTS), (inputs, outputs)],
         "root": [one],
     }
-
-
-def test_cases_survive_a_file(tmp_path):
-    write_cases(tmp_path / "cases.npz", cases())
-    (first, _), ((inputs, outputs),) = read_cases(
-        tmp_path / "cases.npz"
-    ).values()
-    found = {name: a.tolist() for part in first for name, a in part.items()}
-    assert found == ARRAYS
-    assert (inputs["x"].tolist(), outputs["root"].tolist()) == ([1, 1], [1, 1])
 
 
 def test_what_is_equal_differs_by_nothing(folder):

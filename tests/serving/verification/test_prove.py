@@ -1,0 +1,191 @@
+"""Exports are proved in runtimes that never saw the model."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_ptft.errors import UserError
+from keras_ptft.serving.export import export
+from keras_ptft.serving.signatures.signature import Case
+from keras_ptft.serving.signatures.text import text_signatures
+from keras_ptft.serving.verification.prove import check_runtimes, prove
+from keras_ptft.serving.verification.runtimes import RUNTIMES
+from tests.serving.conftest import KINDS
+
+# older than this one; of 250 MB each, only the first is downloaded
+WHEELS = ("2.19.1", "2.20.0")
+
+
+@pytest.fixture(scope="module")
+def text_signatures_of_the_export(text_model, tokenizer, text_examples):
+    return text_signatures(
+        text_model, tokenizer, KINDS, *text_examples, tagging=False
+    )
+
+
+@pytest.fixture(scope="module")
+def wheel():
+    """(version) → a folder with TensorFlow's libraries, kept for others."""
+    kept = os.environ.get("KERAS_PTFT_WHEELS", "~/.cache/keras_ptft-test")
+    root = pathlib.Path(kept).expanduser()
+
+    def wheel(version):
+        folder = root / f"tensorflow-{version}"
+        if not folder.is_dir():
+            if version != WHEELS[0]:
+                pytest.skip(f"{folder} is not there; only the oldest is had")
+            root.mkdir(parents=True, exist_ok=True)
+            download(version, root, folder)
+        return folder
+
+    return wheel
+
+
+def download(version, root, folder):
+    """Unpacks the libraries of a wheel, or skips the test."""
+    partial = root / f".partial-{version}-{os.getpid()}"
+    requirement = f"tensorflow-cpu=={version}"
+    command = ["-m", "pip", "download", "--no-deps", "-q", "-d", str(partial)]
+    done = subprocess.run(
+        [sys.executable, *command, requirement],
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        pytest.skip(f"{requirement} cannot be had: {done.stderr[-300:]}")
+    (path,) = partial.glob("*.whl")
+    with zipfile.ZipFile(path) as file:
+        for name in file.namelist():
+            if name.startswith("tensorflow/libtensorflow_"):
+                file.extract(name, partial)
+    path.unlink()
+    partial.rename(folder)
+
+
+def with_other_logits(signatures, by):
+    """Signatures, of which the first expects other logits."""
+    first, *rest = signatures
+    case, *others = first.cases
+    outputs = {**case.outputs, "logits": case.outputs["logits"] + by}
+    changed = [Case(case.inputs, outputs), *others]
+    return [dataclasses.replace(first, cases=changed), *rest]
+
+
+def test_nothing_is_proved_unless_asked_for(tmp_path):
+    assert prove(tmp_path, [], "") == prove(tmp_path, [], " , ") == {}
+
+
+def test_the_c_api_proves_every_signature(exported, digit_signatures):
+    found = prove(exported.path, digit_signatures, "c_api")
+    told = found.pop(f"TensorFlow's C API {tf.__version__}")
+    assert found == {}
+    assert told["examples"] == {"serving_default": 50, "encoded_images": 50}
+    assert told["left_out"] == {}
+    assert set(told["largest_difference"]) == set(told["examples"])
+    assert max(told["largest_difference"].values()) <= 1e-5
+    json.dumps(told)
+
+
+@pytest.mark.slow
+def test_what_differs_is_not_published(digit_signatures, tmp_path):
+    def proved(draft):
+        changed = with_other_logits(draft.signatures, np.float32(0.1))
+        return prove(draft.folder, changed, "c_api")
+
+    with pytest.raises(UserError) as error:
+        export(tmp_path, digit_signatures, parts={"proved": proved})
+    assert str(error.value).startswith(
+        f"TensorFlow's C API {tf.__version__} differs from the Keras model by "
+    )
+    assert "in 'serving_default', expected at most 1e-05: " in str(error.value)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_other_faults_are_told(exported, digit_signatures, tmp_path):
+    with pytest.raises(UserError, match=r"cannot load the export: .*nothing"):
+        prove(tmp_path, digit_signatures, "c_api")
+    with pytest.raises(UserError, match=r"'serving_default': no case verifi"):
+        prove(exported.path, digit_signatures[1:], "c_api")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["onnx", "openvino"])
+def test_other_runtimes_prove_numbers(name, exported, digit_signatures, caplog):
+    runtime = RUNTIMES[name]
+    for module in runtime.modules:
+        pytest.importorskip(module)
+    ((title, told),) = prove(exported.path, digit_signatures, name).items()
+    assert title.startswith(f"{runtime.title} ")
+    assert set(told["largest_difference"]) == {"serving_default"}
+    assert told["largest_difference"]["serving_default"] <= runtime.tolerance
+    # what is not proved is said
+    (left_out,) = told["left_out"].items()
+    assert left_out[0] == "encoded_images"
+    assert f"does not prove 'encoded_images': {left_out[1]}." in caplog.text
+
+
+@pytest.mark.slow
+def test_strings_prove_nothing_in_openvino(
+    text_export, text_signatures_of_the_export
+):
+    pytest.importorskip("openvino")
+    signatures = text_signatures_of_the_export
+    ((_, told),) = prove(text_export.path, signatures, "openvino").items()
+    assert told["largest_difference"] == told["examples"] == {}
+    assert told["left_out"] == {
+        "serving_default": "OpenVINO has no strings",
+        "tokens": "OpenVINO reads serving_default alone",
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", WHEELS)
+def test_older_servers_answer_the_same(
+    version,
+    wheel,
+    exported,
+    digit_signatures,
+    text_export,
+    text_signatures_of_the_export,
+):
+    folder = str(wheel(version))
+    for done, signatures in (
+        (exported, digit_signatures),
+        (text_export, text_signatures_of_the_export),
+    ):
+        ((title, told),) = prove(done.path, signatures, folder).items()
+        assert title == f"TensorFlow's C API {version}"
+        assert told["examples"].keys() == {s.name for s in signatures}
+        assert max(told["largest_difference"].values()) <= 1e-5
+
+
+@pytest.mark.parametrize(
+    "setting, message",
+    [
+        ("c-api", r"must name c_api, openvino, onnx or the .*\"c_api\""),
+        ("c_api, .", "got none: name the folder of an unpacked Tensor"),
+    ],
+)
+def test_unknown_runtimes_are_refused(setting, message):
+    with pytest.raises(UserError, match=message):
+        check_runtimes(setting)
+
+
+def test_a_runtime_that_is_not_installed_is_named(monkeypatch):
+    absent = dataclasses.replace(RUNTIMES["onnx"], modules=("no_onnx",))
+    monkeypatch.setitem(RUNTIMES, "onnx", absent)
+    with pytest.raises(UserError) as error:
+        check_runtimes("onnx")
+    assert str(error.value) == (
+        "--prove_with=onnx needs no_onnx, not installed: pip install "
+        '"keras_ptft[formats]".'
+    )
