@@ -43,6 +43,7 @@ from keras_ptft.objectives.saved import (
 )
 from keras_ptft.registry import lookup, settings
 from keras_ptft.serving.export import check_export_dir
+from keras_ptft.serving.formats.table import chosen
 from keras_ptft.training.checkpointing.store import parse_interval
 from keras_ptft.training.distribution import strategies
 from keras_ptft.training.optimizers import OPTIMIZERS, SCHEDULES
@@ -95,6 +96,7 @@ def check(config: Config) -> None:
     files.check_folder(config.runs_dir, "runs_dir")
     if config.export_to:
         check_export_dir(config.export_to)
+    chosen(config.formats, config.quantize)
     tables: list[tuple[Mapping[str, Callable[..., Any]], str, str]] = [
         (data.DATASETS, config.dataset, "dataset"),
         (AUGMENTATIONS, config.augment, "augmentation"),
