@@ -70,6 +70,9 @@ NUMBERS = [
         "l2_sp": [0, 1e-2, 1e3],
         "ema": [0.0, 0.999, 0.99999],
         "reject_below": [0.0, 0.5, 1],
+        "calibration_examples": [1, 1000],
+        "prove_examples": [1, 10**6],
+        "max_accuracy_drop": [0.0, 0.02, 1],
     }.items()
     for value in values
 ]
@@ -117,6 +120,10 @@ OUTSIDE = {
     ("ema", 1.0): "from 0 to 0.99999",
     ("reject_below", -0.1): "from 0 to 1",
     ("reject_below", 1.1): "from 0 to 1",
+    ("calibration_examples", 0): "at least 1",
+    ("prove_examples", 0): "at least 1",
+    ("max_accuracy_drop", -0.1): "from 0 to 1",
+    ("max_accuracy_drop", 1.1): "from 0 to 1",
 }
 OUTSIDE_PREDICT = {
     ("generate", -1): "at least 0",

@@ -7,7 +7,6 @@ import pytest
 from keras_ptft.config import Config
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.dataset import Dataset
-from keras_ptft.data.core.targets import Target
 from keras_ptft.errors import UserError
 from keras_ptft.experiment.exporting import PARTS, Publication
 from keras_ptft.experiment.results import RunResult
