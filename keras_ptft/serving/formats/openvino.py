@@ -51,4 +51,4 @@ def _name(ports: list[Any], names: list[str]) -> None:
     for port in ports:
         known = {name.partition(":")[0] for name in port.names}
         (name,) = known & set(names) if len(ports) > 1 else names
-        port.tensor.set_names({name})
+        port.get_tensor().set_names({name})
