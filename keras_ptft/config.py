@@ -510,8 +510,9 @@ class Config:
     formats: str = setting(
         "saved_model",
         "export",
-        "what else a version holds, with commas between: saved_model, which is "
-        "always there, litert, onnx, openvino; each is proved on the test split",
+        "what a version holds, with commas between: saved_model, which is "
+        "always there, litert, onnx, openvino; each is proved on the test "
+        "split",
     )
     quantize: str = setting(
         "none",

@@ -58,8 +58,10 @@ def labels_of(outputs: dict[str, Any], folder: pathlib.Path = HERE) -> list:
     names = json.loads(path.read_text("utf-8")) if path.exists() else []
     scores = outputs.get("probabilities")
     # thresholds choose labels, where a text may have several
-    if scores is None or "chosen" in outputs or scores.shape[1:] != (len(names),):
-        rows = zip(*(values.tolist() for values in outputs.values()), strict=True)
+    one_each = scores is not None and "chosen" not in outputs
+    if not one_each or scores.shape[1:] != (len(names),):
+        columns = (values.tolist() for values in outputs.values())
+        rows = zip(*columns, strict=True)
         return [dict(zip(outputs, row, strict=True)) for row in rows]
     return [names[index] for index in scores.argmax(1)]
 
@@ -104,7 +106,8 @@ def main(texts: Sequence[str]) -> None:
     """
     if not texts:
         sys.exit(__doc__)
-    for text, label in zip(texts, labels_of(answer(encode(texts))), strict=True):
+    labels = labels_of(answer(encode(texts)))
+    for text, label in zip(texts, labels, strict=True):
         print(f"{label}\t{text}")
 
 

@@ -4,8 +4,6 @@ import dataclasses
 import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-import numpy as np
-
 from keras_ptft.serving.signatures.signature import (
     Arrays,
     Case,
@@ -87,9 +85,13 @@ def of_numbers(signatures: Sequence[Signature]) -> Signature | None:
     by_name = {signature.name: signature for signature in signatures}
     for name in SIGNATURES:
         found = by_name.get(name)
-        if found and not any(s.dtype == "string" for s in found.inputs.values()):
+        if found and not _takes_strings(found):
             return _without_strings(found)
     return None
+
+
+def _takes_strings(signature: Signature) -> bool:
+    return any(spec.dtype == "string" for spec in signature.inputs.values())
 
 
 def _without_strings(signature: Signature) -> Signature:
@@ -98,11 +100,10 @@ def _without_strings(signature: Signature) -> Signature:
         return {k: v for k, v in outputs.items() if v.dtype != "string"}
 
     cases = [
-        Case(case.inputs, {k: v for k, v in case.outputs.items() if _is_number(v)})
-        for case in signature.cases
+        Case(case.inputs, _numbers(case.outputs)) for case in signature.cases
     ]
     return dataclasses.replace(signature, function=function, cases=cases)
 
 
-def _is_number(values: np.ndarray) -> bool:
-    return values.dtype.kind not in "OSU"
+def _numbers(outputs: Arrays) -> Arrays:
+    return {k: v for k, v in outputs.items() if v.dtype.kind not in "OSU"}

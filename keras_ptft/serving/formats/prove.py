@@ -134,12 +134,13 @@ def _difference(name: str, found: Arrays, expected: Arrays) -> float:
         )
     keys = [k for k, values in expected.items() if values.dtype.kind == "f"]
     keys = [_COMPARED] if _COMPARED in keys else keys
-    distances = (
-        np.abs(found[key] - expected[key]) / np.maximum(1, np.abs(expected[key]))
-        for key in keys
-    )
     # a NaN is the largest
-    return float(np.max([distance.max() for distance in distances]))
+    return float(np.max([_distance(found[k], expected[k]) for k in keys]))
+
+
+def _distance(values: np.ndarray, expected: np.ndarray) -> float:
+    relative = np.abs(values - expected) / np.maximum(1, np.abs(expected))
+    return float(relative.max(initial=0.0))
 
 
 def _checked(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -84,7 +84,8 @@ def _check(
     """Raises a UserError unless the client makes our ids of some texts."""
     texts = [row.decode("utf-8", "replace") for row in rows]
     ours = tokenizer(rows)[:, : tokenizer.sequence_length]
-    both = stack_padded([ours.to_tensor().numpy(), client.encode(texts, folder)])
+    found = client.encode(texts, folder)
+    both = stack_padded([ours.to_tensor().numpy(), found])
     differ = np.any(both[: len(rows)] != both[len(rows) :], axis=1)
     if differ.any():
         text = texts[differ.argmax()]

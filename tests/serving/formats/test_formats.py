@@ -137,7 +137,7 @@ def test_limits_by_hand():
 
     check_limits(table(0.96, 0.5), quantize="int8", max_drop=0.02)
     check_limits(table(0.99, 1e-4), quantize="none", max_drop=0.0)
-    with pytest.raises(UserError, match=r"0\.9500 .* 0\.9750, expected .*0\.02"):
+    with pytest.raises(UserError, match=r"0\.9500 .* 0\.9750, .*0\.02"):
         check_limits(table(0.95, 0.5), quantize="int8", max_drop=0.02)
     for difference in (1.1e-4, float("nan")):
         with pytest.raises(UserError, match=r"onnx differs .* 0\.0001: noth"):
