@@ -45,8 +45,7 @@ class Format:
     """A row of FORMATS.
 
     Attributes:
-        file: name of the model's file; another of the same stem may stand
-            beside it.
+        files: names of the model's files; the first is what is loaded.
         packages: name that is imported → name that is installed; the
             runtime comes first.
         quantizations: what --quantize may be beside "none".
@@ -54,7 +53,7 @@ class Format:
         load: the path → what runs the model on a CPU.
     """
 
-    file: str
+    files: tuple[str, ...]
     packages: Mapping[str, str]
     quantizations: tuple[str, ...]
     convert: Callable[[Conversion, pathlib.Path], None]

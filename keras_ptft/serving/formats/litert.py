@@ -62,6 +62,7 @@ def _as_it_is(converter: Any, given: Conversion) -> None:
 
 def _dynamic(converter: Any, given: Conversion) -> None:
     """Stores weights in 8 bits; what flows between them is float32."""
+    del given
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
 
 
@@ -81,6 +82,7 @@ def _int8(converter: Any, given: Conversion) -> None:
 
 def _float16(converter: Any, given: Conversion) -> None:
     """Stores weights in 16 bits."""
+    del given
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.target_spec.supported_types = [tf.float16]
 

@@ -82,8 +82,7 @@ def _of_file(
     folder: pathlib.Path, row: Format, path: pathlib.Path
 ) -> dict[str, Any]:
     runtime = next(iter(row.packages.values()))
-    # the weights may be a file of the same stem
-    files = path.parent.glob(f"{path.stem}.*")
+    files = [path.with_name(name) for name in row.files]
     return {
         "file": str(path.relative_to(folder / EXTRA)),
         "runtime": f"{runtime} {importlib.metadata.version(runtime)}",
@@ -103,8 +102,7 @@ def _answers(
             parts[name].append(_checked(name, run)(batch))
     return {
         name: {
-            key: stack_padded([part[key] for part in found])
-            for key in found[0]
+            key: stack_padded([part[key] for part in found]) for key in found[0]
         }
         for name, found in parts.items()
     }, example

@@ -14,21 +14,21 @@ from keras_ptft.serving.formats.format import (
 
 FORMATS: dict[str, Format] = {
     "litert": Format(
-        "model.tflite",
+        ("model.tflite",),
         {"ai_edge_litert": "ai-edge-litert"},
         ("dynamic", "int8", "float16"),
         litert.convert,
         litert.load,
     ),
     "onnx": Format(
-        "model.onnx",
+        ("model.onnx",),
         {"onnxruntime": "onnxruntime", "onnx": "onnx", "tf2onnx": "tf2onnx"},
         ("dynamic", "int8"),
         onnx.convert,
         onnx.load,
     ),
     "openvino": Format(
-        "model.xml",
+        ("model.xml", "model.bin"),
         {"openvino": "openvino"},
         ("float16",),
         openvino.convert,

@@ -50,7 +50,7 @@ def write_formats(
         write_saved_model(place, [alone])
         given = Conversion(pathlib.Path(place), alone, quantize, calibration)
         for name, row in formats.items():
-            paths[name] = target / row.file
+            paths[name] = target / row.files[0]
             _convert(name, row, given, paths[name])
     return paths
 

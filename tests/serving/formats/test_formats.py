@@ -147,7 +147,7 @@ def test_limits_by_hand():
 @pytest.mark.parametrize(
     "formats, quantize, expected",
     [
-        ("onyx", "none", 'got \'onyx\' (did you mean "onnx"?)'),
+        ("onyx", "none", "got 'onyx' (did you mean \"onnx\"?)"),
         ("", "none", "got ''"),
         ("saved_model", "int8", "--formats names none: add one"),
         ("openvino", "int8", "takes none, float16: use one of these"),

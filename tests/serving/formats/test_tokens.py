@@ -51,7 +51,7 @@ def texts():
 
 
 @pytest.fixture(scope="module")
-def signatures(wordpiece, texts):
+def signatures(wordpiece):
     """Of an untrained classifier of texts."""
     keras.utils.set_random_seed(0)
     ids = keras.Input((None,), dtype="int32", name="tokens")
