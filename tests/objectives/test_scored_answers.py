@@ -67,6 +67,8 @@ def test_tags_by_hand():
 
 
 def test_others_have_no_score():
-    info = text_info(("[PAD]", "[UNK]", "[MASK]", "[END]"), sequence_length=4)
+    info = text_info(
+        ("[PAD]", "[UNK]", "[MASK]", "[END]", "a"), sequence_length=4
+    )
     source = ArraySource(THREE, name="vector")
     assert NextToken(info).score_answers({}, source) == {}

@@ -78,7 +78,9 @@ def _with_litert(path: pathlib.Path, inputs: dict[str, Any]) -> dict[str, Any]:
     from ai_edge_litert.interpreter import Interpreter
 
     runner = Interpreter(model_path=str(path)).get_signature_runner()
-    return dict(runner(**inputs))
+    (name, rows), *_ = inputs.items()
+    parts = [runner(**{name: rows[i : i + 1]}) for i in range(len(rows))]
+    return {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}
 
 
 def _with_openvino(

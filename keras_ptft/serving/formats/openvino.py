@@ -1,10 +1,14 @@
 """OpenVINO, for processors of Intel."""
 
 import pathlib
+import re
 from typing import Any
 
-from keras_ptft.serving.formats.format import Conversion, Run
+from keras_ptft.serving.formats.format import Conversion, NoEquivalent, Run
 from keras_ptft.serving.signatures.signature import Arrays
+
+# of the error of `read_model`, which lists operations or the lack of a rule
+_MISSING = re.compile(r"-- (?:No [a-z ]+: )?([A-Z]\w+(?:, \w+)*)")
 
 
 def convert(given: Conversion, path: pathlib.Path) -> None:
@@ -16,10 +20,18 @@ def convert(given: Conversion, path: pathlib.Path) -> None:
     Args:
         given: the model; "float16" is how its weights are stored.
         path: of the `.xml` file.
+
+    Raises:
+        NoEquivalent: an operation is not OpenVINO's.
     """
     import openvino
 
-    model = openvino.Core().read_model(str(given.saved_model))
+    try:
+        model = openvino.Core().read_model(str(given.saved_model))
+    except RuntimeError as error:
+        if found := _MISSING.findall(str(error)):
+            raise NoEquivalent(", ".join(found).split(", ")) from error
+        raise
     outputs = [*given.signature.cases[0].outputs]
     _name(model.inputs, [*given.signature.inputs])
     _name(model.outputs, outputs)
