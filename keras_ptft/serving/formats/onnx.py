@@ -132,8 +132,9 @@ def _prepared(model: Any) -> Iterator[pathlib.Path]:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     with tempfile.TemporaryDirectory() as place:
-        path = pathlib.Path(place, "model.onnx")
-        quant_pre_process(model, path, skip_symbolic_shape=True)
+        plain, path = (pathlib.Path(place, f"{i}.onnx") for i in range(2))
+        plain.write_bytes(model.SerializeToString())
+        quant_pre_process(str(plain), str(path), skip_symbolic_shape=True)
         yield path
 
 
