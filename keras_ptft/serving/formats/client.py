@@ -56,9 +56,9 @@ def labels_of(outputs: dict[str, Any], folder: pathlib.Path = HERE) -> list:
     """
     path = folder.parent / "labels.json"
     names = json.loads(path.read_text("utf-8")) if path.exists() else []
-    scores = outputs.get("probabilities")
+    scores: Any = outputs.get("probabilities")
     # thresholds choose labels, where a text may have several
-    one_each = scores is not None and "chosen" not in outputs
+    one_each = "probabilities" in outputs and "chosen" not in outputs
     if not one_each or scores.shape[1:] != (len(names),):
         columns = (values.tolist() for values in outputs.values())
         rows = zip(*columns, strict=True)

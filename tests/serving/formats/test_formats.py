@@ -179,7 +179,14 @@ def test_a_missing_package_is_named(name, monkeypatch):
     )
 
 
-@pytest.mark.parametrize("name", sorted(FORMATS))
+.mark.parametrize(
+    "name",
+    [
+        "onnx",
+        pytest.param("litert", marks=pytest.mark.slow),
+        pytest.param("openvino", marks=pytest.mark.slow),
+    ],
+)
 def test_an_operation_without_an_equal_is_named(name, tmp_path):
     inputs = keras.Input((4,), name="vector")
     model = keras.Model(inputs, Betainc()(keras.layers.Dense(2)(inputs)))

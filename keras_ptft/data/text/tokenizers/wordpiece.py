@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -49,7 +50,7 @@ def _rules(vocabulary: Sequence[str], lower: bool) -> str:
         "max_input_chars_per_word": LONGEST,
         "vocab": {token: index for index, token in enumerate(vocabulary)},
     }
-    found = {
+    found: dict[str, Any] = {
         "version": "1.0",
         "truncation": None,
         "padding": None,
