@@ -179,7 +179,7 @@ def test_a_missing_package_is_named(name, monkeypatch):
     )
 
 
-.mark.parametrize(
+@pytest.mark.parametrize(
     "name",
     [
         "onnx",
