@@ -74,7 +74,20 @@ def _converted(signature: Signature) -> Any:
     function = tf.function(
         signature.function, input_signature=specs, autograph=False
     )
-    model, _ = tf2onnx.convert.from_function(function, specs)
+    concrete = function.get_concrete_function()
+    # what follows them are constants of the graph, not inputs
+    inputs = [tensor.name for tensor in concrete.inputs[: len(specs)]]
+    outputs = {t.name: name for name, t in concrete.structured_outputs.items()}
+    graph = tf2onnx.tf_loader.from_function(concrete, inputs, [*outputs])
+    model, _ = tf2onnx.convert.from_graph_def(
+        graph,
+        input_names=inputs,
+        output_names=[*outputs],
+        tensors_to_rename={
+            **dict(zip(inputs, signature.inputs, strict=True)),
+            **outputs,
+        },
+    )
     if missing := set(_unknown(model)):
         raise NoEquivalent(missing)
     return model
