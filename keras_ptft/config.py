@@ -583,6 +583,40 @@ class Config:
         "commas between: c_api, which is TensorFlow without Python, the "
         "folder of an unpacked TensorFlow wheel, openvino, onnx; empty: none",
     )
+    formats: str = setting(
+        "saved_model",
+        "export",
+        "what a version holds, with commas between: saved_model, which is "
+        "always there, litert, onnx, openvino; each is proved on the test "
+        "split",
+    )
+    quantize: str = setting(
+        "none",
+        "export",
+        "smaller numbers in these formats: weights in 8 bits (dynamic) or 16 "
+        "(float16), or all that is computed in 8 (int8)",
+        choices=("none", "dynamic", "int8", "float16"),
+    )
+    calibration_examples: int = setting(
+        100,
+        "export",
+        "training examples by which int8 finds the range of every tensor",
+        low=1,
+    )
+    prove_examples: int = setting(
+        10_000,
+        "export",
+        "most test examples that a format is proved on",
+        low=1,
+    )
+    max_accuracy_drop: float = setting(
+        0.02,
+        "export",
+        "most accuracy that a format may lose, as 0.02 for 2 points; of other "
+        "models micro F1 or R²",
+        low=0.0,
+        high=1.0,
+    )
     reject_below: float = _reject_below()
     calibrate: bool = setting(
         False,

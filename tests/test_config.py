@@ -75,6 +75,9 @@ NUMBERS = [
         "most_pixels": [0, 2**26, 10**8],
         "most_text_bytes": [0, 1, 10**6],
         "largest_batch": [0, 1, 4096],
+        "calibration_examples": [1, 1000],
+        "prove_examples": [1, 10**6],
+        "max_accuracy_drop": [0.0, 0.02, 1],
     }.items()
     for value in values
 ]
@@ -128,6 +131,10 @@ OUTSIDE = {
     ("most_pixels", 10**8 + 1): "from 0 to 100000000",
     ("most_text_bytes", -1): "at least 0",
     ("largest_batch", -1): "at least 0",
+    ("calibration_examples", 0): "at least 1",
+    ("prove_examples", 0): "at least 1",
+    ("max_accuracy_drop", -0.1): "from 0 to 1",
+    ("max_accuracy_drop", 1.1): "from 0 to 1",
 }
 OUTSIDE_PREDICT = {
     ("generate", -1): "at least 0",

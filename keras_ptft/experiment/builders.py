@@ -45,6 +45,7 @@ from keras_ptft.objectives.saved import (
 from keras_ptft.registry import lookup, settings
 from keras_ptft.serving.bundle.warmup import warmup_batches
 from keras_ptft.serving.export import check_export_dir
+from keras_ptft.serving.formats.table import chosen
 from keras_ptft.serving.verification.prove import check_runtimes
 from keras_ptft.training.checkpointing.store import parse_interval
 from keras_ptft.training.distribution import strategies
@@ -102,6 +103,7 @@ def check(config: Config) -> None:
     if config.export_to:
         check_export_dir(config.export_to)
     check_runtimes(config.prove_with)
+    chosen(config.formats, config.quantize)
     tables: list[tuple[Mapping[str, Callable[..., Any]], str, str]] = [
         (data.DATASETS, config.dataset, "dataset"),
         (AUGMENTATIONS, config.augment, "augmentation"),

@@ -31,6 +31,7 @@ from keras_ptft.objectives import Objective
 from keras_ptft.objectives.saved import read_objective
 from keras_ptft.serving.bundle.warmup import warmup_batches
 from keras_ptft.serving.export import check_export_dir
+from keras_ptft.serving.formats.table import chosen
 from keras_ptft.serving.generation.sampling import Sampling
 from keras_ptft.serving.inference.predictor import load_model_or_export
 from keras_ptft.serving.inference.progress import told
@@ -200,6 +201,7 @@ def export(
     target = export_to or config.export_to or f"saved_models/{folder.name}"
     check_export_dir(target)
     check_runtimes(config.prove_with)
+    chosen(config.formats, config.quantize)
     config = config.replace(export_to=target)
     path = folder / run_dir.MODEL_FILE
     model = load_model(path)

@@ -14,6 +14,7 @@ import keras
 from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Dataset
 from keras_ptft.experiment import bundling, run_dir
+from keras_ptft.experiment.formats import formats
 from keras_ptft.experiment.loading import reload_dataset
 from keras_ptft.experiment.results import ExportResult, RunResult
 from keras_ptft.experiment.run_files import CARD_FILE
@@ -246,6 +247,7 @@ PARTS: dict[str, Callable[[Publication, Draft], Mapping[str, Any]]] = {
     "columns": _columns,
     "graph": _graph,
     "proved": _proved,
+    "formats": formats,
 }
 """What a version holds and is checked for, in this order.
 

@@ -21,7 +21,10 @@ from keras_ptft.evaluation.metrics.calibration import (
     calibration,
     rescaled,
 )
-from keras_ptft.evaluation.metrics.classification import class_metrics
+from keras_ptft.evaluation.metrics.classification import (
+    accuracy,
+    class_metrics,
+)
 from keras_ptft.evaluation.metrics.out_of_scope import (
     confidence,
     out_of_scope,
@@ -224,6 +227,12 @@ class Classification(Objective):
     ) -> list[Signature]:
         """Returns signatures that answer with labels and probabilities."""
         return serving.signatures(model, self.info, source, intake)
+
+    def score_answers(
+        self, answers: Answers, source: Source
+    ) -> dict[str, float]:
+        """Computes the accuracy."""
+        return {"accuracy": accuracy(source.labels, answers["probabilities"])}
 
     def predictor(self, loaded: keras.Model | Predictor) -> Predictor:
         """Returns what answers with probabilities."""

@@ -19,6 +19,7 @@ from keras_ptft.evaluation.measure import measure
 from keras_ptft.evaluation.metrics.multi_label import (
     DEFAULT,
     best_thresholds,
+    rates,
     set_metrics,
 )
 from keras_ptft.models import heads
@@ -187,6 +188,13 @@ class MultiLabel(Objective):
             is_unsure=self._is_unsure,
             replies={"classify": classes_of(self.info.label_names)},
         )
+
+    def score_answers(
+        self, answers: Answers, source: Source
+    ) -> dict[str, float]:
+        """Computes the micro F1 of the labels that are given."""
+        true = source.targets(tf.range(len(source), dtype=tf.int64)).numpy()
+        return {"f1_micro": rates(true > 0, answers["chosen"])[2]}
 
     def predictor(self, loaded: keras.Model | Predictor) -> Predictor:
         """Returns what answers with probabilities and labels."""

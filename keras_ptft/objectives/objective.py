@@ -376,6 +376,23 @@ class Objective(abc.ABC):
         del model, source, intake
         raise UserError(self._unservable())
 
+    def score_answers(
+        self, answers: Answers, source: Source
+    ) -> dict[str, float]:
+        """Scores what an export answers, whatever it runs on.
+
+        Args:
+            answers: of its first signature that takes no strings, one row
+                an example.
+            source: the examples.
+
+        Returns:
+            Metrics by the names of METRICS. A version in another format may
+            lose --max_accuracy_drop of the first, of which more is better.
+        """
+        del answers, source
+        return {}
+
     def predictor(self, loaded: keras.Model | Predictor) -> Predictor:
         """Returns what answers requests in this process.
 

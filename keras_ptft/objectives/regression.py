@@ -174,6 +174,15 @@ class Regression(Objective):
             replies={"regress": regression_of},
         )
 
+    def score_answers(
+        self, answers: Answers, source: Source
+    ) -> dict[str, float]:
+        """Computes R² and the mean absolute error."""
+        true = source.targets(tf.range(len(source), dtype=tf.int64)).numpy()
+        found = regression_metrics(true, answers["value"])
+        # all true numbers may be the same
+        return {k: found[k] for k in ("r2", "mae") if "r2" in found}
+
     def predictor(self, loaded: keras.Model | Predictor) -> Predictor:
         """Returns what answers with `value`."""
         return serving.answer_predictor(loaded, self.info, _value_of)

@@ -106,6 +106,15 @@ class Tagging(Objective):
         """Returns signatures that answer with words and their tags."""
         return serving.signatures(model, self.info, source, intake)
 
+    def score_answers(
+        self, answers: Answers, source: Source
+    ) -> dict[str, float]:
+        """Computes the accuracy over all tokens that have a tag."""
+        true = source.targets(tf.range(len(source), dtype=tf.int64)).numpy()
+        found = answers["logits"].argmax(-1)[:, : true.shape[1]]
+        true = true[:, : found.shape[1]]
+        return {"accuracy": float(np.mean(found[true >= 0] == true[true >= 0]))}
+
     def predictor(self, loaded: keras.Model | Predictor) -> Predictor:
         """Returns what answers with words and their tags."""
         return serving.predictor(loaded, self.info)

@@ -149,6 +149,11 @@ CASES = {
     "largest_batch": ({"largest_batch": "7"}, EXPORTED),
     "serve_with": ({"serve_with": "2.20"}, {}),
     "prove_with": ({"prove_with": "c_api"}, {}),
+    "formats": ({"formats": "litert"}, {"export_to": "saved_models/tiny"}),
+    "quantize": ({"quantize": "int8"}, {}),
+    "calibration_examples": ({"calibration_examples": "10"}, {}),
+    "prove_examples": ({"prove_examples": "50"}, {}),
+    "max_accuracy_drop": ({"max_accuracy_drop": "1"}, {}),
     "reject_below": ({"reject_below": "0.5"}, {}),
     "calibrate": ({"calibrate": "true"}, {"validation_fraction": "0.3"}),
 }
@@ -190,6 +195,10 @@ TOGETHER = (
     ("probe", "augment_views"),
     ("batchnorm", "train_only", "lora", "min_transferred"),
     ("layer_decay", "l2_sp", "prune", "forgetting"),
+    (
+        *("formats", "quantize", "calibration_examples", "prove_examples"),
+        "max_accuracy_drop",
+    ),
 )
 ALONE = [(name,) for name in CASES if not any(name in x for x in TOGETHER)]
 # op determinism stays enabled in a process: tests/training has its own

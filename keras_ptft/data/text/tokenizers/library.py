@@ -75,6 +75,7 @@ def library_scheme(rules: str) -> Scheme:
         in_graph=False,
         parts=parts,
         before_words=" ",
+        rules=lambda vocabulary: rules,  # noqa: ARG005
     )
 
 

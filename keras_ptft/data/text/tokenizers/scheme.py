@@ -32,6 +32,8 @@ class Scheme:
             each is found there by its name.
         before_words: what stands before a word that is read by itself, where
             a word begins with the space before it.
+        rules: the vocabulary → JSON of the package `tokenizers` that gives
+            the same ids for any text; None: it has none that would.
     """
 
     split: Callable[[tf.Tensor], tf.RaggedTensor]
@@ -44,6 +46,7 @@ class Scheme:
     given: bool = False
     parts: Callable[[Sequence[str]], list[str]] | None = None
     before_words: str = ""
+    rules: Callable[[Sequence[str]], str] | None = None
 
     def __post_init__(self) -> None:
         check_range("vocabulary_size", self.vocabulary_size, len(SPECIAL) + 1)

@@ -144,6 +144,18 @@ class Tokenizer:
             setting, tuple(vocabulary), counts, sequence_length, rules=rules
         )
 
+    def library_file(self) -> str | None:
+        """Returns the tokenizer as a file of the package `tokenizers`.
+
+        Returns:
+            JSON with which the package cuts off and pads, too; None: the
+            package has nothing that gives the same ids.
+        """
+        rules = self.scheme.rules
+        if rules is None:
+            return None
+        return rules_file(rules(self.vocabulary), self.sequence_length)
+
     def save(self, folder: str | os.PathLike) -> None:
         """Writes tokenizer.json and vocabulary.txt.
 

@@ -1,10 +1,16 @@
 """BERT's tokens, of the vocabulary of a known model."""
 
+import json
+from collections.abc import Sequence
+from typing import Any
+
 import tensorflow as tf
 
 from keras_ptft.data.text.normalize.bert import bert_words
+from keras_ptft.data.text.tokenizers.pieces import AFTER, LONGEST
 from keras_ptft.data.text.tokenizers.scheme import Scheme
 from keras_ptft.data.text.tokenizers.subwords import join_pieces
+from keras_ptft.data.text.tokenizers.vocabulary import SPECIAL, UNKNOWN
 
 
 def wordpiece(*, lower: bool = True) -> Scheme:
@@ -21,4 +27,38 @@ def wordpiece(*, lower: bool = True) -> Scheme:
     def split(texts: tf.Tensor) -> tf.RaggedTensor:
         return bert_words(texts, lowered=lower)
 
-    return Scheme(split=split, join=join_pieces, given=True)
+    def rules(vocabulary: Sequence[str]) -> str:
+        return _rules(vocabulary, lower)
+
+    return Scheme(split=split, join=join_pieces, given=True, rules=rules)
+
+
+def _rules(vocabulary: Sequence[str], lower: bool) -> str:
+    """The same in JSON of the package `tokenizers`."""
+    normalizer = {
+        "type": "BertNormalizer",
+        "clean_text": True,
+        "handle_chinese_chars": True,
+        # as `lowercase` says
+        "strip_accents": None,
+        "lowercase": lower,
+    }
+    model = {
+        "type": "WordPiece",
+        "unk_token": SPECIAL[UNKNOWN],
+        "continuing_subword_prefix": AFTER,
+        "max_input_chars_per_word": LONGEST,
+        "vocab": {token: index for index, token in enumerate(vocabulary)},
+    }
+    found: dict[str, Any] = {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [],
+        "normalizer": normalizer,
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": None,
+        "decoder": None,
+        "model": model,
+    }
+    return json.dumps(found, ensure_ascii=False)

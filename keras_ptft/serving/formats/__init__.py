@@ -1,0 +1,1 @@
+"""Writes a model for other runtimes, and proves what each of them answers."""

@@ -1,0 +1,211 @@
+"""What a model is in other formats, and that all of them answer the same."""
+
+import os
+import shutil
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_ptft.errors import UserError
+from keras_ptft.serving.export import export
+from keras_ptft.serving.formats.format import of_numbers
+from keras_ptft.serving.formats.limits import check_limits
+from keras_ptft.serving.formats.prove import prove
+from keras_ptft.serving.formats.table import FORMATS, chosen
+from keras_ptft.serving.formats.write import FOLDER, write_formats
+from keras_ptft.serving.signatures.arrays import array_signatures, class_scores
+
+TEST = 300
+
+
+@keras.saving.register_keras_serializable("tests")
+class Betainc(keras.layers.Layer):
+    """A function that no other format has."""
+
+    def call(self, inputs):
+        share = tf.sigmoid(inputs)
+        return tf.math.betainc(tf.ones_like(share), share + 1.0, share)
+
+
+@pytest.fixture(scope="module")
+def prove_digits(exported, digit_signatures, digits, tmp_path_factory):
+    """(names, quantize) → what is found of these formats on the digits."""
+    images, labels = digits
+
+    def accuracy(answers):
+        found = answers["probabilities"].argmax(1)
+        return {"accuracy": float(np.mean(found == labels[:TEST]))}
+
+    def prove_digits(names, quantize):
+        folder = tmp_path_factory.mktemp("version") / "1"
+        shutil.copytree(exported.path, folder)
+        rows = {name: FORMATS[name] for name in names}
+        signature = of_numbers(digit_signatures)
+        some = [{"image": image[None]} for image in images[TEST : TEST + 60]]
+        paths = write_formats(
+            folder, signature, rows, quantize=quantize, calibration=some
+        )
+        assert sorted(paths) == sorted(names)
+        files = {name: (FORMATS[name], path) for name, path in paths.items()}
+        batches = (
+            {"image": images[start : min(start + 64, TEST)]}
+            for start in range(0, TEST, 64)
+        )
+        return prove(folder, signature.name, files, batches, accuracy), folder
+
+    return prove_digits
+
+
+@pytest.fixture(scope="module")
+def plain(prove_digits):
+    """All formats in float32, and the folder that they are in."""
+    return prove_digits(list(FORMATS), "none")
+
+
+def test_formats_answer_as_the_saved_model(plain, logits, digits):
+    table, folder = plain
+    assert list(table) == ["saved_model", *FORMATS]
+    right = logits[:TEST].argmax(1) == digits[1][:TEST]
+    for found in table.values():
+        assert found["metrics"] == {"accuracy": pytest.approx(right.mean())}
+        assert found["largest_difference"] <= 1e-5
+        assert found["latency_ms"] > 0
+    assert sorted(os.listdir(folder / FOLDER)) == [
+        "model.bin",
+        "model.onnx",
+        "model.tflite",
+        "model.xml",
+    ]
+    check_limits(table, quantize="none", max_drop=0.0)
+
+
+def test_sizes_are_those_of_the_files(plain):
+    table, folder = plain
+    extra = folder / "assets.extra"
+    for name in ("litert", "onnx"):
+        size = (extra / table[name]["file"]).stat().st_size
+        assert table[name]["bytes"] == size
+    both = [(extra / "formats" / f"model.{x}").stat() for x in ("xml", "bin")]
+    assert table["openvino"]["bytes"] == sum(file.st_size for file in both)
+    # its weights are 16*9 + 16 + 4*16 + 5760 + 10 numbers
+    assert table["litert"]["bytes"] > 4 * 5994
+    assert table["litert"]["runtime"].startswith("ai-edge-litert ")
+
+
+def test_int8_is_a_third_and_as_good(plain, prove_digits):
+    table, _ = prove_digits(["litert"], "int8")
+    found, whole = table["litert"], plain[0]["litert"]
+    assert found["bytes"] < 0.5 * whole["bytes"]
+    # eight bits do not give the same numbers
+    assert 1e-4 < found["largest_difference"] < 0.2
+    check_limits(table, quantize="int8", max_drop=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name, quantize",
+    [
+        (name, quantize)
+        for name, row in FORMATS.items()
+        for quantize in row.quantizations
+        if (name, quantize) != ("litert", "int8")
+    ],
+)
+def test_smaller_numbers_make_smaller_files(
+    name, quantize, plain, prove_digits
+):
+    table, _ = prove_digits([name], quantize)
+    assert table[name]["bytes"] < 0.95 * plain[0][name]["bytes"]
+    check_limits(table, quantize=quantize, max_drop=0.02)
+
+
+def test_limits_by_hand():
+    def table(accuracy, difference):
+        return {
+            "saved_model": {
+                "metrics": {"accuracy": 0.975, "other": 9.0},
+                "largest_difference": 0.0,
+            },
+            "onnx": {
+                "metrics": {"accuracy": accuracy, "other": 0.0},
+                "largest_difference": difference,
+            },
+        }
+
+    check_limits(table(0.96, 0.5), quantize="int8", max_drop=0.02)
+    check_limits(table(0.99, 1e-4), quantize="none", max_drop=0.0)
+    with pytest.raises(UserError, match=r"0\.9500 .* 0\.9750, .*0\.02"):
+        check_limits(table(0.95, 0.5), quantize="int8", max_drop=0.02)
+    for difference in (1.1e-4, float("nan")):
+        with pytest.raises(UserError, match=r"onnx differs .* 0\.0001: noth"):
+            check_limits(table(0.975, difference), quantize="none", max_drop=1)
+
+
+@pytest.mark.parametrize(
+    "formats, quantize, expected",
+    [
+        ("onyx", "none", "got 'onyx' (did you mean \"onnx\"?)"),
+        ("", "none", "got ''"),
+        ("saved_model", "int8", "--formats names none: add one"),
+        ("openvino", "int8", "takes none, float16: use one of these"),
+        ("litert,onnx", "float16", "the format onnx, which takes none, dyn"),
+    ],
+)
+def test_wrong_settings_are_told_in_one_line(formats, quantize, expected):
+    with pytest.raises(UserError) as caught:
+        chosen(formats, quantize)
+    assert expected in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_names_come_in_any_order_and_once():
+    found = chosen("onnx, saved_model,litert,onnx", "int8")
+    assert list(found) == ["onnx", "litert"]
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_a_missing_package_is_named(name, monkeypatch):
+    module, package = [*FORMATS[name].packages.items()][-1]
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(UserError) as caught:
+        chosen(name, "none")
+    assert str(caught.value) == (
+        f"--formats={name} must have the package {package}, but it is not "
+        'installed: pip install "keras_ptft[formats]", or leave '
+        f"{name} out."
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "onnx",
+        pytest.param("litert", marks=pytest.mark.slow),
+        pytest.param("openvino", marks=pytest.mark.slow),
+    ],
+)
+def test_an_operation_without_an_equal_is_named(name, tmp_path):
+    inputs = keras.Input((4,), name="vector")
+    model = keras.Model(inputs, Betainc()(keras.layers.Dense(2)(inputs)))
+    examples = {"vector": np.ones((3, 4), np.float32)}
+    signatures = array_signatures(model, class_scores(model), examples)
+
+    def part(draft):
+        return write_formats(
+            draft.folder,
+            of_numbers(draft.signatures),
+            {name: FORMATS[name]},
+            quantize="none",
+            calibration=[],
+        )
+
+    with pytest.raises(UserError) as caught:
+        export(tmp_path, signatures, parts={"formats": part})
+    told = str(caught.value)
+    assert f"cannot be written as {name}" in told
+    assert "Betainc" in told
+    assert len(told.splitlines()) == 1
+    assert os.listdir(tmp_path) == []
