@@ -33,6 +33,7 @@ _PUBLIC = {
     "evaluate": "keras_ptft.experiment.commands",
     "export": "keras_ptft.experiment.commands",
     "predict": "keras_ptft.experiment.commands",
+    "monitor": "keras_ptft.experiment.monitoring",
     "replay": "keras_ptft.experiment.replay",
 }
 

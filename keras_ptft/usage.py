@@ -12,6 +12,7 @@ from keras_ptft.launch import JOB_FIELDS
 from keras_ptft.registry import nearest, table_names
 from keras_ptft.runs.settings import RUNS_FIELDS
 from keras_ptft.search.settings import TUNE_FIELDS
+from keras_ptft.serving.monitoring.settings import MONITOR_FIELDS
 from keras_ptft.settings import kind_of, words_of
 
 Fields = Mapping[str, dataclasses.Field[Any]]
@@ -81,6 +82,13 @@ COMMANDS = {
         "publish a run's next version for TensorFlow Serving",
         "keras-ptft export runs/owls --export_to=saved_models/owls",
     ),
+    "monitor": Command(
+        "EXPORT LOG...",
+        "say what moved in logged requests since training",
+        "keras-ptft monitor saved_models/owls requests.log "
+        "--require='psi<=0.25'",
+        MONITOR_FIELDS,
+    ),
     "runs": Command(
         "[RUNS_DIR]",
         "list the runs of a folder side by side, or remove some",
@@ -105,6 +113,8 @@ _WORDS = {
     "RUN": "a run folder, as runs/NAME",
     "MODEL": "a run folder, a .keras file or a folder of an export",
     "INPUT": "image, folder, .npy, .npz, .txt, .csv, .tsv, .jsonl, .parquet, -",
+    "EXPORT": "a folder of an export, as saved_models/NAME",
+    "LOG": "a log of TensorFlow Serving, REST bodies a line, or an INPUT",
     "RUNS_DIR": "a folder that holds run folders [runs]",
     "COMMAND": "run, pretrain or finetune, with its words and settings",
     "NAME": "an entry, as keras-ptft describe lists them; pretrained or result",

@@ -70,6 +70,7 @@ NUMBERS = [
         "l2_sp": [0, 1e-2, 1e3],
         "ema": [0.0, 0.999, 0.99999],
         "reject_below": [0.0, 0.5, 1],
+        "statistics_examples": [0, 2000],
     }.items()
     for value in values
 ]
@@ -116,6 +117,7 @@ OUTSIDE = {
     ("ema", -0.1): "from 0 to 0.99999",
     ("ema", 1.0): "from 0 to 0.99999",
     ("reject_below", -0.1): "from 0 to 1",
+    ("statistics_examples", -1): "from 0 to 1000000",
     ("reject_below", 1.1): "from 0 to 1",
 }
 OUTSIDE_PREDICT = {

@@ -28,6 +28,11 @@ from keras_ptft.serving.export import (
     export,
     find_export,
 )
+from keras_ptft.serving.monitoring.statistics import (
+    measure_splits,
+    write_statistics,
+)
+from keras_ptft.serving.monitoring.watched import watch_signatures
 from keras_ptft.serving.signatures.arrays import in_float32
 from keras_ptft.transfer.audit import fingerprint
 
@@ -159,9 +164,22 @@ def _card(given: Publication, draft: Draft) -> Mapping[str, Any]:
     return {"file": CARD_FILE}
 
 
+def _statistics(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Writes what `monitor` compares requests with."""
+    most, objective = given.config.statistics_examples, given.objective
+    if not most:
+        return {}
+    watched = watch_signatures(
+        draft.signatures, objective.info, objective.predictor
+    )
+    statistics = measure_splits(watched, given.dataset.splits, most)
+    return write_statistics(draft.folder / EXTRA, statistics)
+
+
 PARTS: dict[str, Callable[[Publication, Draft], Mapping[str, Any]]] = {
     "objective": _objective,
     "card": _card,
+    "statistics": _statistics,
 }
 """What a version holds and is checked for, in this order.
 

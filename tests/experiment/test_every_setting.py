@@ -134,6 +134,10 @@ CASES = {
     "profile_steps": ({"profile_steps": "1,2"}, {}),
     "precision": ({"precision": "mixed_bfloat16"}, {}),
     "export_to": ({"export_to": "saved_models/tiny"}, {}),
+    "statistics_examples": (
+        {"statistics_examples": "10"},
+        {"export_to": "saved_models/tiny"},
+    ),
     "reject_below": ({"reject_below": "0.5"}, {}),
     "calibrate": ({"calibrate": "true"}, {"validation_fraction": "0.3"}),
 }
@@ -152,7 +156,7 @@ TOGETHER = (
     (
         *("batch_size", "gradient_accumulation", "epochs", "seed"),
         *("early_stopping_patience", "checkpoint_every", "keep_checkpoints"),
-        *("steps_per_execution", "reject_below"),
+        *("steps_per_execution", "reject_below", "statistics_examples"),
     ),
     ("backbone", "validation_fraction", "calibrate"),
     ("train_fraction", "class_weight", "resident", "precision"),
