@@ -145,11 +145,7 @@ def _together(
     return {
         name: first[name].plus(part) if name in first else part
         for name, part in second.items()
-    }| None, second: dict[str, Histogram]
-) -> dict[str, Histogram]:
-    if first is None:
-        return second
-    return {name: part.plus(second[name]) for name, part in first.items()}
+    }
 
 
 def _observed(
