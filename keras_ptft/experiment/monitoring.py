@@ -31,6 +31,7 @@ from keras_ptft.serving.monitoring.statistics import (
     Statistics,
     read_statistics,
 )
+from keras_ptft.serving.monitoring.takers import takers_of
 from keras_ptft.serving.monitoring.watched import (
     DEFAULT,
     FEATURES,
@@ -136,7 +137,10 @@ def _opened(
     features = None
     if statistics.space is not None:
         features = Predictor(*load_signature(folder, FEATURES))
-    return folder, Watched(objective.info, answers, features), statistics
+    watched = Watched(
+        objective.info, answers, features, statistics.column_inputs
+    )
+    return folder, watched, statistics
 
 
 def _together(
@@ -155,9 +159,10 @@ def _observed(
     account: Account,
 ) -> Iterator[Observed]:
     """What is measured of each batch of the logs."""
+    takers = takers_of(watched)
     for log in logs:
         path = pathlib.Path(log)
-        requests = request_batches(path, watched, account)
+        requests = request_batches(path, takers, account)
         for batch in requests or _files(watched, path, config):
             yield from _answered(watched, batch, path, account)
 

@@ -3,14 +3,10 @@
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 
 import numpy as np
-import tensorflow as tf
 
-from keras_ptft.data.core.info import DataInfo
 from keras_ptft.data.images.formats import IMAGES
-from keras_ptft.data.images.resize import decode_image
 from keras_ptft.errors import UserError
 from keras_ptft.serving.inputs.arrays import Inputs
 from keras_ptft.serving.inputs.texts import ENDINGS, STDIN
@@ -23,18 +19,10 @@ from keras_ptft.serving.monitoring.records import (
     is_record_log,
     logged_records,
 )
-from keras_ptft.serving.monitoring.requests import (
-    Malformed,
-    Request,
-    fitting_inputs,
-)
-from keras_ptft.serving.monitoring.watched import DEFAULT, Watched
-from keras_ptft.serving.signatures.arrays import accepts_encoded_images
+from keras_ptft.serving.monitoring.requests import Malformed, Request
+from keras_ptft.serving.monitoring.takers import Arrays, Take
 
-Arrays = dict[str, np.ndarray]
 Read = Callable[[pathlib.Path], Iterator[Request | Malformed]]
-Take = Callable[[Request], Arrays]
-"""A request to one signature → inputs of `serving_default`."""
 
 FORMS: Sequence[tuple[Callable[[pathlib.Path], bool], Read]] = (
     (is_record_log, logged_records),
@@ -61,13 +49,13 @@ def check_logs(logs: Sequence[str | os.PathLike]) -> None:
 
 
 def request_batches(
-    path: pathlib.Path, watched: Watched, account: Account
+    path: pathlib.Path, takers: Mapping[str, Take], account: Account
 ) -> Iterator[Inputs] | None:
     """Reads the requests of a log in batches.
 
     Args:
         path: the log.
-        watched: the model, which says what `serving_default` takes.
+        takers: of each signature whose requests are measured.
         account: is told what is left out.
 
     Returns:
@@ -89,7 +77,6 @@ def request_batches(
             "of JSON with instances or inputs, or what predict takes: convert "
             "it."
         )
-    takers = _takers(watched)
     return packed(_taken(path, read, takers, account))
 
 
@@ -154,38 +141,3 @@ def _taken(
                 account.add_malformed(place, str(error))
             else:
                 yield taken
-
-
-def _takers(watched: Watched) -> dict[str, Take]:
-    """What takes the requests to each signature that is measured."""
-    takers: dict[str, Take] = {
-        DEFAULT: partial(fitting_inputs, specs=watched.answers.inputs)
-    }
-    (name, spec), *others = watched.answers.inputs.items()
-    if not others and accepts_encoded_images(spec):
-        takers["encoded_images"] = _decoder(name, spec, watched.info)
-    return takers
-
-
-def _decoder(name: str, spec: tf.TensorSpec, info: DataInfo) -> Take:
-    """What decodes images as the export does."""
-    _, side, _, channels = spec.shape
-    decode = tf.function(
-        lambda file: decode_image(file, side, channels, info.image_form),
-        input_signature=[tf.TensorSpec((), tf.string)],
-        autograph=False,
-    )
-
-    def decoded(request: Request) -> Arrays:
-        if len(request.inputs) != 1:
-            raise ValueError("expected the bytes of images alone")
-        bytes_of = dict.fromkeys(
-            request.inputs, tf.TensorSpec((None,), tf.string)
-        )
-        (files,) = fitting_inputs(request, bytes_of).values()
-        try:
-            return {name: np.stack([decode(file).numpy() for file in files])}
-        except tf.errors.OpError:
-            raise ValueError("an image cannot be decoded") from None
-
-    return decoded

@@ -5,13 +5,19 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from keras_ptft.errors import UserError
-from keras_ptft.serving.monitoring.requests import Malformed, Request
+from keras_ptft.serving.monitoring.requests import (
+    EXAMPLES,
+    Malformed,
+    Request,
+)
 
 _DEFAULT = "serving_default"
-_LOG = "predict_log"
+Inputs = dict[str, np.ndarray]
+
 # length, its checksum; and a checksum after the record
 _HEAD, _TAIL = 12, 4
 
@@ -71,16 +77,36 @@ def _request(
     try:
         log = parse(record)
         kind = log.WhichOneof("log_type")
-        if kind != _LOG:
-            got = kind or "nothing"
-            return Malformed(place, f"expected a {_LOG}, got {got}")
-        request = log.predict_log.request
-        arrays = {n: tf.make_ndarray(x) for n, x in request.inputs.items()}
+        if kind not in _INPUTS:
+            names = " or ".join(_INPUTS)
+            return Malformed(place, f"expected {names}, got {kind}")
+        signature, inputs = _INPUTS[kind](getattr(log, kind).request)
     # protobuf and NumPy refuse bytes in many ways
     except Exception:
         return Malformed(place, "it is no PredictionLog")
-    signature = request.model_spec.signature_name or _DEFAULT
-    return Request(place, signature, arrays)
+    return Request(place, signature, inputs)
+
+
+def _of_predict(request: Any) -> tuple[str, Inputs]:
+    arrays = {n: tf.make_ndarray(x) for n, x in request.inputs.items()}
+    return request.model_spec.signature_name or _DEFAULT, arrays
+
+
+def _of_examples(request: Any) -> tuple[str, Inputs]:
+    """What Classify and Regress take, whatever the signature's name."""
+    examples = [
+        each.SerializeToString()
+        for kind in ("example_list", "example_list_with_context")
+        for each in getattr(request.input, kind).examples
+    ]
+    return EXAMPLES, {EXAMPLES: np.array(examples, object)}
+
+
+_INPUTS: dict[str, Callable[[Any], tuple[str, Inputs]]] = {
+    "predict_log": _of_predict,
+    "classify_log": _of_examples,
+    "regress_log": _of_examples,
+}
 
 
 def _parser() -> Callable[[bytes], Any]:

@@ -9,6 +9,9 @@ import tensorflow as tf
 
 from keras_ptft.serving.inference.resolve import Specs
 
+EXAMPLES = "examples"
+"""The signature whose requests are serialized `tf.train.Example`s."""
+
 ONE_INPUT = ""
 """What an input is called in a request that need not name it."""
 

@@ -58,11 +58,15 @@ class Statistics:
         examples: by split, how many were measured.
         references: by the name of a quantity.
         space: of features; None: the export gives none.
+        column_inputs: as `Watched` has them.
     """
 
     examples: Mapping[str, int]
     references: Mapping[str, Reference]
     space: FeatureSpace | None
+    column_inputs: tuple[str, ...] = ()
+
+    def| None
 
     def count(self, observed: Observed) -> dict[str, Histogram]:
         """Returns a histogram of each quantity of some examples."""
@@ -92,7 +96,7 @@ def measure_splits(
     answers = (_answered(each, space) for each in (test, train))
     references |= _references("test", *answers)
     counts = {n: min(len(splits[n]), most) for n in ("train", "test")}
-    return Statistics(counts, references, space)
+    return Statistics(counts, references, space, watched.column_inputs)
 
 
 def write_statistics(
@@ -118,9 +122,13 @@ def write_statistics(
         for name, reference in statistics.references.items()
     }
     examples = dict(statistics.examples)
-    has_space = statistics.space is not None
-    written = {"version": _VERSION, "examples": examples}
-    written |= {"features": has_space, "quantities": quantities}
+    written = {
+        "version": _VERSION,
+        "examples": examples,
+        "features": statistics.space is not None,
+        "column_inputs": list(statistics.column_inputs),
+        "quantities": quantities,
+    }
     if statistics.space is not None:
         statistics.space.save(folder / SPACE_FILE)
     write_json(folder / STATISTICS_FILE, written)
@@ -162,7 +170,8 @@ def read_statistics(folder: str | os.PathLike) -> Statistics:
         space = None
         if found["features"]:
             space = FeatureSpace.load(path.with_name(SPACE_FILE))
-        return Statistics(found["examples"], references, space)
+        inputs = tuple(found["column_inputs"])
+        return Statistics(found["examples"], references, space, inputs)
     # a changed file fails in as many ways as it can be changed
     except Exception as error:
         raise UserError(

