@@ -116,9 +116,11 @@ def _forms(arrays: Arrays) -> list[tuple[int, ...]]:
 
 
 def _joined(waiting: Sequence[Arrays]) -> Inputs:
-    names = list(waiting[0])
-    found = {n: np.concatenate([arrays[n] for arrays in waiting]) for n in names}
-    return found if len(found) > 1 else found[names[0]]
+    found = {
+        name: np.concatenate([arrays[name] for arrays in waiting])
+        for name in waiting[0]
+    }
+    return found if len(found) > 1 else found.popitem()[1]
 
 
 def _taken(
