@@ -96,16 +96,18 @@ def _examples(
         {name: _values(x) for name, x in example.features.feature.items()}
         for example in parsed
     ]
-    signature, inputs = DEFAULT, _inputs(watched, rows)
     if ENCODED in takers and _has(rows, [_IMAGE]):
-        signature = ENCODED
-        inputs = {ONE_INPUT: [row[_IMAGE][0] for row in rows]}
-    return takers[signature](Request(request.place, signature, inputs))
+        files = [row[_IMAGE][0] for row in rows]
+        found = Request(request.place, ENCODED, {ONE_INPUT: files})
+    else:
+        found = Request(request.place, DEFAULT, _inputs(watched, rows))
+    return takers[found.signature](found)
 
 
 def _inputs(watched: Watched, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Rows of features, by column or by input, as a request has them."""
-    columns = watched.info.columns
+    # those of a text are one input
+    columns = () if watched.info.is_text else watched.info.columns
     if columns and _has(rows, columns):
         return {ONE_INPUT: [[row[c][0] for c in columns] for row in rows]}
     found = {}
