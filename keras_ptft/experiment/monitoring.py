@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_ptft import files
 from keras_ptft.errors import UserError, first_line
+from keras_ptft.experiment.monitoring_page import write_page
 from keras_ptft.objectives.saved import read_objective
 from keras_ptft.serving.inference.predictor import Predictor
 from keras_ptft.serving.inference.resolve import find_model, load_signature
@@ -88,7 +89,7 @@ def monitor(
         settings: as `MonitorConfig` has them.
 
     Returns:
-        What moved; it is also in the file that `json` names.
+        What moved; it is also in the files that `json` and `html` name.
 
     Raises:
         UserError: the export has no statistics, or a log cannot be read or
@@ -96,8 +97,9 @@ def monitor(
     """
     config = MonitorConfig(**settings)
     required = [parse_requirement(text) for text in config.require]
-    if config.json:
-        files.check_file(config.json, "json")
+    for name in ("json", "html"):
+        if path := getattr(config, name):
+            files.check_file(path, name)
     check_logs(logs)
     folder, watched, statistics = _opened(export)
     account = Account()
@@ -117,6 +119,9 @@ def monitor(
     monitored = Monitored(folder, shifts, account, lines, failed)
     if config.json:
         files.write_json(config.json, monitored.as_dict())
+    if config.html:
+        title = f"What moved in the requests of {folder}"
+        write_page(config.html, shifts, title=title, lines=lines)
     return monitored
 
 

@@ -61,7 +61,7 @@ class Shift:
 
     def __str__(self) -> str:
         told = f"{self.name} {self.verdict}: {self.index:.2f} "
-        told += f"({self._change()})"
+        told += f"({self.change})"
         if self.verdict != UNDECIDED:
             return told
         counts = self.expected.counts, self.actual.counts
@@ -88,7 +88,8 @@ class Shift:
             "actual_mean": self.actual.mean,
         }
 
-    def _change(self) -> str:
+    @property
+    def change(self) -> str:
         """The change in the mean, and of the bin that tells most."""
         before, after = (
             each.counts / each.counts.sum()

@@ -22,6 +22,7 @@ class MonitorConfig:
     json: str = setting(
         "", "monitor", "file to write every number to, as monitor.json"
     )
+    html: str = setting("", "monitor", "page to write the histograms to")
     require: tuple[str, ...] = setting(
         (),
         "monitor",

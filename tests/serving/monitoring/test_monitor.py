@@ -194,10 +194,15 @@ def test_the_command_prints_writes_and_ends_with_1(
 ):
     log = saved(tmp_path / "a.npy", inverted(last_third))
     words = ["monitor", str(watched_export), str(log)]
-    assert main([*words, f"--json={tmp_path / 'm.json'}"]) == 0
+    page = tmp_path / "m.html"
+    written = [f"--json={tmp_path / 'm.json'}", f"--html={page}"]
+    assert main([*words, *written]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "moved a lot: " in lines[0] and lines[-1].startswith("Moved: ")
     assert files.read_json(tmp_path / "m.json")["verdict"] == "moved a lot"
+    text = page.read_text("utf-8")
+    assert text.count("<svg") == len(QUANTITIES)
+    assert "http" not in text and lines[-1] in text
     assert main([*words, "--require=pixel mean<=0.25"]) == 1
     told = capsys.readouterr().err
     assert told.startswith("keras-ptft: expected pixel mean <= 0.25, found ")
