@@ -70,7 +70,6 @@ class Monitored:
         }
 
 
-
 def monitor(
     export: str | os.PathLike,
     logs: Sequence[str | os.PathLike],

@@ -80,9 +80,7 @@ def request_batches(
     return packed(_taken(path, read, takers, account))
 
 
-def packed(
-    requests: Iterable[Arrays], most: int = _BATCH
-) -> Iterator[Inputs]:
+def packed(requests: Iterable[Arrays], most: int = _BATCH) -> Iterator[Inputs]:
     """Joins the inputs of small requests to batches.
 
     Args:

@@ -38,9 +38,7 @@ class Malformed(NamedTuple):
     reason: str
 
 
-def fitting_inputs(
-    request: Request, specs: Specs
-) -> dict[str, np.ndarray]:
+def fitting_inputs(request: Request, specs: Specs) -> dict[str, np.ndarray]:
     """Returns the inputs of a request as a signature takes them.
 
     Args:

@@ -66,8 +66,6 @@ class Statistics:
     space: FeatureSpace | None
     column_inputs: tuple[str, ...] = ()
 
-    def| None
-
     def count(self, observed: Observed) -> dict[str, Histogram]:
         """Returns a histogram of each quantity of some examples."""
         values = {**observed.inputs, **_answered(observed, self.space)}

@@ -54,7 +54,6 @@ class Watched:
     answers: Predictor
     features: Predictor | None = None
     column_inputs: tuple[str, ...] = ()
-| None = None
 
     def observe(self, inputs: Inputs) -> Observed:
         """Runs the model, and measures inputs and answers.

@@ -81,9 +81,7 @@ def test_sentences():
 def test_requirements():
     shifts = [shift(800, 200), shift(7, 3, name="few"), shift(600, 400)]
     largest = parse_requirement("psi <= 0.25")
-    assert unmet([largest], shifts) == [
-        "expected psi <= 0.25, found 0.416 (a)"
-    ]
+    assert unmet([largest], shifts) == ["expected psi <= 0.25, found 0.416 (a)"]
     # which may be chance
     assert unmet([parse_requirement("few<0.01")], shifts) == []
     exact = shifts[0].index

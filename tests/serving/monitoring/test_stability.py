@@ -54,9 +54,7 @@ def test_one_bin_cannot_move():
 
 @pytest.mark.parametrize("level", [0.95, 0.995])
 @pytest.mark.parametrize("examples", [50, 300, 3000])
-def test_nothing_that_changed_is_above_chance_as_often_as_told(
-    level, examples
-):
+def test_nothing_that_changed_is_above_chance_as_often_as_told(level, examples):
     random = np.random.default_rng(examples)
     expected = random.multinomial(2000, SHARES, 2000)
     actual = random.multinomial(examples, SHARES, 2000)
