@@ -108,7 +108,7 @@ def monitor(
     if not account.examples:
         reasons = "; ".join(account.sentences()) or "they are empty"
         raise UserError(
-            f"Expected requests in {', '.join(map(os.fspath, logs))}, got "
+            f"Expected requests in {', '.join(str(x) for x in logs)}, got "
             f"none that can be measured: {reasons}."
         )
     shifts = judge(statistics.references, found)

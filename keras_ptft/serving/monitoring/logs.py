@@ -43,8 +43,8 @@ def check_logs(logs: Sequence[str | os.PathLike]) -> None:
     """
     if not logs:
         raise UserError("Expected a log of requests to monitor, got none.")
-    for log in map(os.fspath, logs):
-        if log != STDIN and not os.path.exists(log):
+    for log in logs:
+        if os.fspath(log) != STDIN and not os.path.exists(log):
             raise UserError(f"No such log: {log}; check the path.")
 
 

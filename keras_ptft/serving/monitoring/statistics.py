@@ -89,7 +89,9 @@ def measure_splits(
         concatenated(map(watched.observe, _batches(splits[name], most)))
         for name in ("train", "test")
     )
-    space = FeatureSpace.of(train.features) if _are_vectors(train) else None
+    space = None
+    if train.features is not None and train.features.ndim == 2:
+        space = FeatureSpace.of(train.features)
     references = _references("train", train.inputs, test.inputs)
     answers = (_answered(each, space) for each in (test, train))
     references |= _references("test", *answers)
@@ -190,10 +192,6 @@ def _batches(source: Source, most: int) -> Iterator[Inputs]:
             yield {name: rows.numpy() for name, rows in found.items()}
         else:
             yield found.numpy()
-
-
-def _are_vectors(observed: Observed) -> bool:
-    return observed.features is not None and observed.features.ndim == 2
 
 
 def _answered(observed: Observed, space: FeatureSpace | None) -> Values:

@@ -51,6 +51,7 @@ def test_what_is_measured_follows_from_the_model():
     assert set(takers_of(ROWS)) == {"serving_default", "columns", "examples"}
 
 
+@pytest.mark.slow
 def test_images_are_decoded():
     found = taken(IMAGES, "encoded_images", {"bytes": np.array([PNG] * 2)})
     assert found["image"].tolist() == [PIXELS.tolist()] * 2
@@ -74,7 +75,14 @@ EXAMPLES = {
 }
 
 
-@pytest.mark.parametrize("case", sorted(EXAMPLES))
+@pytest.mark.parametrize(
+    "case",
+    [
+        # whose decoding is traced
+        pytest.param(name, marks=pytest.mark.slow if name == "image" else ())
+        for name in sorted(EXAMPLES)
+    ],
+)
 def test_examples_hold_what_the_model_reads(case):
     model, features, expected = EXAMPLES[case]
     given = {"examples": np.array([example(**features)] * 2, object)}
