@@ -74,11 +74,11 @@ def chance_index(
 def examples_needed(
     expected: np.ndarray, actual: np.ndarray, level: float = 0.95
 ) -> int | None:
-    """Computes of how many examples such an index would be no chance.
+    """Computes of how many examples an index of `MOVED` would be no chance.
 
     Args:
         expected: counts of the reference, of shape (bins,).
-        actual: counts in the same bins.
+        actual: counts in the same bins, which say how many bins there are.
         level: as in `chance_index`.
 
     Returns:
@@ -88,11 +88,11 @@ def examples_needed(
     Example:
 
     >>> examples_needed(np.array([500, 500]), np.array([13, 7]))
-    43
+    40
     """
-    index = stability_index(expected, actual)
+    # not of the index that was found: with few examples it is mostly chance
     limit = chdtri(_freedom(expected, actual), 1 - level)
-    rest = index / limit - 1 / expected.sum()
+    rest = MOVED / limit - 1 / expected.sum()
     if rest <= 0:
         return None
     return math.ceil(float(f"{1 / rest:.2g}"))

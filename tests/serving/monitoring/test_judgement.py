@@ -42,7 +42,7 @@ def test_few_examples_are_undecided():
     assert few.chance == pytest.approx(3.8415 * 0.101, rel=1e-4)
     assert few.verdict == "undecided"
     assert str(few).endswith(
-        "in the mean): 10 examples are too few, about 23 would tell"
+        "in the mean): 10 examples are too few, about 40 would tell"
     )
     none = shift(7, 3, of=5)
     assert str(none).endswith("in the mean): test has too few examples to tell")

@@ -98,6 +98,7 @@ def test_changed_images_move_what_changed(
     assert sizes == sorted(sizes, reverse=True)
 
 
+@pytest.mark.slow
 def test_one_class_alone_moves_the_label(watched_export, thirds, tmp_path):
     images, labels = thirds[2]
     log = saved(tmp_path / "a.npy", images[labels == 3])
@@ -107,6 +108,7 @@ def test_one_class_alone_moves_the_label(watched_export, thirds, tmp_path):
     assert str(shift).startswith(f"label moved a lot: {shift.index:.2f} (3: ")
 
 
+@pytest.mark.slow
 def test_few_examples_decide_nothing(watched_export, last_third, tmp_path):
     log = saved(tmp_path / "a.npy", last_third[:12])
     found = monitor(watched_export, [log])
@@ -131,6 +133,7 @@ def requests_of(images):
         yield {"instances": rows} if n % 2 else {"inputs": {"image": rows}}
 
 
+@pytest.mark.slow
 def test_lines_of_rest_are_the_images_themselves(
     watched_export, last_third, tmp_path
 ):
@@ -146,6 +149,7 @@ def test_lines_of_rest_are_the_images_themselves(
         )
 
 
+@pytest.mark.slow
 def test_what_is_left_out_is_counted(watched_export, last_third, tmp_path):
     png = {"b64": base64.b64encode(b"no image").decode()}
     bodies = [
@@ -172,6 +176,7 @@ def test_what_is_left_out_is_counted(watched_export, last_third, tmp_path):
     assert {part["name"] for part in written["quantities"]} == QUANTITIES
 
 
+@pytest.mark.slow
 def test_a_log_of_the_server(watched_export, last_third, tmp_path):
     apis = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
     log = tmp_path / "requests"
@@ -189,6 +194,7 @@ def test_a_log_of_the_server(watched_export, last_third, tmp_path):
     assert set(verdicts(found).values()) == {"stable"}
 
 
+@pytest.mark.slow
 def test_the_command_prints_writes_and_ends_with_1(
     watched_export, last_third, tmp_path, capsys
 ):
@@ -209,6 +215,7 @@ def test_the_command_prints_writes_and_ends_with_1(
     assert main([*words, "--require=pixel mean<=100"]) == 0
 
 
+@pytest.mark.slow
 def test_texts(watched_text_export, tmp_path, text_examples):
     texts = [text.decode() for text in text_examples[1]] * 20
     same = tmp_path / "same.txt"
@@ -234,6 +241,7 @@ def refused(*words, **settings):
     return str(caught.value)
 
 
+@pytest.mark.slow
 def test_logs_that_cannot_be_used_are_one_line(watched_export, tmp_path):
     export = watched_export
     assert refused(export, [tmp_path / "no"]).startswith("No such log")
@@ -249,6 +257,7 @@ def test_logs_that_cannot_be_used_are_one_line(watched_export, tmp_path):
     assert f"2 malformed, the first is {log}, line 1: expected shape" in told
 
 
+@pytest.mark.slow
 def test_exports_that_cannot_be_used_are_one_line(
     watched_export, exported, last_third, tmp_path
 ):
@@ -273,6 +282,7 @@ def test_exports_that_cannot_be_used_are_one_line(
     ],
     ids=["form", "sign", "number", "name"],
 )
+@pytest.mark.slow
 def test_requirements_that_mean_nothing(
     watched_export, last_third, tmp_path, text, told
 ):

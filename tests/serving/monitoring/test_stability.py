@@ -79,13 +79,11 @@ def test_bins_of_the_reference_itself_are_no_exception():
     assert 0.01 < np.mean(above) < 0.1
 
 
-def test_as_many_examples_as_told_would_be_no_chance():
-    expected, actual = np.array([1000, 1000]), np.array([13, 7])
-    assert stability_index(expected, actual) < chance_index(expected, actual)
-    needed = examples_needed(expected, actual)
-    # of the same shares
-    more = actual * needed / actual.sum()
-    assert stability_index(expected, more) >= 0.97 * chance_index(
-        expected, more
-    )
+def test_of_as_many_examples_as_told_what_moved_is_no_chance():
+    expected = np.array([1000, 1000])
+    needed = examples_needed(expected, np.array([13, 7]))
+    # 1 / (0.1 / 3.8415 - 1 / 2000)
+    assert needed == 39
+    of_many = chance_index(expected, np.array([20, 19]))
+    assert of_many == pytest.approx(0.1, rel=0.01)
     assert examples_needed(np.array([5, 5]), np.array([13, 7])) is None
