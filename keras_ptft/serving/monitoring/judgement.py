@@ -18,6 +18,8 @@ STABLE, UNDECIDED = "stable", "undecided"
 MOVES = ("moved a lot", "moved")
 
 _LEVEL = 0.95
+# stable quantities that are named, of the columns of a table
+_NAMED = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,7 +155,9 @@ def sentences(shifts: Sequence[Shift], examples: int) -> list[str]:
     told = [str(shift) for shift in shifts if shift.verdict != STABLE]
     stable = [shift for shift in shifts if shift.verdict == STABLE]
     if stable:
-        names = ", ".join(shift.name for shift in stable)
+        names = ", ".join(shift.name for shift in stable[:_NAMED])
+        if len(stable) > _NAMED:
+            names += f" and {len(stable) - _NAMED} more"
         told.append(f"stable, at most {stable[0].index:.2f}: {names}")
     return [*told, _conclusion(shifts, examples)]
 

@@ -14,6 +14,10 @@ Values = Mapping[str, np.ndarray]
 MOST_COLUMNS = 200
 """Columns of a table that are watched, the first ones."""
 
+LEARNED = ("unknown tokens",)
+"""Quantities of inputs that training has fitted: of its own examples they say
+little, as the vocabulary is that of the training split."""
+
 # graphs and eager operations round differently, and equal answers are to be
 # counted alike
 _DECIMALS = 5

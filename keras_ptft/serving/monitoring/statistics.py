@@ -18,7 +18,7 @@ from keras_ptft.files import read_json, write_json
 from keras_ptft.serving.inputs.arrays import Inputs
 from keras_ptft.serving.monitoring.feature_space import FeatureSpace
 from keras_ptft.serving.monitoring.histograms import Histogram
-from keras_ptft.serving.monitoring.quantities import Values
+from keras_ptft.serving.monitoring.quantities import LEARNED, Values
 from keras_ptft.serving.monitoring.stability import stability_index
 from keras_ptft.serving.monitoring.watched import (
     Observed,
@@ -39,8 +39,8 @@ class Reference:
 
     Attributes:
         split: whose examples they are: "train" for inputs; "test" for
-            answers and features, since a model is surer of what it was
-            trained on.
+            answers, features and what else is learned, since a model is
+            surer of what it was trained on.
         histogram: of these examples.
         other_split: index of the other of the two splits against it.
     """
@@ -93,7 +93,9 @@ def measure_splits(
     if train.features is not None and train.features.ndim == 2:
         space = FeatureSpace.of(train.features)
     references = _references("train", train.inputs, test.inputs)
-    answers = (_answered(each, space) for each in (test, train))
+    answers = (
+        {**_learned(each), **_answered(each, space)} for each in (test, train)
+    )
     references |= _references("test", *answers)
     counts = {n: min(len(splits[n]), most) for n in ("train", "test")}
     return Statistics(counts, references, space, watched.column_inputs)
@@ -198,6 +200,10 @@ def _answered(observed: Observed, space: FeatureSpace | None) -> Values:
     if space is None or observed.features is None:
         return observed.answers
     return {**observed.answers, **space.coordinates(observed.features)}
+
+
+def _learned(observed: Observed) -> Values:
+    return {n: x for n, x in observed.inputs.items() if n in LEARNED}
 
 
 def _references(

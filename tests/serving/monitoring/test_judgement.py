@@ -76,6 +76,8 @@ def test_sentences():
     assert "1 moved a lot, 1 moved of 3 quantities in 1,000 ex" in told[-1]
     assert sentences([shift(7, 3)], 10)[-1].startswith("Undecided: 1 of 1")
     assert verdict_of(shifts[2:]) == "stable"
+    many = sentences(shifts[2:] * 23, 1000)[0]
+    assert many.endswith(", d and 3 more") and many.count(" d") == 20
 
 
 def test_requirements():

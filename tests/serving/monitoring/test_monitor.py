@@ -226,6 +226,9 @@ def test_texts(watched_text_export, tmp_path, text_examples):
         *("confidence", "entropy", "label"),
     }
     assert found.shifts[0].index == pytest.approx(0, abs=1e-9)
+    # its vocabulary knows every word of the training split
+    splits = {shift.name: shift.split for shift in found.shifts}
+    assert (splits["tokens"], splits["unknown tokens"]) == ("train", "test")
     other = ["", "zzz qqq", "ψψψ"] * 50
     bodies = [{"instances": [{"text": text}]} for text in other]
     log = write_lines(tmp_path / "a.jsonl", bodies)
