@@ -35,6 +35,7 @@ _PUBLIC = {
     "predict": "keras_ptft.experiment.commands",
     "promote": "keras_ptft.serving.releases",
     "rollback": "keras_ptft.serving.rollback",
+    "monitor": "keras_ptft.experiment.monitoring",
     "replay": "keras_ptft.experiment.replay",
 }
 

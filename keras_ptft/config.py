@@ -617,6 +617,14 @@ class Config:
         low=0.0,
         high=1.0,
     )
+    statistics_examples: int = setting(
+        2000,
+        "export",
+        "examples of the training and of the test split that the statistics "
+        "for monitor are of, each; 0: none are written",
+        low=0,
+        high=1_000_000,
+    )
     reject_below: float = _reject_below()
     calibrate: bool = setting(
         False,

@@ -47,10 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after the program's name; None: the process's own.
 
     Returns:
-        The exit code: 0, 1 if a comparison does not show what it was to
-        show, or a server answers wrongly, 2 for an error that the user can
-        correct, 3 if predict left out inputs and answered the others, 130
-        if interrupted, 143 if terminated.
+        The exit code: 0, 1 if a comparison or a monitored log is not as
+        required, or a server answers wrongly, 2 for an error that the user
+        can correct, 3 if predict left out inputs and answered the others,
+        130 if interrupted, 143 if terminated.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
@@ -254,6 +254,24 @@ def serve(words: list[str]) -> int:
     return _load("serving.smoke.smoke").smoke(folder, config)
 
 
+def monitor(words: list[str]) -> int:
+    """Says what moved in logged requests since training."""
+    from keras_ptft.serving.monitoring.settings import (
+        MONITOR_FIELDS,
+        MonitorConfig,
+    )
+
+    present, positional = parse(words, MONITOR_FIELDS)
+    folder, *logs = _expect("monitor EXPORT LOG...", positional, 2)
+    present |= {k: tuple(v) for k, v in present.items() if isinstance(v, list)}
+    MonitorConfig(**present)
+    found = _load("experiment.monitoring").monitor(folder, logs, **present)
+    print("\n".join(found.lines))
+    for sentence in found.unmet:
+        print(f"keras-ptft: {sentence}", file=sys.stderr)
+    return _UNMET if found.unmet else 0
+
+
 def runs(words: list[str]) -> None:
     """Lists the runs of a folder, or removes some of them."""
     from keras_ptft.runs.command import answer
@@ -302,6 +320,7 @@ COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "promote": promote,
     "rollback": rollback,
     "serve": serve,
+    "monitor": monitor,
     "runs": runs,
     "describe": describe,
     "launch": launch,

@@ -12,6 +12,7 @@ from keras_ptft.launch import JOB_FIELDS
 from keras_ptft.registry import nearest, table_names
 from keras_ptft.runs.settings import RUNS_FIELDS
 from keras_ptft.search.settings import TUNE_FIELDS
+from keras_ptft.serving.monitoring.settings import MONITOR_FIELDS
 from keras_ptft.serving.rollback import ROLLBACK_FIELDS
 from keras_ptft.serving.smoke.settings import SERVE_FIELDS
 from keras_ptft.settings import kind_of, words_of
@@ -107,6 +108,13 @@ COMMANDS = {
         "keras-ptft serve saved_models/owls --smoke",
         SERVE_FIELDS,
     ),
+    "monitor": Command(
+        "EXPORT LOG...",
+        "say what moved in logged requests since training",
+        "keras-ptft monitor saved_models/owls requests.log "
+        "--require='psi<=0.25'",
+        MONITOR_FIELDS,
+    ),
     "runs": Command(
         "[RUNS_DIR]",
         "list the runs of a folder side by side, or remove some",
@@ -132,6 +140,7 @@ _WORDS = {
     "EXPORT": "a folder of versions, as saved_models/NAME",
     "MODEL": "a run folder, a .keras file or a folder of an export",
     "INPUT": "image, folder, .npy, .npz, .txt, .csv, .tsv, .jsonl, .parquet, -",
+    "LOG": "a log of TensorFlow Serving, REST bodies a line, or an INPUT",
     "RUNS_DIR": "a folder that holds run folders [runs]",
     "COMMAND": "run, pretrain or finetune, with its words and settings",
     "NAME": "an entry that describe lists, pretrained, result or signatures",

@@ -78,6 +78,7 @@ NUMBERS = [
         "calibration_examples": [1, 1000],
         "prove_examples": [1, 10**6],
         "max_accuracy_drop": [0.0, 0.02, 1],
+        "statistics_examples": [0, 2000],
     }.items()
     for value in values
 ]
@@ -126,6 +127,7 @@ OUTSIDE = {
     ("ema", 1.0): "from 0 to 0.99999",
     ("keep_versions", -1): "at least 0",
     ("reject_below", -0.1): "from 0 to 1",
+    ("statistics_examples", -1): "from 0 to 1000000",
     ("reject_below", 1.1): "from 0 to 1",
     ("most_pixels", -1): "from 0 to 100000000",
     ("most_pixels", 10**8 + 1): "from 0 to 100000000",

@@ -33,6 +33,11 @@ from keras_ptft.serving.export import (
     export,
     find_export,
 )
+from keras_ptft.serving.monitoring.statistics import (
+    measure_splits,
+    write_statistics,
+)
+from keras_ptft.serving.monitoring.watched import watch_signatures
 from keras_ptft.serving.release import RELEASE, release
 from keras_ptft.serving.releases import settle
 from keras_ptft.serving.server_config import config_fields
@@ -235,6 +240,18 @@ def _proved(given: Publication, draft: Draft) -> Mapping[str, Any]:
     return prove(draft.folder, draft.signatures, given.config.prove_with)
 
 
+def _statistics(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Writes what `monitor` compares requests with."""
+    most, objective = given.config.statistics_examples, given.objective
+    if not most:
+        return {}
+    watched = watch_signatures(
+        draft.signatures, objective.info, objective.predictor
+    )
+    statistics = measure_splits(watched, given.dataset.splits, most)
+    return write_statistics(draft.folder / EXTRA, statistics)
+
+
 PARTS: dict[str, Callable[[Publication, Draft], Mapping[str, Any]]] = {
     CONTRACT: _contract,
     RELEASE: _release,
@@ -248,6 +265,7 @@ PARTS: dict[str, Callable[[Publication, Draft], Mapping[str, Any]]] = {
     "graph": _graph,
     "proved": _proved,
     "formats": formats,
+    "statistics": _statistics,
 }
 """What a version holds and is checked for, in this order.
 

@@ -154,6 +154,10 @@ CASES = {
     "calibration_examples": ({"calibration_examples": "10"}, {}),
     "prove_examples": ({"prove_examples": "50"}, {}),
     "max_accuracy_drop": ({"max_accuracy_drop": "1"}, {}),
+    "statistics_examples": (
+        {"statistics_examples": "10"},
+        {"export_to": "saved_models/tiny"},
+    ),
     "reject_below": ({"reject_below": "0.5"}, {}),
     "calibrate": ({"calibrate": "true"}, {"validation_fraction": "0.3"}),
 }
@@ -172,7 +176,7 @@ TOGETHER = (
     (
         *("batch_size", "gradient_accumulation", "epochs", "seed"),
         *("early_stopping_patience", "checkpoint_every", "keep_checkpoints"),
-        *("steps_per_execution", "reject_below"),
+        *("steps_per_execution", "reject_below", "statistics_examples"),
     ),
     ("backbone", "validation_fraction", "calibrate"),
     ("train_fraction", "class_weight", "resident", "precision"),

@@ -1,0 +1,1 @@
+"""What moved since training: statistics of an export and of its requests."""

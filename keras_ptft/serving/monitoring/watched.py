@@ -1,0 +1,138 @@
+"""A model whose inputs and answers are measured."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from keras_ptft.data.core.info import DataInfo
+from keras_ptft.serving.inference.predictor import Predictor
+from keras_ptft.serving.inputs.arrays import Inputs
+from keras_ptft.serving.monitoring.quantities import (
+    Values,
+    of_answers,
+    of_input,
+)
+from keras_ptft.serving.signatures.signature import Signature
+from keras_ptft.serving.signatures.text import ids_of
+
+DEFAULT = "serving_default"
+COLUMNS = "columns"
+FEATURES = "features"
+"""The signature that answers with features, and its output."""
+
+
+class Observed(NamedTuple):
+    """What was measured of some examples.
+
+    Attributes:
+        inputs: quantities of the inputs.
+        answers: quantities of the answers.
+        features: of shape (examples, width); None: the model gives none.
+    """
+
+    inputs: Values
+    answers: Values
+    features: np.ndarray | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Watched:
+    """A model that measures what it is given and what it answers.
+
+    Attributes:
+        info: of the data it was trained on.
+        answers: takes texts, or the model's inputs by name.
+        features: takes the same, or ids of tokens; None: there are none.
+        column_inputs: of signature `columns`, in the order of the columns of
+            a table; none: there is no such signature.
+    """
+
+    info: DataInfo
+    answers: Predictor
+    features: Predictor | None = None
+    column_inputs: tuple[str, ...] = ()
+
+    def observe(self, inputs: Inputs) -> Observed:
+        """Runs the model, and measures inputs and answers.
+
+        Args:
+            inputs: as `Predictor.run` takes them.
+        """
+        outputs = self.answers.run(inputs)
+        measured, read = self._measured(inputs)
+        features = None
+        if self.features is not None:
+            is_text = "text" in self.features.inputs
+            given = inputs if is_text else read
+            features = self.features.run(given)[FEATURES]
+        names = self.info.label_names
+        return Observed(measured, of_answers(outputs, names), features)
+
+    def _measured(self, inputs: Inputs) -> tuple[Values, Inputs]:
+        """Quantities of inputs, and these as a model reads them."""
+        spec, tokenizer = self.info.spec, self.info.tokenizer
+        if tokenizer is not None:
+            texts, tagging = tf.constant(inputs), self.info.tagged
+            ids = ids_of(texts, tokenizer, tagging=tagging).numpy()
+            return of_input("tokens", ids, self.info), ids
+        if isinstance(inputs, Mapping):
+            found = {
+                f"{name} {quantity}": values
+                for name, array in inputs.items()
+                for quantity, values in of_input("", array, self.info).items()
+            }
+            return found, inputs
+        # files of earlier versions do not say what an input is
+        name = spec.name if isinstance(spec, tf.TensorSpec) else ""
+        return of_input(name, inputs, self.info), inputs
+
+
+def concatenated(parts: Iterable[Observed]) -> Observed:
+    """Returns what was measured in several batches, at least one."""
+    inputs, answers, features = zip(*parts, strict=True)
+    return Observed(
+        _joined(inputs),
+        _joined(answers),
+        None if features[0] is None else np.concatenate(features),
+    )
+
+
+def watch_signatures(
+    signatures: Sequence[Signature],
+    info: DataInfo,
+    predictor_of: Callable[[Predictor], Predictor],
+) -> Watched:
+    """Returns the model of an export that is not published yet.
+
+    Args:
+        signatures: of the export.
+        info: of the data it was trained on.
+        predictor_of: what makes a predictor of texts of one that may take
+            ids, as `Objective.predictor`.
+    """
+    found = {each.name: _predictor(each) for each in signatures}
+    answers = predictor_of(found[DEFAULT])
+    columns: tuple[str, ...] = ()
+    if COLUMNS in found and info.columns:
+        columns = tuple(found[COLUMNS].inputs)
+    return Watched(info, answers, found.get(FEATURES), columns)
+
+
+def _predictor(signature: Signature) -> Predictor:
+    """A signature's function, not compiled: it runs a few batches."""
+
+    def function(tensors: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
+        return signature.function(*(tensors[x] for x in signature.inputs))
+
+    outputs = {
+        name: tf.TensorSpec((None, *array.shape[1:]), array.dtype, name)
+        for name, array in signature.cases[0].outputs.items()
+    }
+    return Predictor(function, signature.inputs, outputs)
+
+
+def _joined(parts: Sequence[Values]) -> Values:
+    return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
