@@ -618,7 +618,7 @@ class Config:
         high=1.0,
     )
     statistics_examples: int = setting(
-        2000,
+        500,
         "export",
         "examples of the training and of the test split that the statistics "
         "for monitor are of, each; 0: none are written",

@@ -27,6 +27,7 @@ from keras_ptft.experiment.calibrating import check_calibrate
 from keras_ptft.experiment.encoding import TOKENIZER
 from keras_ptft.experiment.loading import GIVEN
 from keras_ptft.experiment.pretrained import Pretrained, is_known_model
+from keras_ptft.experiment.publication import check_export_settings
 from keras_ptft.experiment.teachers import check_teacher
 from keras_ptft.models import BACKBONES
 from keras_ptft.models.backbone_input import BackboneInput
@@ -43,10 +44,6 @@ from keras_ptft.objectives.saved import (
     write_objective,
 )
 from keras_ptft.registry import lookup, settings
-from keras_ptft.serving.bundle.warmup import warmup_batches
-from keras_ptft.serving.export import check_export_dir
-from keras_ptft.serving.formats.table import chosen
-from keras_ptft.serving.verification.prove import check_runtimes
 from keras_ptft.training.checkpointing.store import parse_interval
 from keras_ptft.training.distribution import strategies
 from keras_ptft.training.optimizers import OPTIMIZERS, SCHEDULES
@@ -95,15 +92,11 @@ def check(config: Config) -> None:
         )
     parse_interval(config.checkpoint_every)
     parse_profile_steps(config.profile_steps)
-    warmup_batches(config.warmup_batches)
     parse_color(config.background)
     if config.resize:
         cut_of(config.resize)
     files.check_folder(config.runs_dir, "runs_dir")
-    if config.export_to:
-        check_export_dir(config.export_to)
-    check_runtimes(config.prove_with)
-    chosen(config.formats, config.quantize)
+    check_export_settings(config)
     tables: list[tuple[Mapping[str, Callable[..., Any]], str, str]] = [
         (data.DATASETS, config.dataset, "dataset"),
         (AUGMENTATIONS, config.augment, "augmentation"),

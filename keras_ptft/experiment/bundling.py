@@ -1,9 +1,10 @@
 """Parts of a run's version that make it usable at once."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from keras_ptft import files
+from keras_ptft.experiment.publication import Publication
 from keras_ptft.serving.bundle.assets import write_assets
 from keras_ptft.serving.bundle.client import CLIENT_FILE, client_source
 from keras_ptft.serving.bundle.descriptions import describe
@@ -15,18 +16,15 @@ from keras_ptft.serving.bundle.openapi import (
 )
 from keras_ptft.serving.export import EXTRA, Draft
 
-if TYPE_CHECKING:
-    from keras_ptft.experiment.exporting import Publication
 
-
-def assets(given: "Publication", draft: Draft) -> Mapping[str, Any]:
+def assets(given: Publication, draft: Draft) -> Mapping[str, Any]:
     """Writes the labels, and the tokens of texts, a line each."""
     info = given.objective.info
     written = write_assets(draft.folder, info.label_names, info.vocabulary)
     return {"files": written}
 
 
-def client(given: "Publication", draft: Draft) -> Mapping[str, Any]:
+def client(given: Publication, draft: Draft) -> Mapping[str, Any]:
     """Writes a client of the model, and a description of its REST API."""
     name, info = model_name(draft.base), given.objective.info
     source = client_source(

@@ -21,6 +21,7 @@ from keras_ptft.experiment.loading import (
     load_to_score,
     reload_dataset,
 )
+from keras_ptft.experiment.publication import check_export_settings
 from keras_ptft.experiment.results import RunResult, read_result
 from keras_ptft.experiment.run_files import FLAGS_FILE, NON_IDENTITY_FIELDS
 from keras_ptft.experiment.training_examples import training_examples
@@ -29,9 +30,6 @@ from keras_ptft.models.saved import load_model
 from keras_ptft.models.structure import named_inputs
 from keras_ptft.objectives import Objective
 from keras_ptft.objectives.saved import read_objective
-from keras_ptft.serving.bundle.warmup import warmup_batches
-from keras_ptft.serving.export import check_export_dir
-from keras_ptft.serving.formats.table import chosen
 from keras_ptft.serving.generation.sampling import Sampling
 from keras_ptft.serving.inference.predictor import load_model_or_export
 from keras_ptft.serving.inference.progress import told
@@ -48,7 +46,6 @@ from keras_ptft.serving.inference.writers import (
 )
 from keras_ptft.serving.inputs.options import InputOptions
 from keras_ptft.serving.inputs.skipped import Skipped
-from keras_ptft.serving.verification.prove import check_runtimes
 from keras_ptft.training.distribution.strategies import get_strategy
 from keras_ptft.transfer.loading import check_input
 
@@ -197,12 +194,9 @@ def export(
     folder, before, result = _complete(run)
     # what breaks clients is accepted for one version, not for all of a run
     config = before.replace(**({"breaking": False} | changes))
-    warmup_batches(config.warmup_batches)
     target = export_to or config.export_to or f"saved_models/{folder.name}"
-    check_export_dir(target)
-    check_runtimes(config.prove_with)
-    chosen(config.formats, config.quantize)
     config = config.replace(export_to=target)
+    check_export_settings(config)
     path = folder / run_dir.MODEL_FILE
     model = load_model(path)
     loaded = reload_dataset(config, dataset, Weights.beside(path, model))

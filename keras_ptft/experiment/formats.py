@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from keras_ptft.data.core.dataset import Source, take, take_evenly
 from keras_ptft.errors import UserError
 from keras_ptft.evaluation.metrics import metric_of
+from keras_ptft.experiment.publication import Publication
 from keras_ptft.serving.export import Draft
 from keras_ptft.serving.formats.format import (
     NO_QUANTIZATION,
@@ -24,14 +25,11 @@ from keras_ptft.serving.formats.write import FOLDER, write_formats
 from keras_ptft.serving.signatures.arrays import model_examples
 from keras_ptft.serving.signatures.signature import Arrays
 
-if TYPE_CHECKING:
-    from keras_ptft.experiment.exporting import Publication
-
 _LOG = logging.getLogger("keras_ptft")
 _BATCH = 64
 
 
-def formats(given: "Publication", draft: Draft) -> Mapping[str, Any]:
+def formats(given: Publication, draft: Draft) -> Mapping[str, Any]:
     """Writes and proves what --formats names beside the SavedModel.
 
     Args:
@@ -85,7 +83,7 @@ def formats(given: "Publication", draft: Draft) -> Mapping[str, Any]:
     }
 
 
-def _calibration(given: "Publication", names: Sequence[str]) -> list[Arrays]:
+def _calibration(given: Publication, names: Sequence[str]) -> list[Arrays]:
     """Training examples, each a batch of one."""
     if given.config.quantize != "int8":
         return []
@@ -126,7 +124,7 @@ def _tell(
 
 
 def _tokenizer(
-    given: "Publication", draft: Draft, test: Source
+    given: Publication, draft: Draft, test: Source
 ) -> Mapping[str, Any]:
     info = given.objective.info
     if info.tokenizer is None or test.texts is None:

@@ -44,17 +44,10 @@ _FIXED = (
     "keep_checkpoints",
     "seed",
     "strategy",
-    "export_to",
-    "serve_with",
-    "prove_with",
-    "formats",
-    "quantize",
-    "calibration_examples",
-    "prove_examples",
-    "max_accuracy_drop",
     "reject_below",
     "calibrate",
     "profile_steps",
+    *(name for name in FIELDS if FIELDS[name].metadata["group"] == "export"),
 )
 
 

@@ -190,6 +190,7 @@ TOGETHER = (
         "warmup_batches",
         "serve_with",
         "prove_with",
+        "statistics_examples",
     ),
     ("background", "resize", "decode_cache", "group_pattern"),
     ("image_column", "image_root", "group_column"),

@@ -8,7 +8,8 @@ from keras_ptft.config import Config
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.dataset import Dataset
 from keras_ptft.errors import UserError
-from keras_ptft.experiment.exporting import PARTS, Publication
+from keras_ptft.experiment.parts import PARTS
+from keras_ptft.experiment.publication import Publication
 from keras_ptft.experiment.results import RunResult
 from keras_ptft.objectives.classification import Classification
 from keras_ptft.serving.export import Draft

@@ -21,7 +21,7 @@ from keras_ptft.serving.bundle.names import (
     model_name,
 )
 from keras_ptft.serving.bundle.templates import rendered
-from keras_ptft.serving.export import FACTS
+from keras_ptft.serving.versions import FACTS
 
 FOLDER = "serving"
 """Where they are, in the folder of the versions."""

@@ -1,0 +1,127 @@
+"""What a published version holds, and what it is checked for."""
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from keras_ptft.experiment import bundling
+from keras_ptft.experiment.formats import formats
+from keras_ptft.experiment.publication import Publication, intake_of
+from keras_ptft.experiment.run_files import CARD_FILE
+from keras_ptft.objectives.saved import write_objective
+from keras_ptft.serving.bundle.names import model_name
+from keras_ptft.serving.bundle.server_files import PART
+from keras_ptft.serving.bundle.warmup import warmup_batches, write_warmup
+from keras_ptft.serving.contract import CONTRACT, check_contract, contract_of
+from keras_ptft.serving.export import EXTRA, Draft
+from keras_ptft.serving.monitoring.statistics import (
+    measure_splits,
+    write_statistics,
+)
+from keras_ptft.serving.monitoring.watched import watch_signatures
+from keras_ptft.serving.release import RELEASE, release
+from keras_ptft.serving.signatures.columns import column_inputs
+from keras_ptft.serving.verification.graph import check_graph
+from keras_ptft.serving.verification.prove import prove
+
+
+def _contract(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Tells what clients can rely on, and refuses what breaks them."""
+    info = given.objective.info
+    # a text is one input, whatever its columns are called
+    columns = () if info.is_text else info.columns
+    contract = contract_of(draft.folder, info.label_names, columns)
+    check_contract(draft.base, contract, breaking=given.config.breaking)
+    return contract
+
+
+def _release(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Tells whether the version is to be tried first."""
+    del draft
+    return release(canary=given.config.canary)
+
+
+def _objective(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Writes what `predict` needs to answer with the version."""
+    extra = draft.folder / EXTRA
+    write_objective(extra, given.config.objective, given.objective.info)
+    return {"setting": given.config.objective}
+
+
+def _card(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Copies the model card."""
+    # runs of earlier versions have none
+    if not (given.folder / CARD_FILE).exists():
+        return {}
+    shutil.copyfile(given.folder / CARD_FILE, draft.folder / EXTRA / CARD_FILE)
+    return {"file": CARD_FILE}
+
+
+def _warmup(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Writes requests of test examples, for a server to warm up with."""
+    most = given.config.largest_batch
+    sizes = warmup_batches(given.config.warmup_batches)
+    return write_warmup(
+        draft.folder / EXTRA,
+        model_name(draft.base),
+        draft.signatures,
+        sorted({min(size, most or size) for size in sizes}),
+    )
+
+
+def _intake(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Tells what requests are refused."""
+    del draft
+    return dataclasses.asdict(intake_of(given.config))
+
+
+def _columns(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Tells which column each input of signature `columns` is."""
+    if all(signature.name != "columns" for signature in draft.signatures):
+        return {}
+    return column_inputs(given.objective.info.columns)
+
+
+def _graph(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Checks that a plain TensorFlow Serving can run it."""
+    return check_graph(draft.folder, given.config.serve_with)
+
+
+def _proved(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Runs it where it was not made."""
+    return prove(draft.folder, draft.signatures, given.config.prove_with)
+
+
+def _statistics(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Writes what `monitor` compares requests with."""
+    most, objective = given.config.statistics_examples, given.objective
+    if not most:
+        return {}
+    watched = watch_signatures(
+        draft.signatures, objective.info, objective.predictor
+    )
+    statistics = measure_splits(watched, given.dataset.splits, most)
+    return write_statistics(draft.folder / EXTRA, statistics)
+
+
+PARTS: dict[str, Callable[[Publication, Draft], Mapping[str, Any]]] = {
+    CONTRACT: _contract,
+    RELEASE: _release,
+    "objective": _objective,
+    "card": _card,
+    "warmup": _warmup,
+    "assets": bundling.assets,
+    PART: bundling.client,
+    "intake": _intake,
+    "columns": _columns,
+    "graph": _graph,
+    "proved": _proved,
+    "formats": formats,
+    "statistics": _statistics,
+}
+"""What a version holds and is checked for, in this order.
+
+Each returns what `export.json` tells of it under its name, and raises a
+UserError where the version must not be published.
+"""
