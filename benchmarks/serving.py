@@ -2,9 +2,9 @@
 
 Each contestant answers in a process of its own, on 2 CPUs, by the same
 weights: from a request in memory to the outputs in memory. TensorFlow's C API
-is what TensorFlow Serving runs, without its network. Texts are strings; where
 is what TensorFlow Serving runs, without its network. Texts are strings; Keras
 models get ids that were made beforehand, as the table says.
+"""
 
 import argparse
 import importlib.util
