@@ -159,13 +159,17 @@ def _onnx(export: str) -> Loaded:
         reason, model = "tf2onnx converts no strings", b""
         if not endpoint.has_strings:
             reason, model = _to_onnx(export, name)
+        try:
+            if not reason:
+                session = onnxruntime.InferenceSession(
+                    model, providers=["CPUExecutionProvider"]
+                )
+                answers[name] = partial(_run_onnx, session, endpoint)
+        # such as an operation that tf2onnx left as it was
+        except Exception as error:
+            reason = first_line(error)
         if reason:
             left_out[name] = reason
-            continue
-        session = onnxruntime.InferenceSession(
-            model, providers=["CPUExecutionProvider"]
-        )
-        answers[name] = partial(_run_onnx, session, endpoint)
     return Loaded(onnxruntime.__version__, answers, left_out)
 
 
