@@ -240,11 +240,9 @@ def without_dropout(monkeypatch):
     monkeypatch.setattr(simcse, "_check_dropout", lambda _: None)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_dropout")
-@pytest.mark.parametrize(
-    "name",
-    ["contrastive_pairs", pytest.param("simcse", marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize("name", ["contrastive_pairs", "simcse"])
 def test_two_steps_on_one_and_on_two_replicas(name):
     before, one, losses = two_steps(name)
     _, two, others = two_steps(name, "mirrored")

@@ -65,6 +65,15 @@ def plain(prove_digits):
     return prove_digits(list(FORMATS), "none")
 
 
+def test_litert_answers_as_the_saved_model(prove_digits, logits, digits):
+    table, _ = prove_digits(["litert"], "none")
+    right = logits[:TEST].argmax(1) == digits[1][:TEST]
+    found = table["litert"]
+    assert found["metrics"] == {"accuracy": pytest.approx(right.mean())}
+    assert found["largest_difference"] <= 1e-5
+
+
+@pytest.mark.slow
 def test_formats_answer_as_the_saved_model(plain, logits, digits):
     table, folder = plain
     assert list(table) == ["saved_model", *FORMATS]
@@ -82,6 +91,7 @@ def test_formats_answer_as_the_saved_model(plain, logits, digits):
     check_limits(table, quantize="none", max_drop=0.0)
 
 
+@pytest.mark.slow
 def test_sizes_are_those_of_the_files(plain):
     table, folder = plain
     extra = folder / "assets.extra"
@@ -95,6 +105,7 @@ def test_sizes_are_those_of_the_files(plain):
     assert table["litert"]["runtime"].startswith("ai-edge-litert ")
 
 
+@pytest.mark.slow
 def test_int8_is_a_third_and_as_good(plain, prove_digits):
     table, _ = prove_digits(["litert"], "int8")
     found, whole = table["litert"], plain[0]["litert"]
