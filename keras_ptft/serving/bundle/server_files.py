@@ -1,5 +1,5 @@
 """Files beside the versions that start a server: TensorFlow Serving's own,
-Docker Compose's and Kubernetes's.
+Docker Compose's and Kubernetes's (no TensorFlow).
 
 A server ignores their folder, whose name is no number.
 """
@@ -12,6 +12,7 @@ from typing import Any
 from keras_ptft.files import read_json, write_text
 from keras_ptft.serving.bundle.descriptions import (
     Described,
+    arguments,
     example_argument,
     open_inputs,
 )
@@ -93,6 +94,7 @@ def _values(version: pathlib.Path, described: Described) -> dict[str, Any]:
         "cluster_name": cluster_name(name),
         "version": version.name,
         "example": example_argument(described),
+        "arguments": arguments(described),
         "folder": folder,
         "batching": batching,
         "open_inputs": sorted({*any_length.values()}),
