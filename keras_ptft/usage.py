@@ -19,6 +19,14 @@ from keras_ptft.settings import kind_of, words_of
 
 Fields = Mapping[str, dataclasses.Field[Any]]
 
+_WIDTH = 80
+
+
+def _of(group: str) -> Fields:
+    """The settings of a group."""
+    found = ((n, f) for n, f in FIELDS.items() if f.metadata["group"] == group)
+    return dict(found)
+
 
 class Command(NamedTuple):
     """How a command is called.
@@ -71,7 +79,7 @@ COMMANDS = {
         "RUN",
         "score a run on the whole test split",
         "keras-ptft evaluate runs/owls",
-        EVALUATE_FIELDS | FIELDS,
+        EVALUATE_FIELDS | _of("data"),
     ),
     "predict": Command(
         "MODEL INPUT...",
@@ -83,6 +91,7 @@ COMMANDS = {
         "RUN",
         "publish a run's next version for TensorFlow Serving",
         "keras-ptft export runs/owls --export_to=saved_models/owls",
+        _of("export"),
     ),
     "versions": Command(
         "EXPORT",
@@ -161,7 +170,7 @@ def overview() -> str:
     forms = [f"{name} {c.words}".strip() for name, c in COMMANDS.items()]
     width = max(map(len, forms)) + 2
     commands = "".join(
-        f"  {form:{width}}{command.text}\n"
+        _beside(f"  {form:{width}}", command.text)
         for form, command in zip(forms, COMMANDS.values(), strict=True)
     )
     return (
@@ -268,6 +277,15 @@ def _words(names: Iterable[str]) -> str:
     used = set(re.findall(r"\w+", said))
     lines = (f"  {w:10}{t}\n" for w, t in _WORDS.items() if w in used)
     return "".join(["\n", *lines]) if used else ""
+
+
+def _beside(head: str, text: str) -> str:
+    """Lines of a text beside its head."""
+    rest = " " * len(head)
+    lines = textwrap.fill(
+        text, _WIDTH, initial_indent=head, subsequent_indent=rest
+    )
+    return f"{lines}\n"
 
 
 def _groups(fields: Fields) -> str:
