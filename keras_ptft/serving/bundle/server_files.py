@@ -22,7 +22,8 @@ from keras_ptft.serving.bundle.names import (
     model_name,
 )
 from keras_ptft.serving.bundle.templates import rendered
-from keras_ptft.serving.versions import FACTS
+from keras_ptft.serving.labels import version_labels
+from keras_ptft.serving.versions import FACTS, facts_of
 
 FOLDER = "serving"
 """Where they are, in the folder of the versions."""
@@ -69,8 +70,7 @@ def write_server_files(
     folder = version.parent / FOLDER
     values = _values(version, facts[PART]["signatures"])
     values["loads"] = loads
-    most = facts.get("intake", {}).get("largest_batch", 0)
-    values["sizes"] = _sizes(min(most or MOST_TOGETHER, MOST_TOGETHER))
+    values["sizes"] = _sizes(_most_together(version))
     batching = [_BATCHING] if values["batching"] else []
     for name in (*_FILES, *batching):
         write_text(folder / name, rendered(name, **values))
@@ -129,6 +129,15 @@ def _flags(folder: str, *, batching: bool) -> list[str]:
             f"--batching_parameters_file={folder}/{_BATCHING}",
         ]
     return flags
+
+
+def _most_together(version: pathlib.Path) -> int:
+    """Most examples of a batch, of all versions that a server may hold."""
+    base = version.parent
+    labelled = {base / str(n) for n in version_labels(base).values()}
+    told = (facts_of(path).get("intake", {}) for path in {version, *labelled})
+    limits = (intake.get("largest_batch", 0) for intake in told)
+    return min([MOST_TOGETHER, *filter(None, limits)])
 
 
 def _sizes(most: int) -> list[int]:
