@@ -187,7 +187,7 @@ def test_what_goes_wrong_is_one_line(called, vector, url_of, not_http):
     for words, told in (
         (["--url=http://127.0.0.1:1", "short.json"], ":predict: [Errno"),
         (["--url=127.0.0.1", "short.json"], "unknown url type"),
-        ([f"--url={not_http}", "short.json"], "check --url"),
+        ([f"--url={not_http}", "short.json"], r"\x04"),
         (["--grpc=127.0.0.1:1", "short.json"], "No module named"),
         ([*url, "words.csv"], "words.csv: expected numbers, got 1,two,3"),
         ([*url, "ragged.csv"], "ragged.csv: expected numbers, got 1,2"),
