@@ -212,7 +212,7 @@ def unknown_setting(name: str, fields: Fields = FIELDS) -> str:
     """Returns one line about an unknown setting."""
     return (
         f"Unknown setting --{name}{nearest(name, fields)}: "
-        "see keras-ptft --help."
+        "see keras-ptft COMMAND --help."
     )
 
 
@@ -226,7 +226,9 @@ def wrong_value(text: str, fields: Fields = FIELDS) -> str:
         return f"--{found[1]} must be {kinds}, got {found[2]!r}."
     if found := re.fullmatch(r"Missing value for flag --(\w+)", text):
         return f"--{found[1]} needs a value: write --{found[1]}=VALUE."
-    return f"{' '.join(text.split()).rstrip('.')}: see keras-ptft --help."
+    return (
+        f"{' '.join(text.split()).rstrip('.')}: see keras-ptft COMMAND --help."
+    )
 
 
 def unreadable(error: OSError | UnicodeDecodeError) -> str:

@@ -152,6 +152,13 @@ def not_http():
         thread.join()
 
 
+def test_what_a_server_repeats_is_cut_short(client, vector):
+    line = client(vector).line
+    assert line("a\n b") == "a b"
+    assert line("\0") == r"'\x00'"
+    assert len(line("x" * 10_000)) == 503
+
+
 def test_a_blank_line_is_no_row(client, vector, tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("ash,malic acid,alcohol\n1,2,3\n\n")
