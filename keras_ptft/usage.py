@@ -22,7 +22,7 @@ Fields = Mapping[str, dataclasses.Field[Any]]
 _WIDTH = 80
 
 
-def _of(group: str) -> Fields:
+def _of(group: str) -> dict[str, dataclasses.Field[Any]]:
     """The settings of a group."""
     found = ((n, f) for n, f in FIELDS.items() if f.metadata["group"] == group)
     return dict(found)
