@@ -19,6 +19,14 @@ from keras_ptft.settings import kind_of, words_of
 
 Fields = Mapping[str, dataclasses.Field[Any]]
 
+_WIDTH = 80
+
+
+def _of(group: str) -> dict[str, dataclasses.Field[Any]]:
+    """The settings of a group."""
+    found = ((n, f) for n, f in FIELDS.items() if f.metadata["group"] == group)
+    return dict(found)
+
 
 class Command(NamedTuple):
     """How a command is called.
@@ -71,7 +79,7 @@ COMMANDS = {
         "RUN",
         "score a run on the whole test split",
         "keras-ptft evaluate runs/owls",
-        EVALUATE_FIELDS | FIELDS,
+        EVALUATE_FIELDS | _of("data"),
     ),
     "predict": Command(
         "MODEL INPUT...",
@@ -83,6 +91,7 @@ COMMANDS = {
         "RUN",
         "publish a run's next version for TensorFlow Serving",
         "keras-ptft export runs/owls --export_to=saved_models/owls",
+        _of("export"),
     ),
     "versions": Command(
         "EXPORT",
@@ -161,7 +170,7 @@ def overview() -> str:
     forms = [f"{name} {c.words}".strip() for name, c in COMMANDS.items()]
     width = max(map(len, forms)) + 2
     commands = "".join(
-        f"  {form:{width}}{command.text}\n"
+        _beside(f"  {form:{width}}", command.text)
         for form, command in zip(forms, COMMANDS.values(), strict=True)
     )
     return (
@@ -203,7 +212,7 @@ def unknown_setting(name: str, fields: Fields = FIELDS) -> str:
     """Returns one line about an unknown setting."""
     return (
         f"Unknown setting --{name}{nearest(name, fields)}: "
-        "see keras-ptft --help."
+        "see keras-ptft COMMAND --help."
     )
 
 
@@ -217,7 +226,9 @@ def wrong_value(text: str, fields: Fields = FIELDS) -> str:
         return f"--{found[1]} must be {kinds}, got {found[2]!r}."
     if found := re.fullmatch(r"Missing value for flag --(\w+)", text):
         return f"--{found[1]} needs a value: write --{found[1]}=VALUE."
-    return f"{' '.join(text.split()).rstrip('.')}: see keras-ptft --help."
+    return (
+        f"{' '.join(text.split()).rstrip('.')}: see keras-ptft COMMAND --help."
+    )
 
 
 def unreadable(error: OSError | UnicodeDecodeError) -> str:
@@ -268,6 +279,15 @@ def _words(names: Iterable[str]) -> str:
     used = set(re.findall(r"\w+", said))
     lines = (f"  {w:10}{t}\n" for w, t in _WORDS.items() if w in used)
     return "".join(["\n", *lines]) if used else ""
+
+
+def _beside(head: str, text: str) -> str:
+    """Lines of a text beside its head."""
+    rest = " " * len(head)
+    lines = textwrap.fill(
+        text, _WIDTH, initial_indent=head, subsequent_indent=rest
+    )
+    return f"{lines}\n"
 
 
 def _groups(fields: Fields) -> str:

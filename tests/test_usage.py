@@ -28,7 +28,20 @@ def test_every_command_has_a_help():
 
 def test_overview_names_every_command():
     listed = usage.overview().partition("Commands\n")[2].partition("\n\n")[0]
-    assert [line.split()[0] for line in listed.splitlines()] == COMMANDS
+    # a line that goes on is indented further
+    lines = [x for x in listed.splitlines() if not x.startswith("   ")]
+    assert [line.split()[0] for line in lines] == COMMANDS
+    assert all(len(line) <= 80 for line in usage.overview().splitlines())
+
+
+@pytest.mark.parametrize(
+    "command, group", [("evaluate", "data"), ("export",) * 2]
+)
+def test_a_command_lists_the_settings_that_it_takes(command, group):
+    """The others of a run are refused."""
+    listed = entries(usage.command_help(command))
+    taken = {n for n, f in FIELDS.items() if f.metadata["group"] == group}
+    assert listed.keys() & FIELDS.keys() == taken
 
 
 @pytest.mark.parametrize("name", WITH_SETTINGS)

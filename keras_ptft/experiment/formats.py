@@ -22,6 +22,7 @@ from keras_ptft.serving.formats.prove import prove
 from keras_ptft.serving.formats.table import chosen
 from keras_ptft.serving.formats.tokens import write_tokenizer
 from keras_ptft.serving.formats.write import FOLDER, write_formats
+from keras_ptft.serving.inference.predictor import batch_within
 from keras_ptft.serving.signatures.arrays import model_examples
 from keras_ptft.serving.signatures.signature import Arrays
 
@@ -67,7 +68,12 @@ def formats(given: Publication, draft: Draft) -> Mapping[str, Any]:
         draft.folder,
         signature.name,
         {name: (row, paths[name]) for name, row in rows.items()},
-        _batches(given.model, test, [*signature.inputs]),
+        _batches(
+            given.model,
+            test,
+            [*signature.inputs],
+            batch_within(config.largest_batch, _BATCH),
+        ),
         lambda answers: given.objective.score_answers(answers, test),
     )
     _tell(table, config.quantize, len(test))
@@ -93,7 +99,7 @@ def _calibration(given: Publication, names: Sequence[str]) -> list[Arrays]:
 
 
 def _batches(
-    model: keras.Model, source: Source, names: Sequence[str], size: int = _BATCH
+    model: keras.Model, source: Source, names: Sequence[str], size: int
 ) -> Iterator[Arrays]:
     """The examples in order, by the names of a signature's inputs."""
     for start in range(0, len(source), size):

@@ -12,8 +12,8 @@ from keras_ptft import files
 from keras_ptft.errors import UserError, first_line
 from keras_ptft.experiment.monitoring_page import write_page
 from keras_ptft.objectives.saved import read_objective
-from keras_ptft.serving.inference.predictor import Predictor
-from keras_ptft.serving.inference.resolve import find_model, load_signature
+from keras_ptft.serving.inference.predictor import load_export
+from keras_ptft.serving.inference.resolve import find_model
 from keras_ptft.serving.inputs.arrays import Inputs
 from keras_ptft.serving.inputs.options import InputOptions
 from keras_ptft.serving.inputs.skipped import Skipped
@@ -137,10 +137,10 @@ def _opened(
         )
     statistics = read_statistics(found.extra)
     objective = read_objective(found.extra)
-    answers = objective.predictor(Predictor(*load_signature(folder, DEFAULT)))
+    answers = objective.predictor(load_export(folder, DEFAULT))
     features = None
     if statistics.space is not None:
-        features = Predictor(*load_signature(folder, FEATURES))
+        features = load_export(folder, FEATURES)
     watched = Watched(
         objective.info, answers, features, statistics.column_inputs
     )
@@ -192,7 +192,8 @@ def _answered(
     rows = _rows(inputs)
     try:
         found = watched.observe(inputs)
-    except tf.errors.InvalidArgumentError as error:
+    # one of them may be beyond the limits of the export
+    except (UserError, tf.errors.InvalidArgumentError) as error:
         if len(rows) > 1:
             for row in rows:
                 yield from _answered(watched, row, path, account)

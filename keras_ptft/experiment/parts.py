@@ -99,7 +99,10 @@ def _statistics(given: Publication, draft: Draft) -> Mapping[str, Any]:
     if not most:
         return {}
     watched = watch_signatures(
-        draft.signatures, objective.info, objective.predictor
+        draft.signatures,
+        objective.info,
+        objective.predictor,
+        given.config.largest_batch,
     )
     statistics = measure_splits(watched, given.dataset.splits, most)
     return write_statistics(draft.folder / EXTRA, statistics)

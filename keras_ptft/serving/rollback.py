@@ -9,10 +9,12 @@ from collections.abc import Mapping
 
 from keras_ptft import files, settings
 from keras_ptft.errors import DiskError, UserError
+from keras_ptft.serving.bundle.server_files import write_server_files
 from keras_ptft.serving.contract import CONTRACT, breaks, told
 from keras_ptft.serving.labels import read_labels
 from keras_ptft.serving.release import RELEASE, origin_of, release
 from keras_ptft.serving.releases import settle
+from keras_ptft.serving.server_config import config_fields
 from keras_ptft.serving.versions import (
     FACTS,
     GRAPH,
@@ -66,7 +68,8 @@ def rollback(export_dir: str | os.PathLike, *, to: int = 0) -> pathlib.Path:
     label can move to it (see `server_config.versions_to_load`). The files are
     hard links, so it takes no room.
 
-    Both labels, where they are in use, name the copy then.
+    Both labels, where they are in use, name the copy then. The files in
+    `serving/` are written anew, as at an export.
 
     Args:
         export_dir: folder of versions.
@@ -101,6 +104,8 @@ def rollback(export_dir: str | os.PathLike, *, to: int = 0) -> pathlib.Path:
         newest,
     )
     settle(base, int(path.name))
+    # the newest may have taken larger batches
+    write_server_files(path, config_fields(base))
     return path
 
 

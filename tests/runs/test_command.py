@@ -231,7 +231,10 @@ def test_the_rest_is_listed_after_a_removal(folder, capsys):
             "--csv=runs must be a file that can be written, but that is a "
             "folder or a device: choose another.",
         ),
-        ("--epochs=3", "Unknown setting --epochs: see keras-ptft --help."),
+        (
+            "--epochs=3",
+            "Unknown setting --epochs: see keras-ptft COMMAND --help.",
+        ),
     ],
 )
 def test_errors_are_one_line(folder, capsys, words, told):

@@ -335,7 +335,12 @@ def serving(model, port=0, rest_port=0):
 def _read_words(words):
     """Reads the command line, as far as the program here uses it."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
-    for name in ("port", "rest_api_port", "max_num_load_retries"):
+    for name in (
+        "port",
+        "rest_api_port",
+        "max_num_load_retries",
+        "model_config_file_poll_wait_seconds",
+    ):
         parser.add_argument(f"--{name}", type=int, default=0)
     for name in ("model_name", "model_base_path", "model_config_file"):
         parser.add_argument(f"--{name}")

@@ -80,6 +80,24 @@ def test_the_version_before_is_served_again(tmp_path, caplog):
     assert release_of(tmp_path / "2") == {"canary": False}
 
 
+def test_a_server_is_started_for_the_version_that_is_served_again(tmp_path):
+    scores = {"inputs": {"image": {"dtype": "uint8", "shape": [None]}}}
+    client = {"signatures": {"serving_default": scores | {"outputs": []}}}
+    for most in (7, 64):
+        publish_small(tmp_path, client=client, intake={"largest_batch": most})
+    code = (
+        "import sys; from keras_ptft.serving.rollback import rollback;"
+        "rollback(sys.argv[1]); print('tensorflow' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+    # a larger batch would be refused
+    batching = (tmp_path / "serving/batching.config").read_text()
+    assert "max_batch_size { value: 7 }" in batching
+    assert "python 3/assets" in (tmp_path / "serving/README.md").read_text()
+
+
 def test_what_was_rolled_back_does_not_come_again(tmp_path):
     for _ in range(3):
         publish_small(tmp_path)

@@ -13,6 +13,7 @@ from keras_ptft.serving.signatures.signature import Signature
 
 CLIENT_FILE = "client.py"
 
+_BATCH = 32
 # outputs that have a number for each label
 _SCORES = ("logits", "probabilities", "chosen")
 
@@ -23,6 +24,7 @@ def client_source(
     *,
     label_names: Sequence[str],
     columns: Sequence[str],
+    largest_batch: int = 0,
 ) -> str:
     """Returns a client of a model: one Python file without requirements.
 
@@ -32,6 +34,8 @@ def client_source(
         label_names: a name for each score; empty: there are none.
         columns: of the table that the numbers of a vector come from, in
             order; empty: not known.
+        largest_batch: examples of a request that the model takes; 0: any
+            number.
     """
     described = describe(signatures)
     return rendered(
@@ -51,6 +55,7 @@ def client_source(
         scores=_scores(signatures, len(label_names)),
         labels=label_names,
         columns=columns,
+        batch=min(largest_batch or _BATCH, _BATCH),
     )
 
 

@@ -1,10 +1,13 @@
-"""What signatures take and answer, as export.json keeps it."""
+"""What signatures take and answer, as export.json keeps it (no TensorFlow)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from keras_ptft.serving.bundle.rest_values import TEXT
-from keras_ptft.serving.signatures.signature import Signature
+if TYPE_CHECKING:
+    from keras_ptft.serving.signatures.signature import Signature
+
+TEXT = "text"
+"""The input whose strings are texts; strings of other inputs are files."""
 
 Described = Mapping[str, Mapping[str, Any]]
 """Signature name to its `inputs`, name to `dtype` and `shape` with the batch
@@ -14,7 +17,7 @@ _DEFAULT = "serving_default"
 _OF_FILES = "encoded_images"
 
 
-def describe(signatures: Sequence[Signature]) -> Described:
+def describe(signatures: "Sequence[Signature]") -> Described:
     """Returns what signatures take and answer.
 
     Args:

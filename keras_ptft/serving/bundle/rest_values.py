@@ -10,10 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_ptft.serving.bundle.descriptions import TEXT
 from keras_ptft.serving.signatures.signature import Arrays, Case, Signature
-
-TEXT = "text"
-"""The input whose strings are texts; strings of other inputs are files."""
 
 _LONGEST = 20_000
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.serving.bundle.rest_values import TEXT
+from keras_ptft.serving.bundle.descriptions import TEXT
 from keras_ptft.serving.signatures.signature import Arrays, Signature
 
 Schema = dict[str, Any]

@@ -1,5 +1,5 @@
 """Files beside the versions that start a server: TensorFlow Serving's own,
-Docker Compose's and Kubernetes's.
+Docker Compose's and Kubernetes's (no TensorFlow).
 
 A server ignores their folder, whose name is no number.
 """
@@ -12,6 +12,7 @@ from typing import Any
 from keras_ptft.files import read_json, write_text
 from keras_ptft.serving.bundle.descriptions import (
     Described,
+    arguments,
     example_argument,
     open_inputs,
 )
@@ -21,7 +22,8 @@ from keras_ptft.serving.bundle.names import (
     model_name,
 )
 from keras_ptft.serving.bundle.templates import rendered
-from keras_ptft.serving.versions import FACTS
+from keras_ptft.serving.labels import version_labels
+from keras_ptft.serving.versions import FACTS, facts_of
 
 FOLDER = "serving"
 """Where they are, in the folder of the versions."""
@@ -68,8 +70,7 @@ def write_server_files(
     folder = version.parent / FOLDER
     values = _values(version, facts[PART]["signatures"])
     values["loads"] = loads
-    most = facts.get("intake", {}).get("largest_batch", 0)
-    values["sizes"] = _sizes(min(most or MOST_TOGETHER, MOST_TOGETHER))
+    values["sizes"] = _sizes(_most_together(version))
     batching = [_BATCHING] if values["batching"] else []
     for name in (*_FILES, *batching):
         write_text(folder / name, rendered(name, **values))
@@ -93,6 +94,7 @@ def _values(version: pathlib.Path, described: Described) -> dict[str, Any]:
         "cluster_name": cluster_name(name),
         "version": version.name,
         "example": example_argument(described),
+        "arguments": arguments(described),
         "folder": folder,
         "batching": batching,
         "open_inputs": sorted({*any_length.values()}),
@@ -127,6 +129,15 @@ def _flags(folder: str, *, batching: bool) -> list[str]:
             f"--batching_parameters_file={folder}/{_BATCHING}",
         ]
     return flags
+
+
+def _most_together(version: pathlib.Path) -> int:
+    """Most examples of a batch, of all versions that a server may hold."""
+    base = version.parent
+    labelled = {base / str(n) for n in version_labels(base).values()}
+    told = (facts_of(path).get("intake", {}) for path in {version, *labelled})
+    limits = (intake.get("largest_batch", 0) for intake in told)
+    return min([MOST_TOGETHER, *filter(None, limits)])
 
 
 def _sizes(most: int) -> list[int]:

@@ -156,10 +156,38 @@ def load_model_or_export(files: ModelFiles) -> keras.Model | Predictor:
     """
     if files.keras_file is not None:
         return load_model(files.keras_file)
-    folder = files.saved_model or files.extra
-    # exports of earlier versions have no limit
-    most = largest_batch(folder) or _BATCH
-    return Predictor(*load_signature(folder), min(most, _BATCH))
+    return load_export(files.saved_model or files.extra)
+
+
+def load_export(
+    folder: str | os.PathLike, name: str = "serving_default"
+) -> Predictor:
+    """Loads a signature of an export, with batches that it takes.
+
+    Args:
+        folder: of the version.
+        name: of the signature.
+
+    Raises:
+        UserError: the export cannot be read or has no such signature.
+    """
+    size = batch_within(largest_batch(folder))
+    return Predictor(*load_signature(folder, name), size)
+
+
+def batch_within(largest_batch: int, size: int = _BATCH) -> int:
+    """Returns the size of a batch that an export takes.
+
+    Args:
+        largest_batch: that it takes; 0: any.
+        size: of the batch where that is no limit.
+
+    Example:
+
+    >>> batch_within(7), batch_within(0), batch_within(4096)
+    (7, 256, 256)
+    """
+    return min(largest_batch or size, size)
 
 
 def text_predictor(

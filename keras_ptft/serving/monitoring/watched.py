@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ptft.data.core.info import DataInfo
-from keras_ptft.serving.inference.predictor import Predictor
+from keras_ptft.serving.inference.predictor import Predictor, batch_within
 from keras_ptft.serving.inputs.arrays import Inputs
 from keras_ptft.serving.monitoring.quantities import (
     Values,
@@ -104,6 +104,7 @@ def watch_signatures(
     signatures: Sequence[Signature],
     info: DataInfo,
     predictor_of: Callable[[Predictor], Predictor],
+    largest_batch: int = 0,
 ) -> Watched:
     """Returns the model of an export that is not published yet.
 
@@ -112,8 +113,10 @@ def watch_signatures(
         info: of the data it was trained on.
         predictor_of: what makes a predictor of texts of one that may take
             ids, as `Objective.predictor`.
+        largest_batch: examples that the signatures take; 0: any number.
     """
-    found = {each.name: _predictor(each) for each in signatures}
+    size = batch_within(largest_batch)
+    found = {each.name: _predictor(each, size) for each in signatures}
     answers = predictor_of(found[DEFAULT])
     columns: tuple[str, ...] = ()
     if COLUMNS in found and info.columns:
@@ -121,7 +124,7 @@ def watch_signatures(
     return Watched(info, answers, found.get(FEATURES), columns)
 
 
-def _predictor(signature: Signature) -> Predictor:
+def _predictor(signature: Signature, size: int) -> Predictor:
     """A signature's function, not compiled: it runs a few batches."""
 
     def function(tensors: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
@@ -131,7 +134,7 @@ def _predictor(signature: Signature) -> Predictor:
         name: tf.TensorSpec((None, *array.shape[1:]), array.dtype, name)
         for name, array in signature.cases[0].outputs.items()
     }
-    return Predictor(function, signature.inputs, outputs)
+    return Predictor(function, signature.inputs, outputs, size)
 
 
 def _joined(parts: Sequence[Values]) -> Values:

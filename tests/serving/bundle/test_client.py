@@ -1,12 +1,15 @@
 import ast
 import json
 import pathlib
+import socketserver
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
 
+from keras_ptft.serving.bundle.client import client_source
 from keras_ptft.serving.bundle.descriptions import describe, example_argument
 from tests.serving.bundle.asking import assert_same, rows_of, source_of
 
@@ -132,13 +135,71 @@ def test_many_rows_are_several_requests(client, vector, url_of):
     assert found[:2] == found[-2:]
 
 
-def test_what_goes_wrong_is_one_line(called, vector, url_of):
+@pytest.fixture
+def not_http():
+    """The URL of a server that answers in another protocol."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self):
+            self.request.recv(100_000)
+            self.request.sendall(b"\0\0\x18\x04\n\0")
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_what_a_server_repeats_is_cut_short(client, vector):
+    line = client(vector).line
+    assert line("a\n b") == "a b"
+    assert line("\0") == r"'\x00'"
+    assert len(line("x" * 10_000)) == 503
+
+
+def test_a_blank_line_is_no_row(client, vector, tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("ash,malic acid,alcohol\n1,2,3\n\n")
+    types = {"vector": "float32"}
+    assert client(vector).table(path, types) == [[3, 2, 1]]
+
+
+def test_a_request_has_no_more_examples_than_the_model_takes(vector):
+    signatures, labels, columns, _ = vector
+    for most, told in ((0, 32), (7, 7), (4096, 32)):
+        source = client_source(
+            "m",
+            signatures,
+            label_names=labels,
+            columns=columns,
+            largest_batch=most,
+        )
+        assert f"\nBATCH = {told}\n" in source
+
+
+def test_what_goes_wrong_is_one_line(called, vector, url_of, not_http):
     folder = vector[3]
-    pathlib.Path("rows.csv").write_text("ash,alcohol\n1,2\n")
-    pathlib.Path("short.json").write_text("[[1, 2]]")
+    for name, content in (
+        ("rows.csv", "ash,alcohol\n1,2\n"),
+        ("words.csv", "ash,alcohol,malic acid\n1,2,3\n1,two,3\n"),
+        ("ragged.csv", "ash,alcohol,malic acid\n1,2\n"),
+        ("empty.csv", "\n"),
+        ("body.json", '{"instances": [[1, 2, 3]]}'),
+        ("short.json", "[[1, 2]]"),
+    ):
+        pathlib.Path(name).write_text(content)
     url = ["--url", url_of(folder)]
     for words, told in (
-        (["--url=http://127.0.0.1:1", "short.json"], "refused"),
+        (["--url=http://127.0.0.1:1", "short.json"], ":predict: [Errno"),
+        (["--url=127.0.0.1", "short.json"], "unknown url type"),
+        ([f"--url={not_http}", "short.json"], r"\x04"),
+        (["--grpc=127.0.0.1:1", "short.json"], "No module named"),
+        ([*url, "words.csv"], "words.csv: expected numbers, got 1,two,3"),
+        ([*url, "ragged.csv"], "ragged.csv: expected numbers, got 1,2"),
+        ([*url, "empty.csv"], "empty.csv is empty"),
+        ([*url, "body.json"], "body.json: expected a list of rows"),
         ([*url, "--version=7", "short.json"], "404"),
         ([*url, "short.json"], "answered 400"),
         ([*url, "rows.csv"], "rows.csv has no column malic acid"),

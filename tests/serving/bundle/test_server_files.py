@@ -147,6 +147,23 @@ def test_batching_and_metrics_are_what_the_server_reads(base):
     assert monitoring.prometheus_config.path.startswith("/")
 
 
+def test_a_batch_is_one_that_each_labelled_version_takes(tmp_path):
+    config = tmp_path / "serving/batching.config"
+    kind, _ = messages()
+    for number, most, canary in ((1, 7, False), (2, 64, True), (3, 0, False)):
+        facts = {
+            "client": {"signatures": IMAGES},
+            "intake": {"largest_batch": most},
+            "release": {"canary": canary},
+        }
+        version = tmp_path / str(number)
+        files.write_json(version / FACTS, facts)
+        write_server_files(version)
+        # clients ask for version 1, stable, while 2 is tried
+        together = parsed(config, kind).max_batch_size.value
+        assert together == {1: 7, 2: 7, 3: 128}[number]
+
+
 def test_tokens_of_any_length_share_no_batch(tmp_path):
     version = tmp_path / "topics/1"
     config = tmp_path / "topics/serving/batching.config"

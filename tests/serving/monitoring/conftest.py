@@ -1,5 +1,7 @@
 """Exports with statistics, and requests to them."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -21,12 +23,15 @@ from keras_ptft.serving.signatures.arrays import (
     expected_outputs,
     input_specs,
 )
+from keras_ptft.serving.signatures.intake import Intake, limited
 from keras_ptft.serving.signatures.signature import Signature, cases
 from keras_ptft.serving.signatures.text import text_signatures
 
 NAMES = tuple("0123456789")
 KINDS = ("card", "天气")
 TIMES = 25
+# fewer examples than are measured at once
+INTAKE = Intake(largest_batch=100, most_text_bytes=1000)
 
 
 def parts_of(info, splits):
@@ -39,12 +44,19 @@ def parts_of(info, splits):
 
     def statistics_part(draft):
         watched = watch_signatures(
-            draft.signatures, objective.info, objective.predictor
+            draft.signatures,
+            objective.info,
+            objective.predictor,
+            INTAKE.largest_batch,
         )
         found = measure_splits(watched, splits, 2000)
         return write_statistics(draft.folder / EXTRA, found)
 
-    return {"objective": objective_part, "statistics": statistics_part}
+    return {
+        "objective": objective_part,
+        "intake": lambda _: dataclasses.asdict(INTAKE),
+        "statistics": statistics_part,
+    }
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +79,8 @@ def watched_export(model, digit_signatures, thirds, publish):
     train, test = (ArraySource(*third) for third in thirds[:2])
     info = DataInfo(train.spec, NAMES)
     parts = parts_of(info, {"train": train, "test": test})
-    return publish([*digit_signatures, features], **parts).path
+    signatures = (*digit_signatures, features)
+    return publish([limited(x, INTAKE) for x in signatures], **parts).path
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +94,7 @@ def watched_text_export(text_model, tokenizer, text_examples, publish):
         text_model, tokenizer, KINDS, *text_examples, tagging=False
     )
     parts = parts_of(info, {"train": source, "test": source})
-    return publish(signatures, **parts).path
+    return publish([limited(x, INTAKE) for x in signatures], **parts).path
 
 
 @pytest.fixture

@@ -229,12 +229,16 @@ def test_texts(watched_text_export, tmp_path, text_examples):
     # its vocabulary knows every word of the training split
     splits = {shift.name: shift.split for shift in found.shifts}
     assert (splits["tokens"], splits["unknown tokens"]) == ("train", "test")
-    other = ["", "zzz qqq", "ψψψ"] * 50
+    # the export refuses the last one, and answers the others
+    other = [*["", "zzz qqq", "ψψψ"] * 50, "x" * 1001]
     bodies = [{"instances": [{"text": text}]} for text in other]
     log = write_lines(tmp_path / "a.jsonl", bodies)
-    found = verdicts(monitor(watched_text_export, [log]))
+    found = monitor(watched_text_export, [log])
+    assert found.account.examples == 150
+    assert "1 malformed, " in found.lines[0]
+    assert "at most 1000 bytes, got 1001" in found.lines[0]
     for name in ("tokens", "unknown tokens", "empty text"):
-        assert found[name] == "moved a lot"
+        assert verdicts(found)[name] == "moved a lot"
 
 
 def refused(*words, **settings):
