@@ -1,5 +1,6 @@
 """What a model is in other formats, and that all of them answer the same."""
 
+import math
 import os
 import shutil
 import sys
@@ -177,6 +178,34 @@ def test_a_missing_package_is_named(name, monkeypatch):
         'installed: pip install "keras_ptft[formats]", or leave '
         f"{name} out."
     )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "onnx",
+        pytest.param("litert", marks=pytest.mark.slow),
+        pytest.param("openvino", marks=pytest.mark.slow),
+    ],
+)
+def test_the_activation_of_transformers_has_equals(name, tmp_path):
+    # Keras computes it by erfc, which ONNX lacks
+    inputs = keras.Input((7,), name="vector")
+    model = keras.Model(inputs, keras.layers.Activation("gelu")(inputs))
+    vectors = np.linspace(-6, 6, 21, dtype=np.float32).reshape(3, 7)
+    examples = {"vector": vectors}
+    signatures = array_signatures(model, class_scores(model), examples)
+    rows = {name: FORMATS[name]}
+    paths = write_formats(
+        tmp_path,
+        of_numbers(signatures),
+        rows,
+        quantize="none",
+        calibration=[],
+    )
+    found = FORMATS[name].load(paths[name])(examples)["logits"]
+    by_hand = [x * (1 + math.erf(x / math.sqrt(2))) / 2 for x in vectors.flat]
+    np.testing.assert_allclose(found.ravel(), by_hand, atol=1e-6)
 
 
 @pytest.mark.parametrize(
