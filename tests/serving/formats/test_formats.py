@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_ptft.errors import UserError
 from keras_ptft.serving.export import export
@@ -17,7 +18,17 @@ from keras_ptft.serving.formats.limits import check_limits
 from keras_ptft.serving.formats.prove import prove
 from keras_ptft.serving.formats.table import FORMATS, chosen
 from keras_ptft.serving.formats.write import FOLDER, write_formats
-from keras_ptft.serving.signatures.arrays import array_signatures, class_scores
+from keras_ptft.serving.signatures.arrays import (
+    array_signatures,
+    class_scores,
+    expected_outputs,
+)
+from keras_ptft.serving.signatures.signature import (
+    Signature,
+    cases,
+    traced_once,
+    write_saved_model,
+)
 
 TEST = 300
 
@@ -206,6 +217,50 @@ def test_the_activation_of_transformers_has_equals(name, tmp_path):
     found = FORMATS[name].load(paths[name])(examples)["logits"]
     by_hand = [x * (1 + math.erf(x / math.sqrt(2))) / 2 for x in vectors.flat]
     np.testing.assert_allclose(found.ravel(), by_hand, atol=1e-6)
+
+
+def test_only_a_fixed_batch_has_a_graph_of_its_own(tmp_path):
+    def scores(vectors):
+        return {"scores": 2.0 * vectors}
+
+    shared = traced_once(scores)
+    specs = {"serving_default": None, "other": None, "alone": 1}
+    found = [
+        Signature(name, shared, {"x": tf.TensorSpec((size, 2))}, ())
+        for name, size in specs.items()
+    ]
+    write_saved_model(tmp_path, found)
+    content = (tmp_path / "saved_model.pb").read_bytes()
+    (graph,) = saved_model_pb2.SavedModel.FromString(content).meta_graphs
+    # their inputs
+    sizes = [
+        function.arg_attr[0].attr["_output_shapes"].list.shape[0].dim[0].size
+        for function in graph.graph_def.library.function
+        if function.signature.name.startswith("__inference_scores")
+    ]
+    assert sorted(sizes) == [-1, 1]
+
+
+@pytest.mark.slow
+def test_litert_reads_texts_step_by_step(tmp_path):
+    ids = keras.Input((None,), name="tokens", dtype="int32")
+    hidden = keras.layers.Embedding(20, 8, mask_zero=True)(ids)
+    hidden = keras.layers.LSTM(8, return_sequences=True)(hidden)
+    model = keras.Model(ids, keras.layers.Dense(3)(hidden))
+    scores = traced_once(class_scores(model))
+    examples = {"tokens": np.array([[1, 2, 3, 0], [4, 5, 0, 0]], np.int32)}
+    expected = expected_outputs(scores, examples)
+    specs = {"tokens": tf.TensorSpec((None, None), tf.int32)}
+    proving = cases(examples, expected)
+    paths = write_formats(
+        tmp_path,
+        Signature("serving_default", scores, specs, proving),
+        {"litert": FORMATS["litert"]},
+        quantize="none",
+        calibration=[],
+    )
+    found = FORMATS["litert"].load(paths["litert"])(examples)
+    np.testing.assert_allclose(found["logits"], expected["logits"], atol=1e-5)
 
 
 @pytest.mark.parametrize(
