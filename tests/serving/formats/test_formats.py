@@ -241,26 +241,51 @@ def test_only_a_fixed_batch_has_a_graph_of_its_own(tmp_path):
     assert sorted(sizes) == [-1, 1]
 
 
+@pytest.fixture
+def write_litert(tmp_path):
+    """share → LiteRT of a recurrent model by it, its inputs and outputs."""
+
+    def write_litert(share):
+        ids = keras.Input((None,), name="tokens", dtype="int32")
+        hidden = keras.layers.Embedding(20, 8, mask_zero=True)(ids)
+        hidden = keras.layers.LSTM(8, return_sequences=True)(hidden)
+        scores = class_scores(keras.Model(ids, keras.layers.Dense(3)(hidden)))
+        inputs = {"tokens": np.array([[1, 2, 3, 0], [4, 5, 0, 0]], np.int32)}
+        outputs = expected_outputs(scores, inputs)
+        specs = {"tokens": tf.TensorSpec((None, None), tf.int32)}
+        paths = write_formats(
+            tmp_path,
+            Signature(
+                "serving_default", share(scores), specs, cases(inputs, outputs)
+            ),
+            {"litert": FORMATS["litert"]},
+            quantize="none",
+            calibration=[],
+        )
+        return FORMATS["litert"].load(paths["litert"]), inputs, outputs
+
+    return write_litert
+
+
 @pytest.mark.slow
-def test_litert_reads_texts_step_by_step(tmp_path):
-    ids = keras.Input((None,), name="tokens", dtype="int32")
-    hidden = keras.layers.Embedding(20, 8, mask_zero=True)(ids)
-    hidden = keras.layers.LSTM(8, return_sequences=True)(hidden)
-    model = keras.Model(ids, keras.layers.Dense(3)(hidden))
-    scores = traced_once(class_scores(model))
-    examples = {"tokens": np.array([[1, 2, 3, 0], [4, 5, 0, 0]], np.int32)}
-    expected = expected_outputs(scores, examples)
-    specs = {"tokens": tf.TensorSpec((None, None), tf.int32)}
-    proving = cases(examples, expected)
-    paths = write_formats(
-        tmp_path,
-        Signature("serving_default", scores, specs, proving),
-        {"litert": FORMATS["litert"]},
-        quantize="none",
-        calibration=[],
+def test_litert_reads_texts_step_by_step(write_litert):
+    run, inputs, outputs = write_litert(traced_once)
+    np.testing.assert_allclose(
+        run(inputs)["logits"], outputs["logits"], atol=1e-5
     )
-    found = FORMATS["litert"].load(paths["litert"])(examples)
-    np.testing.assert_allclose(found["logits"], expected["logits"], atol=1e-5)
+
+
+@pytest.mark.slow
+def test_what_litert_refuses_is_told_without_where_it_is(write_litert):
+    def of_any_batch(scores):
+        graph = tf.function(scores, autograph=False)
+        graph.get_concrete_function(tf.TensorSpec((None, None), tf.int32))
+        return lambda ids: graph(ids)
+
+    with pytest.raises(UserError) as caught:
+        write_litert(of_any_batch)
+    assert "none: 'tf.TensorListReserve' op requires" in str(caught.value)
+    assert "loc(" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
