@@ -16,6 +16,8 @@ from keras_ptft.serving.signatures.signature import Arrays, write_saved_model
 
 # of the converter's error
 _MISSING = re.compile(r"(?:Select|Custom) ops: ([\w, ]+)")
+# what it says of an operation, after a page of where that is
+_REFUSED = re.compile(r"'tf\.\w+' op [^\n]+")
 
 
 def convert(given: Conversion, path: pathlib.Path) -> None:
@@ -93,6 +95,8 @@ def _converted(converter: Any) -> bytes:
     except Exception as error:
         if missing := _MISSING.findall(str(error)):
             raise NoEquivalent(", ".join(missing).split(", ")) from error
+        if refused := _REFUSED.search(str(error)):
+            raise ValueError(refused[0]) from error
         raise
     return found
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from keras_ptft.serving.formats.format import Conversion, NoEquivalent, Run
@@ -87,10 +88,28 @@ def _converted(signature: Signature) -> Any:
             **dict(zip(inputs, signature.inputs, strict=True)),
             **outputs,
         },
+        # each a function, and arguments of it
+        custom_op_handlers={"Erfc": (_write_erfc, [])},
     )
     if missing := set(_unknown(model)):
         raise NoEquivalent(missing)
     return model
+
+
+def _write_erfc(graph: Any, node: Any, name: str, args: Sequence[Any]) -> Any:
+    """Writes erfc(x), of which `keras.activations.gelu` is made, as 1 - erf(x).
+
+    ONNX has the latter alone, and tf2onnx knows no other way.
+    """
+    from tf2onnx import utils
+
+    del args
+    dtype = utils.map_onnx_to_numpy_type(graph.get_dtype(node.input[0]))
+    one = graph.make_const(utils.make_name(name), np.array(1, dtype))
+    erf = graph.make_node("Erf", node.input, op_name_scope=name)
+    node.type = "Sub"
+    graph.replace_inputs(node, [one.output[0], erf.output[0]])
+    return node
 
 
 def _unknown(model: Any) -> Iterator[str]:

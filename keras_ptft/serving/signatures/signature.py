@@ -87,19 +87,23 @@ def cases(
 def traced_once(function: ServingFn) -> ServingFn:
     """Returns a function whose graph all signatures of an export share.
 
-    Else each of them would hold the model's operations once more. Eagerly it
-    is the function itself.
+    Else each of them would hold the model's operations once more. Batches of
+    a fixed size have a graph of their own, in which the size is known, as
+    other formats need it. Eagerly it is the function itself.
 
     Args:
         function: of a tensor, or of tensors by name.
     """
-    graph = tf.function(function, autograph=False)
+    graphs: dict[int | None, Callable[..., Tensors]] = {}
 
     def shared(inputs: Any) -> Tensors:
         if tf.executing_eagerly():
             return function(inputs)
-        outputs: Tensors = graph(inputs)
-        return outputs
+        # a tf.function alone would take the graph of any size for a fixed one
+        size = tf.nest.flatten(inputs)[0].shape[0]
+        if size not in graphs:
+            graphs[size] = tf.function(function, autograph=False)
+        return graphs[size](inputs)
 
     return shared
 

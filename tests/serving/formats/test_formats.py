@@ -1,5 +1,6 @@
 """What a model is in other formats, and that all of them answer the same."""
 
+import math
 import os
 import shutil
 import sys
@@ -8,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_ptft.errors import UserError
 from keras_ptft.serving.export import export
@@ -16,7 +18,17 @@ from keras_ptft.serving.formats.limits import check_limits
 from keras_ptft.serving.formats.prove import prove
 from keras_ptft.serving.formats.table import FORMATS, chosen
 from keras_ptft.serving.formats.write import FOLDER, write_formats
-from keras_ptft.serving.signatures.arrays import array_signatures, class_scores
+from keras_ptft.serving.signatures.arrays import (
+    array_signatures,
+    class_scores,
+    expected_outputs,
+)
+from keras_ptft.serving.signatures.signature import (
+    Signature,
+    cases,
+    traced_once,
+    write_saved_model,
+)
 
 TEST = 300
 
@@ -188,6 +200,103 @@ def test_a_missing_package_is_named(name, monkeypatch):
         'installed: pip install "keras_ptft[formats]", or leave '
         f"{name} out."
     )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "onnx",
+        pytest.param("litert", marks=pytest.mark.slow),
+        pytest.param("openvino", marks=pytest.mark.slow),
+    ],
+)
+def test_the_activation_of_transformers_has_equals(name, tmp_path):
+    # Keras computes it by erfc, which ONNX lacks
+    inputs = keras.Input((7,), name="vector")
+    model = keras.Model(inputs, keras.layers.Activation("gelu")(inputs))
+    vectors = np.linspace(-6, 6, 21, dtype=np.float32).reshape(3, 7)
+    examples = {"vector": vectors}
+    signatures = array_signatures(model, class_scores(model), examples)
+    rows = {name: FORMATS[name]}
+    paths = write_formats(
+        tmp_path,
+        of_numbers(signatures),
+        rows,
+        quantize="none",
+        calibration=[],
+    )
+    found = FORMATS[name].load(paths[name])(examples)["logits"]
+    by_hand = [x * (1 + math.erf(x / math.sqrt(2))) / 2 for x in vectors.flat]
+    np.testing.assert_allclose(found.ravel(), by_hand, atol=1e-6)
+
+
+def test_only_a_fixed_batch_has_a_graph_of_its_own(tmp_path):
+    def scores(vectors):
+        return {"scores": 2.0 * vectors}
+
+    shared = traced_once(scores)
+    specs = {"serving_default": None, "other": None, "alone": 1}
+    found = [
+        Signature(name, shared, {"x": tf.TensorSpec((size, 2))}, ())
+        for name, size in specs.items()
+    ]
+    write_saved_model(tmp_path, found)
+    content = (tmp_path / "saved_model.pb").read_bytes()
+    (graph,) = saved_model_pb2.SavedModel.FromString(content).meta_graphs
+    # their inputs
+    sizes = [
+        function.arg_attr[0].attr["_output_shapes"].list.shape[0].dim[0].size
+        for function in graph.graph_def.library.function
+        if function.signature.name.startswith("__inference_scores")
+    ]
+    assert sorted(sizes) == [-1, 1]
+
+
+@pytest.fixture
+def write_litert(tmp_path):
+    """share → LiteRT of a recurrent model by it, its inputs and outputs."""
+
+    def write_litert(share):
+        ids = keras.Input((None,), name="tokens", dtype="int32")
+        hidden = keras.layers.Embedding(20, 8, mask_zero=True)(ids)
+        hidden = keras.layers.LSTM(8, return_sequences=True)(hidden)
+        scores = class_scores(keras.Model(ids, keras.layers.Dense(3)(hidden)))
+        inputs = {"tokens": np.array([[1, 2, 3, 0], [4, 5, 0, 0]], np.int32)}
+        outputs = expected_outputs(scores, inputs)
+        specs = {"tokens": tf.TensorSpec((None, None), tf.int32)}
+        paths = write_formats(
+            tmp_path,
+            Signature(
+                "serving_default", share(scores), specs, cases(inputs, outputs)
+            ),
+            {"litert": FORMATS["litert"]},
+            quantize="none",
+            calibration=[],
+        )
+        return FORMATS["litert"].load(paths["litert"]), inputs, outputs
+
+    return write_litert
+
+
+@pytest.mark.slow
+def test_litert_reads_texts_step_by_step(write_litert):
+    run, inputs, outputs = write_litert(traced_once)
+    np.testing.assert_allclose(
+        run(inputs)["logits"], outputs["logits"], atol=1e-5
+    )
+
+
+@pytest.mark.slow
+def test_what_litert_refuses_is_told_without_where_it_is(write_litert):
+    def of_any_batch(scores):
+        graph = tf.function(scores, autograph=False)
+        graph.get_concrete_function(tf.TensorSpec((None, None), tf.int32))
+        return lambda ids: graph(ids)
+
+    with pytest.raises(UserError) as caught:
+        write_litert(of_any_batch)
+    assert "none: 'tf.TensorListReserve' op requires" in str(caught.value)
+    assert "loc(" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
