@@ -251,7 +251,7 @@ def table(row: str, measured: Mapping[str, Mapping[str, Any]]) -> str:
     for name, found in measured.items():
         ids = ", of ids" if row == "texts" and name in _OF_IDS else ""
         cells = [f"{p50:.2f} / {p99:.2f}" for p50, p99 in found["batches"]]
-        cells = [name + ids, *cells, f"{found['cold']:.1f} s"]
+        cells = [name + ids, *cells, f"{found['cold']:.2f} s"]
         lines.append(f"| {' | '.join(cells)} |")
     first, rival = (
         measured[name]["batches"][0][0] for name in ("C API", "model.predict")

@@ -276,8 +276,8 @@ def test_what_serving_takes_becomes_a_table():
     }
     lines = serving.table("texts", found).splitlines()
     cells = " | ".join(["40.00 / 9.00"] * 4)
-    assert f"| model.predict, of ids | {cells} | 2.0 s |" in lines
-    assert f"| LiteRT, of ids | {cells} | 2.0 s |" in lines
+    assert f"| model.predict, of ids | {cells} | 2.00 s |" in lines
+    assert f"| LiteRT, of ids | {cells} | 2.00 s |" in lines
     assert lines[2] == "| rows a request | 1 | 8 | 64 | 512 | cold start |"
     assert "80.0 times as fast as by model.predict (target 5)" in lines[-1]
 
