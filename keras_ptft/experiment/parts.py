@@ -89,7 +89,7 @@ def _graph(given: Publication, draft: Draft) -> Mapping[str, Any]:
 
 
 def _proved(given: Publication, draft: Draft) -> Mapping[str, Any]:
-    """Runs it where it was not made."""
+    """Runs it in TensorFlow without Python."""
     return prove(draft.folder, draft.signatures, given.config.prove_with)
 
 

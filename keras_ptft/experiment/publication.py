@@ -13,7 +13,7 @@ from keras_ptft.serving.bundle.warmup import warmup_batches
 from keras_ptft.serving.export import check_export_dir
 from keras_ptft.serving.formats.table import chosen
 from keras_ptft.serving.signatures.intake import Intake
-from keras_ptft.serving.verification.prove import check_runtimes
+from keras_ptft.serving.verification.prove import chosen_libraries
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +47,7 @@ def check_export_settings(config: Config) -> None:
     if config.export_to:
         check_export_dir(config.export_to)
     warmup_batches(config.warmup_batches)
-    check_runtimes(config.prove_with)
+    chosen_libraries(config.prove_with)
     chosen(config.formats, config.quantize)
 
 

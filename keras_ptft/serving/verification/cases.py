@@ -1,7 +1,7 @@
 """Cases of an export in a file, and how far answers are from them.
 
-No TensorFlow here: exports are also compared in processes that load another
-TensorFlow, or none.
+No TensorFlow here: exports are also compared in processes that load the
+library of another one.
 """
 
 import json

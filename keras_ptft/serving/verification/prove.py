@@ -1,87 +1,112 @@
-"""Proves an export in other runtimes before it is published."""
+"""Proves an export in TensorFlow without Python before it is published."""
 
 import json
-import logging
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from keras_ptft.errors import UserError
-from keras_ptft.serving.signatures.signature import Signature
-from keras_ptft.serving.verification.cases import write_cases
-from keras_ptft.serving.verification.runtimes import Runtime, runtime_of
-from keras_ptft.serving.verification.verify import cases_of, worker_environment
+import tensorflow as tf
 
-_LOG = logging.getLogger("keras_ptft")
-_WORKER = "keras_ptft.serving.verification.runtime_worker"
+from keras_ptft.errors import UserError
+from keras_ptft.registry import nearest
+from keras_ptft.serving.signatures.signature import Signature
+from keras_ptft.serving.verification.c_api import find_libraries
+from keras_ptft.serving.verification.cases import write_cases
+from keras_ptft.serving.verification.verify import (
+    TOLERANCE,
+    cases_of,
+    worker_environment,
+)
+
+INSTALLED = "c_api"
+"""In place of a folder: the library of the TensorFlow that is installed."""
+_WORKER = "keras_ptft.serving.verification.c_api_worker"
 
 
 def prove(
-    folder: pathlib.Path, signatures: Sequence[Signature], runtimes: str
+    folder: pathlib.Path, signatures: Sequence[Signature], prove_with: str
 ) -> dict[str, Any]:
-    """Checks that an export answers every case in other runtimes too.
+    """Checks that TensorFlow's C API answers every case of an export too.
 
-    Each runs in a fresh process. Signatures that a runtime cannot run are
-    left out, and the log says so.
+    TensorFlow Serving loads exports as the C API does. Each library runs in
+    a fresh process.
 
     Args:
         folder: of the SavedModel.
         signatures: what it must answer, each with its cases.
-        runtimes: names in RUNTIMES or folders of unpacked TensorFlow
-            wheels, commas between.
+        prove_with: INSTALLED or folders of unpacked TensorFlow wheels,
+            commas between.
 
     Returns:
-        Runtime and version to `largest_difference`, `examples` and
-        `left_out`, each by signature.
+        Library and version to `largest_difference` and `examples`, each by
+        signature.
 
     Raises:
-        UserError: an unknown runtime, or one that answers otherwise.
+        UserError: a library is not there, or answers otherwise.
     """
-    asked = check_runtimes(runtimes)
+    libraries = chosen_libraries(prove_with)
     told: dict[str, Any] = {}
-    if not asked:
+    if not libraries:
         return told
     with tempfile.TemporaryDirectory() as temporary:
         file = os.path.join(temporary, "cases.npz")
         write_cases(file, cases_of(signatures))
-        for word, runtime in asked.items():
-            found = _run_worker(word, runtime, folder, file)
-            _check(runtime, found)
-            told[f"{runtime.title} {found['version']}"] = {
-                "largest_difference": found["differences"],
-                "examples": _examples(signatures, found["differences"]),
-                "left_out": found["left_out"],
+        for word, library in libraries.items():
+            version, differences, faults = _run_worker(
+                word, library, os.fspath(folder), file
+            )
+            title = f"TensorFlow's C API {version}"
+            _check(title, differences, faults)
+            told[title] = {
+                "largest_difference": differences,
+                "examples": {s.name: _examples(s) for s in signatures},
             }
     return told
 
 
-def check_runtimes(runtimes: str) -> dict[str, Runtime]:
-    """Returns the runtimes that a setting names, by their names there.
+def chosen_libraries(prove_with: str) -> dict[str, str]:
+    """Returns the folders of TensorFlow's libraries that a setting names.
 
     Args:
-        runtimes: as in `prove`.
+        prove_with: as in `prove`.
+
+    Returns:
+        Word of the setting to a folder.
 
     Raises:
-        UserError: one is unknown or not installed.
+        UserError: a folder has no library.
 
     Example:
 
-    >>> list(check_runtimes("c_api"))
+    >>> list(chosen_libraries("c_api"))
     ['c_api']
     """
-    words = filter(None, map(str.strip, runtimes.split(",")))
-    return {word: runtime_of(word) for word in words}
+    words = filter(None, map(str.strip, prove_with.split(",")))
+    return {word: _library(word) for word in words}
+
+
+def _library(word: str) -> str:
+    if word == INSTALLED:
+        return os.path.dirname(tf.__file__)
+    if not os.path.isdir(word):
+        raise UserError(
+            f"--prove_with must name {INSTALLED} or the folder of an unpacked "
+            f"TensorFlow wheel, got {word!r}{nearest(word, [INSTALLED])}; "
+            "--formats is for other runtimes."
+        )
+    find_libraries(word)
+    return os.path.abspath(word)
 
 
 def _run_worker(
-    word: str, runtime: Runtime, folder: pathlib.Path, file: str
-) -> dict[str, Any]:
+    word: str, *arguments: str
+) -> tuple[str, dict[str, float], list[str]]:
     done = subprocess.run(
-        [sys.executable, "-m", _WORKER, word, os.fspath(folder), file],
+        [sys.executable, "-m", _WORKER, *arguments],
         env=worker_environment(),
         capture_output=True,
         text=True,
@@ -89,43 +114,38 @@ def _run_worker(
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise UserError(
-            f"{runtime.title} ({word}) ended with code {done.returncode} "
+            f"TensorFlow's C API ({word}) ended with code {done.returncode} "
             f"on the export: {last}: nothing was published; leave it out of "
             "--prove_with, or mend it."
         )
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    version, differences, faults = json.loads(done.stdout.splitlines()[-1])
+    return version, differences, faults
 
 
-def _check(runtime: Runtime, found: dict[str, Any]) -> None:
-    """Raises a UserError if a runtime answers otherwise."""
-    if found["faults"]:
+def _check(
+    title: str, differences: Mapping[str, float], faults: Sequence[str]
+) -> None:
+    """Raises a UserError if a library answers otherwise."""
+    remedy = (
+        "nothing was published; change the model, or leave this library out "
+        "of --prove_with"
+    )
+    if faults:
         raise UserError(
-            f"{runtime.title} does not answer as the Keras model: "
-            f"{'; '.join(found['faults'])}: nothing was published; change "
-            "the model, or leave the runtime out of --prove_with."
+            f"{title} does not answer as the Keras model: "
+            f"{'; '.join(faults)}: {remedy}."
         )
-    title = f"{runtime.title} {found['version']}"
-    for name, difference in found["differences"].items():
-        if difference > runtime.tolerance:
-            raise UserError(
-                f"{title} differs from the Keras model by {difference:.2g} "
-                f"in {name!r}, expected at most {runtime.tolerance:g}: "
-                "nothing was published; change the model, or leave the "
-                "runtime out of --prove_with."
-            )
-    for name, reason in found["left_out"].items():
-        _LOG.warning("%s does not prove %r: %s.", title, name, reason)
+    worst = max(differences, key=differences.__getitem__)
+    if differences[worst] > TOLERANCE:
+        raise UserError(
+            f"{title} differs from the Keras model by "
+            f"{differences[worst]:.2g} in {worst!r}, expected at most "
+            f"{TOLERANCE:g}: {remedy}."
+        )
 
 
-def _examples(
-    signatures: Sequence[Signature], proved: dict[str, float]
-) -> dict[str, int]:
+def _examples(signature: Signature) -> int:
     """How many examples a signature was proved with."""
-    return {
-        signature.name: max(
-            len(next(iter(case.inputs.values()))) for case in signature.cases
-        )
-        for signature in signatures
-        if signature.name in proved
-    }
+    return max(
+        len(next(iter(case.inputs.values()))) for case in signature.cases
+    )

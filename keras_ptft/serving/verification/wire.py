@@ -1,12 +1,10 @@
-"""Reads what a SavedModel answers from its bytes.
+"""Reads the signatures of a SavedModel from its bytes.
 
 The classes of TensorFlow's messages come with TensorFlow, which a process
 cannot import that loads the library of another one. So the few fields that
 are needed are read here (protobuf.dev/programming-guides/encoding).
 """
 
-import os
-import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -14,7 +12,7 @@ STRING = 7
 """The DataType of strings."""
 
 # numbers of fields
-_META_GRAPHS, _SIGNATURES = 2, 5
+_SIGNATURES = 5
 _INPUTS, _OUTPUTS = 1, 2
 _NAME, _DTYPE = 1, 2
 _KEY, _VALUE = 1, 2
@@ -44,12 +42,6 @@ class Endpoint(NamedTuple):
 
     inputs: Mapping[str, TensorInfo]
     outputs: Mapping[str, TensorInfo]
-
-    @property
-    def has_strings(self) -> bool:
-        """Whether an input or an output is of strings."""
-        tensors = [*self.inputs.values(), *self.outputs.values()]
-        return any(tensor.dtype == STRING for tensor in tensors)
 
 
 def fields(message: bytes) -> Iterator[tuple[int, Any]]:
@@ -95,17 +87,6 @@ def signatures(meta_graph: bytes) -> dict[str, Endpoint]:
             if not name.startswith("__saved_model"):
                 found[name] = _endpoint(signature)
     return found
-
-
-def read_signatures(folder: str | os.PathLike) -> dict[str, Endpoint]:
-    """Returns the signatures of a SavedModel by name.
-
-    Args:
-        folder: of the SavedModel.
-    """
-    message = pathlib.Path(folder, "saved_model.pb").read_bytes()
-    (meta_graph,) = (v for n, v in fields(message) if n == _META_GRAPHS)
-    return signatures(meta_graph)
 
 
 def _endpoint(signature: bytes) -> Endpoint:

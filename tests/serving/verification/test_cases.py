@@ -49,7 +49,7 @@ def test_answers_are_compared_by_name():
     assert largest_differences({"twice": twice}, cases) == ({"twice": 0.5}, [])
 
 
-@pytest.mark.parametrize("module", ["cases", "runtime_worker"])
+@pytest.mark.parametrize("module", ["c_api_worker", "cases"])
 def test_other_processes_import_no_tensorflow(module):
     code = (
         f"import sys, keras_ptft.serving.verification.{module};"

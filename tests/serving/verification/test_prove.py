@@ -1,4 +1,4 @@
-"""Exports are proved in runtimes that never saw the model."""
+"""Exports are proved in TensorFlow without Python, of other releases too."""
 
 import dataclasses
 import json
@@ -16,8 +16,7 @@ from keras_ptft.errors import UserError
 from keras_ptft.serving.export import export
 from keras_ptft.serving.signatures.signature import Case
 from keras_ptft.serving.signatures.text import text_signatures
-from keras_ptft.serving.verification.prove import check_runtimes, prove
-from keras_ptft.serving.verification.runtimes import RUNTIMES
+from keras_ptft.serving.verification.prove import chosen_libraries, prove
 from tests.serving.conftest import KINDS
 
 # older than this one; of 250 MB each, only the first is downloaded
@@ -88,7 +87,6 @@ def test_the_c_api_proves_every_signature(exported, digit_signatures):
     told = found.pop(f"TensorFlow's C API {tf.__version__}")
     assert found == {}
     assert told["examples"] == {"serving_default": 50, "encoded_images": 50}
-    assert told["left_out"] == {}
     assert set(told["largest_difference"]) == set(told["examples"])
     assert max(told["largest_difference"].values()) <= 1e-5
     json.dumps(told)
@@ -118,36 +116,6 @@ def test_other_faults_are_told(exported, digit_signatures, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["onnx", "openvino"])
-def test_other_runtimes_prove_numbers(name, exported, digit_signatures, caplog):
-    runtime = RUNTIMES[name]
-    for module in runtime.modules:
-        pytest.importorskip(module)
-    ((title, told),) = prove(exported.path, digit_signatures, name).items()
-    assert title.startswith(f"{runtime.title} ")
-    assert set(told["largest_difference"]) == {"serving_default"}
-    assert told["largest_difference"]["serving_default"] <= runtime.tolerance
-    # what is not proved is said
-    (left_out,) = told["left_out"].items()
-    assert left_out[0] == "encoded_images"
-    assert f"does not prove 'encoded_images': {left_out[1]}." in caplog.text
-
-
-@pytest.mark.slow
-def test_strings_prove_nothing_in_openvino(
-    text_export, text_signatures_of_the_export
-):
-    pytest.importorskip("openvino")
-    signatures = text_signatures_of_the_export
-    ((_, told),) = prove(text_export.path, signatures, "openvino").items()
-    assert told["largest_difference"] == told["examples"] == {}
-    assert told["left_out"] == {
-        "serving_default": "OpenVINO has no strings",
-        "tokens": "OpenVINO reads serving_default alone",
-    }
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("version", WHEELS)
 def test_older_servers_answer_the_same(
     version,
@@ -168,24 +136,37 @@ def test_older_servers_answer_the_same(
         assert max(told["largest_difference"].values()) <= 1e-5
 
 
+def test_a_library_that_crashes_is_told(exported, digit_signatures, tmp_path):
+    for part in ("framework", "cc"):
+        (tmp_path / f"libtensorflow_{part}.so.2").write_bytes(b"none")
+    with pytest.raises(UserError) as error:
+        prove(exported.path, digit_signatures, str(tmp_path))
+    told = str(error.value)
+    assert told.startswith(f"TensorFlow's C API ({tmp_path}) ended with code 1")
+    assert "Expected TensorFlow's library for this machine" in told
+    assert told.endswith("leave it out of --prove_with, or mend it.")
+    assert "\n" not in told
+
+
+def test_libraries_are_chosen_by_word_or_by_folder(tmp_path, monkeypatch):
+    installed = os.path.dirname(tf.__file__)
+    (tmp_path / "wheel").mkdir()
+    (tmp_path / "wheel" / "tensorflow").symlink_to(installed)
+    monkeypatch.chdir(tmp_path)
+    assert chosen_libraries("c_api, wheel") == {
+        "c_api": installed,
+        "wheel": str(tmp_path / "wheel"),
+    }
+
+
 @pytest.mark.parametrize(
     "setting, message",
     [
-        ("c-api", r"must name c_api, openvino, onnx or the .*\"c_api\""),
+        ("c-api", r"must name c_api or the folder of an .*\"c_api\""),
+        ("onnx", "got 'onnx'; --formats is for other runtimes"),
         ("c_api, .", "got none: name the folder of an unpacked Tensor"),
     ],
 )
-def test_unknown_runtimes_are_refused(setting, message):
+def test_unknown_libraries_are_refused(setting, message):
     with pytest.raises(UserError, match=message):
-        check_runtimes(setting)
-
-
-def test_a_runtime_that_is_not_installed_is_named(monkeypatch):
-    absent = dataclasses.replace(RUNTIMES["onnx"], modules=("no_onnx",))
-    monkeypatch.setitem(RUNTIMES, "onnx", absent)
-    with pytest.raises(UserError) as error:
-        check_runtimes("onnx")
-    assert str(error.value) == (
-        "--prove_with=onnx needs no_onnx, not installed: pip install "
-        '"keras_ptft[formats]".'
-    )
+        chosen_libraries(setting)
