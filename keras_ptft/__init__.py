@@ -33,8 +33,8 @@ _PUBLIC = {
     "evaluate": "keras_ptft.experiment.commands",
     "export": "keras_ptft.experiment.commands",
     "predict": "keras_ptft.experiment.commands",
-    "promote": "keras_ptft.serving.releases",
-    "rollback": "keras_ptft.serving.rollback",
+    "promote": "keras_ptft.serving.versioning.releases",
+    "rollback": "keras_ptft.serving.versioning.rollback",
     "monitor": "keras_ptft.experiment.monitoring",
     "replay": "keras_ptft.experiment.replay",
 }

@@ -26,7 +26,7 @@ from keras_ptft.models.structure import input_spec
 from keras_ptft.objectives import OBJECTIVES
 from keras_ptft.objectives.probes import PROBES
 from keras_ptft.registry import lookup, nearest, settings
-from keras_ptft.serving.signatures import contract
+from keras_ptft.serving.signatures import promises
 from keras_ptft.training.optimizers import OPTIMIZERS, SCHEDULES
 from keras_ptft.transfer.costs import CutCost, cut_costs, principal
 from keras_ptft.transfer.cut import cut_points
@@ -124,10 +124,10 @@ def _pretrained() -> str:
 def _signatures() -> str:
     """Every signature and every output that an export may have."""
     parts = []
-    for name, promise in contract.SIGNATURES.items():
+    for name, promise in promises.SIGNATURES.items():
         told = promise._asdict().items()
         parts += [name, *(_told(title, text) for title, text in told), ""]
-    outputs = contract.OUTPUTS.items()
+    outputs = promises.OUTPUTS.items()
     parts += ["outputs", *(_told(name, text, 13) for name, text in outputs)]
     return "\n".join(parts)
 

@@ -216,7 +216,7 @@ def export(words: list[str]) -> None:
 
 def rollback(words: list[str]) -> None:
     """Makes an older version of an export the newest."""
-    from keras_ptft.serving import rollback as serving
+    from keras_ptft.serving.versioning import rollback as serving
 
     present, positional = parse(words, serving.ROLLBACK_FIELDS)
     (folder,) = _expect("rollback EXPORT", positional, 1)
@@ -225,7 +225,7 @@ def rollback(words: list[str]) -> None:
 
 def promote(words: list[str]) -> None:
     """Makes the canary of an export stable."""
-    from keras_ptft.serving import releases
+    from keras_ptft.serving.versioning import releases
 
     _, positional = parse(words, {})
     (folder,) = _expect("promote EXPORT", positional, 1)
@@ -234,7 +234,7 @@ def promote(words: list[str]) -> None:
 
 def versions(words: list[str]) -> None:
     """Lists the versions of an export."""
-    from keras_ptft.serving.listing import version_table
+    from keras_ptft.serving.versioning.listing import version_table
 
     _, positional = parse(words, {})
     (folder,) = _expect("versions EXPORT", positional, 1)

@@ -13,8 +13,8 @@ from keras_ptft.registry import nearest, table_names
 from keras_ptft.runs.settings import RUNS_FIELDS
 from keras_ptft.search.settings import TUNE_FIELDS
 from keras_ptft.serving.monitoring.settings import MONITOR_FIELDS
-from keras_ptft.serving.rollback import ROLLBACK_FIELDS
 from keras_ptft.serving.smoke.settings import SERVE_FIELDS
+from keras_ptft.serving.versioning.rollback import ROLLBACK_FIELDS
 from keras_ptft.settings import kind_of, words_of
 
 Fields = Mapping[str, dataclasses.Field[Any]]

@@ -11,7 +11,7 @@ from keras_ptft.errors import UserError
 from keras_ptft.experiment.results import SCHEMA, RunResult
 from keras_ptft.models.pretrained import FACTS, PRETRAINED
 from keras_ptft.registry import settings, table_names
-from keras_ptft.serving.signatures import contract
+from keras_ptft.serving.signatures import promises
 
 # models with their weights take a while
 row = functools.cache(describe.row)
@@ -168,9 +168,9 @@ def test_an_unknown_name_suggests_the_nearest():
 
 def test_signatures_are_told_with_their_outputs():
     text = row("signatures")
-    for name in contract.SIGNATURES:
+    for name in promises.SIGNATURES:
         assert f"\n{name}\n  takes    " in f"\n{text}"
     outputs = text.partition("\noutputs\n")[2]
     told = [line.split()[0] for line in outputs.splitlines() if line[2] != " "]
-    assert told == list(contract.OUTPUTS)
+    assert told == list(promises.OUTPUTS)
     assert all(len(line) <= 80 for line in text.splitlines())

@@ -20,10 +20,10 @@ from keras_ptft.models.saved import load_model
 from keras_ptft.objectives.saved import read_objective
 from keras_ptft.serving.bundle.server_files import write_server_files
 from keras_ptft.serving.export import Export, export, find_export
-from keras_ptft.serving.releases import settle
-from keras_ptft.serving.server_config import config_fields
 from keras_ptft.serving.signatures.arrays import in_float32
-from keras_ptft.serving.versions import versions
+from keras_ptft.serving.versioning.releases import settle
+from keras_ptft.serving.versioning.server_config import config_fields
+from keras_ptft.serving.versioning.versions import versions
 from keras_ptft.transfer.audit import fingerprint
 
 _LOG = logging.getLogger("keras_ptft")

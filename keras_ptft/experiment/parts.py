@@ -13,17 +13,21 @@ from keras_ptft.objectives.saved import write_objective
 from keras_ptft.serving.bundle.names import model_name
 from keras_ptft.serving.bundle.server_files import PART
 from keras_ptft.serving.bundle.warmup import warmup_batches, write_warmup
-from keras_ptft.serving.contract import CONTRACT, check_contract, contract_of
 from keras_ptft.serving.export import EXTRA, Draft
 from keras_ptft.serving.monitoring.statistics import (
     measure_splits,
     write_statistics,
 )
 from keras_ptft.serving.monitoring.watched import watch_signatures
-from keras_ptft.serving.release import RELEASE, release
 from keras_ptft.serving.signatures.columns import column_inputs
 from keras_ptft.serving.verification.graph import check_graph
 from keras_ptft.serving.verification.prove import prove
+from keras_ptft.serving.versioning.contract import (
+    CONTRACT,
+    check_contract,
+    contract_of,
+)
+from keras_ptft.serving.versioning.release import RELEASE, release
 
 
 def _contract(given: Publication, draft: Draft) -> Mapping[str, Any]:

@@ -18,8 +18,13 @@ from keras_ptft import files
 from keras_ptft.errors import UserError
 from keras_ptft.serving.signatures.signature import Signature, write_saved_model
 from keras_ptft.serving.verification.verify import verify
-from keras_ptft.serving.versions import EXTRA as EXTRA
-from keras_ptft.serving.versions import FACTS, new_folder, publish, versions
+from keras_ptft.serving.versioning.versions import EXTRA as EXTRA
+from keras_ptft.serving.versioning.versions import (
+    FACTS,
+    new_folder,
+    publish,
+    versions,
+)
 
 
 @dataclasses.dataclass(frozen=True)

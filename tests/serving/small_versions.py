@@ -6,9 +6,9 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo
 
 from keras_ptft import files
-from keras_ptft.serving.release import release
-from keras_ptft.serving.releases import settle
-from keras_ptft.serving.versions import FACTS, new_folder, publish
+from keras_ptft.serving.versioning.release import release
+from keras_ptft.serving.versioning.releases import settle
+from keras_ptft.serving.versioning.versions import FACTS, new_folder, publish
 
 UINT8, FLOAT, STRING = 4, 1, 7
 

@@ -22,8 +22,8 @@ from keras_ptft.serving.bundle.names import (
     model_name,
 )
 from keras_ptft.serving.bundle.templates import rendered
-from keras_ptft.serving.labels import version_labels
-from keras_ptft.serving.versions import FACTS, facts_of
+from keras_ptft.serving.versioning.labels import version_labels
+from keras_ptft.serving.versioning.versions import FACTS, facts_of
 
 FOLDER = "serving"
 """Where they are, in the folder of the versions."""

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from keras_ptft.errors import UserError, first_line
 from keras_ptft.files import read_json
-from keras_ptft.serving.versions import EXTRA, FACTS, versions
+from keras_ptft.serving.versioning.versions import EXTRA, FACTS, versions
 
 NamedFn = Callable[[Mapping[str, tf.Tensor]], Mapping[str, tf.Tensor]]
 """Tensors by input name → tensors by output name."""

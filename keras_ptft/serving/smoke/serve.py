@@ -8,7 +8,7 @@ from keras_ptft.errors import UserError
 from keras_ptft.serving.smoke.address import Address
 from keras_ptft.serving.smoke.server import running
 from keras_ptft.serving.smoke.settings import ServeConfig
-from keras_ptft.serving.versions import versions
+from keras_ptft.serving.versioning.versions import versions
 
 
 def serve(path: str | os.PathLike, config: ServeConfig) -> int:

@@ -13,7 +13,7 @@ from keras_ptft.serving.smoke.replay import Trial, replay
 from keras_ptft.serving.smoke.serve import versions_folder
 from keras_ptft.serving.smoke.server import running
 from keras_ptft.serving.smoke.settings import ServeConfig
-from keras_ptft.serving.versions import versions
+from keras_ptft.serving.versioning.versions import versions
 
 _WRONG = 1
 _TABLE = "{:18} {:>5}  {:4} {:>10} {:>9} {:>9}  {:>8}"

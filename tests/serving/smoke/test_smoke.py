@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from keras_ptft import files, main
-from keras_ptft.serving.versions import versions
+from keras_ptft.serving.versioning.versions import versions
 from tests.conftest import ROOT
 
 SERVICER = [sys.executable, str(ROOT / "tests" / "serving" / "servicer.py")]

@@ -9,8 +9,13 @@ from typing import Any
 
 from keras_ptft import files
 from keras_ptft.errors import UserError, first_line
-from keras_ptft.serving.labels import version_labels
-from keras_ptft.serving.versions import EXTRA, GRAPH, facts_of, versions
+from keras_ptft.serving.versioning.labels import version_labels
+from keras_ptft.serving.versioning.versions import (
+    EXTRA,
+    GRAPH,
+    facts_of,
+    versions,
+)
 
 Contract = Mapping[str, Any]
 """Names, dtypes and shapes of what each signature takes and answers; the label

@@ -5,15 +5,20 @@ import os
 import pathlib
 from collections.abc import Mapping
 
-from keras_ptft.serving.labels import (
+from keras_ptft.serving.versioning.labels import (
     CANARY,
     STABLE,
     promote_canary,
     update_labels,
     version_labels,
 )
-from keras_ptft.serving.server_config import refresh_config
-from keras_ptft.serving.versions import GRAPH, existing, remove, versions
+from keras_ptft.serving.versioning.server_config import refresh_config
+from keras_ptft.serving.versioning.versions import (
+    GRAPH,
+    existing,
+    remove,
+    versions,
+)
 
 _LOG = logging.getLogger("keras_ptft")
 

@@ -6,14 +6,14 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from keras_ptft import files
 from keras_ptft.errors import UserError
-from keras_ptft.serving.labels import (
+from keras_ptft.serving.versioning.labels import (
     promote_canary,
     update_labels,
     version_labels,
 )
-from keras_ptft.serving.releases import promote
-from keras_ptft.serving.rollback import rollback
-from keras_ptft.serving.server_config import (
+from keras_ptft.serving.versioning.releases import promote
+from keras_ptft.serving.versioning.rollback import rollback
+from keras_ptft.serving.versioning.server_config import (
     CONFIG_FILE,
     config_fields,
     refresh_config,

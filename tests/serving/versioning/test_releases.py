@@ -13,18 +13,18 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from keras_ptft import files
 from keras_ptft.errors import DiskError, UserError
-from keras_ptft.serving.labels import version_labels
-from keras_ptft.serving.releases import promote, settle
-from keras_ptft.serving.rollback import rollback
-from keras_ptft.serving.versions import FACTS, publish, versions
+from keras_ptft.serving.versioning.labels import version_labels
+from keras_ptft.serving.versioning.releases import promote, settle
+from keras_ptft.serving.versioning.rollback import rollback
+from keras_ptft.serving.versioning.versions import FACTS, publish, versions
 from tests.serving.small_versions import graph, publish_small, write_version
 
 LOOKS = 1000
 # each process publishes a copy of a version and labels it, eight times
 PUBLISHING = """
 import pathlib, shutil, sys
-from keras_ptft.serving.releases import settle
-from keras_ptft.serving.versions import new_folder, publish
+from keras_ptft.serving.versioning.releases import settle
+from keras_ptft.serving.versioning.versions import new_folder, publish
 base, version = map(pathlib.Path, sys.argv[1:])
 for _ in range(8):
     partial = new_folder(base)
@@ -34,7 +34,7 @@ for _ in range(8):
 # killed once a version is published, or once one is renamed to be removed
 KILLED = """
 import os, pathlib, shutil, signal, sys
-from keras_ptft.serving import releases, versions
+from keras_ptft.serving.versioning import releases, versions
 base, version, function = sys.argv[1:]
 base = pathlib.Path(base)
 def killed(*_, **__):
@@ -86,7 +86,8 @@ def test_a_server_is_started_for_the_version_that_is_served_again(tmp_path):
     for most in (7, 64):
         publish_small(tmp_path, client=client, intake={"largest_batch": most})
     code = (
-        "import sys; from keras_ptft.serving.rollback import rollback;"
+        "import sys\n"
+        "from keras_ptft.serving.versioning.rollback import rollback\n"
         "rollback(sys.argv[1]); print('tensorflow' in sys.modules)"
     )
     command = [sys.executable, "-c", code, tmp_path]
@@ -319,7 +320,7 @@ def test_a_copy_that_was_not_published_is_removed(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr("keras_ptft.serving.rollback.publish", full)
+    monkeypatch.setattr("keras_ptft.serving.versioning.rollback.publish", full)
     with pytest.raises(DiskError, match="No space left on device"):
         rollback(tmp_path)
     assert sorted(os.listdir(tmp_path)) == ["1", "2"]

@@ -3,8 +3,8 @@ import re
 import pytest
 
 from keras_ptft.errors import UserError
-from keras_ptft.serving.listing import version_table
-from keras_ptft.serving.rollback import rollback
+from keras_ptft.serving.versioning.listing import version_table
+from keras_ptft.serving.versioning.rollback import rollback
 from tests.serving.small_versions import publish_small
 
 SPEC = {"dtype": "float32", "shape": [None]}

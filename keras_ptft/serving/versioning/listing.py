@@ -6,10 +6,15 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from keras_ptft.serving.contract import CONTRACT, additions, breaks, told
-from keras_ptft.serving.labels import version_labels
-from keras_ptft.serving.release import origin_of
-from keras_ptft.serving.versions import FACTS, existing, facts_of
+from keras_ptft.serving.versioning.contract import (
+    CONTRACT,
+    additions,
+    breaks,
+    told,
+)
+from keras_ptft.serving.versioning.labels import version_labels
+from keras_ptft.serving.versioning.release import origin_of
+from keras_ptft.serving.versioning.versions import FACTS, existing, facts_of
 
 _COLUMNS = ("version", "run", "published", "labels", "for clients")
 

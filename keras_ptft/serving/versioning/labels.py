@@ -16,8 +16,12 @@ from collections.abc import Collection
 
 from keras_ptft import files
 from keras_ptft.errors import UserError
-from keras_ptft.serving.release import is_canary
-from keras_ptft.serving.versions import VERSIONS_FILE, locked, versions
+from keras_ptft.serving.versioning.release import is_canary
+from keras_ptft.serving.versioning.versions import (
+    VERSIONS_FILE,
+    locked,
+    versions,
+)
 
 STABLE = "stable"
 CANARY = "canary"

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from keras_ptft.serving.versions import facts_of
+from keras_ptft.serving.versioning.versions import facts_of
 
 RELEASE = "release"
 """Name in FACTS under which it says so."""

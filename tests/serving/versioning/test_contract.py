@@ -6,7 +6,7 @@ import pytest
 
 from keras_ptft.errors import UserError
 from keras_ptft.files import read_json
-from keras_ptft.serving.contract import (
+from keras_ptft.serving.versioning.contract import (
     additions,
     breaks,
     check_contract,

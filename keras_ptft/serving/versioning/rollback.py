@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from keras_ptft import files, settings
 from keras_ptft.errors import DiskError, UserError
 from keras_ptft.serving.bundle.server_files import write_server_files
-from keras_ptft.serving.contract import CONTRACT, breaks, told
-from keras_ptft.serving.labels import read_labels
-from keras_ptft.serving.release import RELEASE, origin_of, release
-from keras_ptft.serving.releases import settle
-from keras_ptft.serving.server_config import config_fields
-from keras_ptft.serving.versions import (
+from keras_ptft.serving.versioning.contract import CONTRACT, breaks, told
+from keras_ptft.serving.versioning.labels import read_labels
+from keras_ptft.serving.versioning.release import RELEASE, origin_of, release
+from keras_ptft.serving.versioning.releases import settle
+from keras_ptft.serving.versioning.server_config import config_fields
+from keras_ptft.serving.versioning.versions import (
     FACTS,
     GRAPH,
     copy_into,

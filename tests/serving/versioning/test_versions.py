@@ -1,7 +1,7 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-from keras_ptft.serving.versions import new_folder, publish, versions
+from keras_ptft.serving.versioning.versions import new_folder, publish, versions
 
 
 def test_versions_are_ordered_as_numbers(tmp_path):

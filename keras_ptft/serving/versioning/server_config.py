@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from keras_ptft import files
-from keras_ptft.serving.labels import version_labels
-from keras_ptft.serving.versions import locked, versions
+from keras_ptft.serving.versioning.labels import version_labels
+from keras_ptft.serving.versioning.versions import locked, versions
 
 CONFIG_FILE = "serving/models.config"
 """ModelServerConfig beside the versions, where there is one."""

@@ -1,0 +1,1 @@
+"""Numbered versions of an export: what clients rely on, labels, rollback."""
