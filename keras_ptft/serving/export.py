@@ -104,6 +104,9 @@ def export(
             path = publish(partial, base)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+    except tf.errors.InvalidArgumentError:
+        # a graph that refuses its inputs is no fault of the folder
+        raise
     except (OSError, tf.errors.OpError) as error:
         raise _unwritable(base, error) from error
     return Export(path, int(path.name), differences)

@@ -13,7 +13,7 @@ from keras_ptft.data.text.token_source import token_source
 from keras_ptft.models.heads import features_of
 from keras_ptft.objectives.classification import Classification
 from keras_ptft.serving.export import export
-from keras_ptft.serving.signatures import contract
+from keras_ptft.serving.signatures import promises
 from keras_ptft.serving.signatures.examples import serialized
 from keras_ptft.serving.signatures.intake import Intake
 from keras_ptft.serving.signatures.signature import write_saved_model
@@ -94,11 +94,11 @@ KINDS = [
 def test_names_are_those_that_are_promised(kind, request):
     _, found = request.getfixturevalue(kind)
     assert list(found) == [*ALL[kind], "features"]
-    assert set(found) <= set(contract.SIGNATURES)
+    assert set(found) <= set(promises.SIGNATURES)
     for name in ("serving_default", "examples"):
         outputs = found[name].cases[0].outputs
         assert set(outputs) == {"label", "score", "probabilities", "logits"}
-        assert set(outputs) <= set(contract.OUTPUTS)
+        assert set(outputs) <= set(promises.OUTPUTS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
