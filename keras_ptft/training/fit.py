@@ -23,6 +23,7 @@ from keras_ptft.training.checkpointing.callback import (
 from keras_ptft.training.checkpointing.preemption import stop_on_signal
 from keras_ptft.training.checkpointing.store import Checkpoint, Checkpoints
 from keras_ptft.training.distribution.strategies import distributed
+from keras_ptft.training.optimizers.averages import constrain
 from keras_ptft.training.replay import Found, is_looked_for, look
 from keras_ptft.training.teachers import with_answers
 from keras_ptft.training.training_model import Trainable, TrainingModel
@@ -211,6 +212,8 @@ class Session:
                 verbose=self._verbose,
                 callbacks=self._callbacks,
             )
+            # which has left averages in them, where these are kept
+            constrain(model.trainable_weights)
             if self._saver is not None:
                 self._saver.check_stopped()
         self.step = int(model.step.numpy())

@@ -14,7 +14,7 @@ from keras_ptft.data.core.rows import rows_on
 from keras_ptft.data.pipeline.batching import BatchAt
 from keras_ptft.models.rematerialize import forward_of
 from keras_ptft.training.execution.plan import Plan
-from keras_ptft.training.optimizers.averages import averages_of
+from keras_ptft.training.optimizers.averages import averages_of, constrain
 from keras_ptft.training.timer import Timer
 from keras_ptft.training.tuning import Teacher, Tuning, whole
 
@@ -183,6 +183,7 @@ class TrainingModel(keras.Model):
         latest = [tf.identity(variable.value) for variable in variables]
         for variable, average in zip(variables, averages, strict=True):
             variable.assign(average)
+        constrain(variables)
         try:
             yield
         finally:

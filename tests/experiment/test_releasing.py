@@ -25,7 +25,8 @@ TRAINING = [
 
 
 def names():
-    return sorted(path.name for path in EXPORTS.iterdir())
+    kept = (path.name for path in EXPORTS.iterdir())
+    return sorted(name for name in kept if name != "serving")
 
 
 def facts(version):

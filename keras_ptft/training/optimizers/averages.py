@@ -27,6 +27,20 @@ def averages_of(
     return [averages[inner._get_variable_index(v)] for v in variables]
 
 
+def constrain(variables: Sequence[keras.Variable]) -> None:
+    """Makes variables that hold their averages meet their constraints.
+
+    Keras averages what an update gives before the constraint is applied to
+    it, so a pruned weight would not be zero in the average.
+
+    Args:
+        variables: of any kind; those without a constraint stay.
+    """
+    for variable in variables:
+        if variable.constraint is not None:
+            variable.assign(variable.constraint(variable))
+
+
 def start_averages(
     optimizer: keras.optimizers.Optimizer, variables: Sequence[keras.Variable]
 ) -> None:
