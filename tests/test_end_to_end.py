@@ -180,7 +180,7 @@ def test_export_evaluate_and_predict(capsys):
     png(pathlib.Path("six.png"))
     assert main(["export", str(RUN)]) == 0
     versions = {p.name for p in EXPORTS.iterdir()}
-    assert versions == {"1", "2"}
+    assert versions == {"1", "2", "serving"}
 
     known = files.read_json(RUN / "result.json")["metrics"]["test"]
     capsys.readouterr()

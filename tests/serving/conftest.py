@@ -11,7 +11,7 @@ from keras_ptft.data.text.source import TagSource, TextSource
 from keras_ptft.data.text.storage import in_memory
 from keras_ptft.data.text.token_source import texts_of, token_source
 from keras_ptft.data.text.tokenizers import learn
-from keras_ptft.serving.export import export
+from keras_ptft.serving.export import EXTRA, export
 from keras_ptft.serving.signatures.arrays import array_signatures, class_scores
 from keras_ptft.serving.signatures.text import text_signatures
 
@@ -157,7 +157,12 @@ def text_export(text_model, tokenizer, text_examples, publish):
     signatures = text_signatures(
         text_model, tokenizer, KINDS, *text_examples, tagging=False
     )
-    return publish(signatures)
+
+    def save(draft):
+        tokenizer.save(draft.folder / EXTRA)
+        return {}
+
+    return publish(signatures, tokenizer=save)
 
 
 @pytest.fixture(scope="session")
