@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import urllib.request
 
 import numpy as np
 import pytest
@@ -54,6 +55,8 @@ def offline(monkeypatch):
     for name in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
+    # urllib keeps the proxies that it first saw, for all tests of a process
+    monkeypatch.setattr(urllib.request, "_opener", None)
 
 
 without_network = pytest.mark.usefixtures("offline")
