@@ -192,15 +192,7 @@ ROWS: dict[str, tuple[str, Callable[[str, Sequence[str]], None]]] = {
 
 def prepare(row: str, folder: str) -> None:
     """Writes what a row serves."""
-    names = [_FORMATS[x] for x in contestants(row) if x in _FORMATS]
-    ROWS[row][1](folder, names)
-
-
-def contestants(row: str) -> list[str]:
-    """Returns the names of those that can serve a row."""
-    # ONNX has no Erfc, by which Keras computes the exact GELU
-    unable = {"texts": "ONNX Runtime"}.get(row)
-    return [name for name in CONTESTANTS if name != unable]
+    ROWS[row][1](folder, list(_FORMATS.values()))
 
 
 def measure(contestant: str, folder: str, calls: int) -> dict[str, Any]:
@@ -280,7 +272,7 @@ def main() -> None:
             call({}, "serving", "prepare", row, folder)
             measured = {
                 name: call({}, "serving", "measure", name, folder, given.calls)
-                for name in contestants(row)
+                for name in CONTESTANTS
             }
         print(f"{table(row, measured)}\n", flush=True)
 
