@@ -31,7 +31,7 @@ def client(given: Publication, draft: Draft) -> Mapping[str, Any]:
         name,
         draft.signatures,
         label_names=info.label_names,
-        columns=() if info.is_text else info.columns,
+        columns=info.table_columns,
         largest_batch=given.config.largest_batch,
     )
     described = openapi(name, draft.signatures, info.label_names)

@@ -33,9 +33,7 @@ from keras_ptft.serving.versioning.release import RELEASE, release
 def _contract(given: Publication, draft: Draft) -> Mapping[str, Any]:
     """Tells what clients can rely on, and refuses what breaks them."""
     info = given.objective.info
-    # a text is one input, whatever its columns are called
-    columns = () if info.is_text else info.columns
-    contract = contract_of(draft.folder, info.label_names, columns)
+    contract = contract_of(draft.folder, info.label_names, info.table_columns)
     check_contract(draft.base, contract, breaking=given.config.breaking)
     return contract
 

@@ -152,8 +152,7 @@ def _with_others(
 ) -> list[Signature]:
     """Adds other forms of requests, and what SIGNATURES answer."""
     own = [limited(signature, intake) for signature in own]
-    columns = () if info.is_text else info.columns
-    others = ways_in(own, columns, replies)
+    others = ways_in(own, info.table_columns, replies)
     for make in SIGNATURES.values():
         others += make(model, info, source)
     return [*own, *(limited(signature, intake) for signature in others)]

@@ -103,6 +103,11 @@ class DataInfo:
         return self.tokenizer is not None
 
     @property
+    def table_columns(self) -> tuple[str, ...]:
+        """The column of each number of a vector; a text is one input."""
+        return () if self.is_text else self.columns
+
+    @property
     def text_tokenizer(self) -> "Tokenizer":
         """What made the ids, where inputs are known to be texts.
 

@@ -138,8 +138,8 @@ def read_warmup(folder: pathlib.Path) -> Iterator[Request]:
 
 def _record(model: str, signature: Signature, batch: int, room: int) -> bytes:
     """A PredictionLog with a batch of examples, or none if it has no room."""
-    most = max(signature.cases, key=lambda case: _rows(case.inputs)).inputs
-    rows = _rows(most)
+    largest = max(signature.cases, key=len)
+    most, rows = largest.inputs, len(largest)
     # from the last one on: the first texts are unusual ones
     chosen = np.arange(-batch, 0) % rows
     if sum(_size(array, chosen) for array in most.values()) > room:
@@ -155,10 +155,6 @@ def _record(model: str, signature: Signature, batch: int, room: int) -> bytes:
     log.predict_log.request.CopyFrom(request)
     record: bytes = log.SerializeToString()
     return record if len(record) <= room else b""
-
-
-def _rows(inputs: Arrays) -> int:
-    return len(next(iter(inputs.values())))
 
 
 def _size(array: np.ndarray, chosen: np.ndarray) -> int:

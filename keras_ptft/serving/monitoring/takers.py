@@ -106,8 +106,7 @@ def _examples(
 
 def _inputs(watched: Watched, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Rows of features, by column or by input, as a request has them."""
-    # those of a text are one input
-    columns = () if watched.info.is_text else watched.info.columns
+    columns = watched.info.table_columns
     if columns and _has(rows, columns):
         return {ONE_INPUT: [[row[c][0] for c in columns] for row in rows]}
     found = {}

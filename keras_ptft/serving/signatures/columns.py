@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.serving.signatures.intake import rows_of
+from keras_ptft.serving.signatures.intake import first_rows
 from keras_ptft.serving.signatures.signature import Case, Signature, Tensors
 
 _LOG = logging.getLogger("keras_ptft")
@@ -105,8 +105,7 @@ def _unlike(name: str, names: dict[str, str]) -> str:
 
 
 def _case(case: Case, names: Sequence[str]) -> Case:
-    (rows,) = case.inputs.values()
-    few = rows_of(case, np.arange(min(_PROOFS, len(rows))))
+    few = first_rows(case, _PROOFS)
     (rows,) = few.inputs.values()
     inputs = {
         name: rows[:, index].astype(np.float32)

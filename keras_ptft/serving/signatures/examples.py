@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ptft.serving.signatures.encoded import FILES, IS_CORRUPT
-from keras_ptft.serving.signatures.intake import demand, rows_of
+from keras_ptft.serving.signatures.intake import demand, first_rows
 from keras_ptft.serving.signatures.signature import (
     Arrays,
     Case,
@@ -62,7 +62,8 @@ def example_signature(
         )
 
     taken = tf.TensorSpec((None,), tf.string, "examples")
-    proofs = [_case(case, names) for case in _few(base.cases)]
+    few = (first_rows(case, _PROOFS) for case in base.cases)
+    proofs = [_case(case, names) for case in few]
     return Signature("examples", answer, {taken.name: taken}, proofs)
 
 
@@ -189,16 +190,6 @@ def _as_input(values: tf.Tensor, spec: tf.TensorSpec, name: str) -> tf.Tensor:
 def _case(case: Case, names: Mapping[str, str]) -> Case:
     features = {names.get(n, n): rows for n, rows in case.inputs.items()}
     return dataclasses.replace(case, inputs={"examples": serialized(features)})
-
-
-def _few(cases: Sequence[Case]) -> list[Case]:
-    return [
-        rows_of(case, np.arange(min(_PROOFS, _count(case)))) for case in cases
-    ]
-
-
-def _count(case: Case) -> int:
-    return len(next(iter(case.inputs.values())))
 
 
 def _replied(case: Case, reply: Reply) -> Arrays:

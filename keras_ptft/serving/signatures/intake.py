@@ -129,8 +129,13 @@ def rows_of(case: Case, rows: np.ndarray) -> Case:
     return Case(inputs, trimmed(outputs))
 
 
+def first_rows(case: Case, most: int) -> Case:
+    """Returns the first rows of a case, as many as there are at most."""
+    return rows_of(case, np.arange(min(most, len(case))))
+
+
 def _within(case: Case, most_bytes: int, largest_batch: int) -> Iterator[Case]:
-    rows = np.arange(len(next(iter(case.inputs.values()))))
+    rows = np.arange(len(case))
     if most_bytes:
         sizes = np.array([len(text) for text in case.inputs[TEXT_INPUT]])
         rows = np.flatnonzero(sizes <= most_bytes)

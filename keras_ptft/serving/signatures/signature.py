@@ -29,6 +29,10 @@ class Case:
     inputs: Arrays
     outputs: Arrays
 
+    def __len__(self) -> int:
+        """Returns how many examples there are."""
+        return len(next(iter(self.inputs.values())))
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Signature:

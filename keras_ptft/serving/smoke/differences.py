@@ -1,10 +1,8 @@
 """How far the answers of a server are from those of the export."""
 
-import reprlib
-
 import numpy as np
 
-from keras_ptft.serving.signatures.signature import Arrays
+from keras_ptft.serving.verification.cases import Arrays, Mismatch, distance
 
 
 class WrongAnswerError(Exception):
@@ -40,40 +38,17 @@ def difference(outputs: Arrays, expected: Arrays) -> float:
         )
     worst = 0.0
     # numbers first: a wrong label says less than how far they are
-    for name in sorted(
-        expected, key=lambda name: not _is_float(expected[name])
-    ):
+    for name in sorted(expected, key=lambda x: expected[x].dtype.kind != "f"):
         try:
-            worst = max(worst, _distance(outputs[name], expected[name]))
-        except WrongAnswerError as error:
+            worst = max(worst, _distance(name, outputs[name], expected[name]))
+        except Mismatch as error:
             told = f", and numbers differ by {worst:.2g}" if worst else ""
-            raise WrongAnswerError(f"{name!r} {error}{told}") from None
+            raise WrongAnswerError(f"{error}{told}") from None
     return worst
 
 
-def _is_float(array: np.ndarray) -> bool:
-    return array.dtype.kind == "f"
-
-
-def _distance(values: np.ndarray, wanted: np.ndarray) -> float:
-    if not values.size and not wanted.size:
-        # JSON loses the axes after an empty one
+def _distance(name: str, values: np.ndarray, expected: np.ndarray) -> float:
+    # JSON loses the axes after an empty one
+    if not values.size and not expected.size:
         return 0.0
-    if values.shape != wanted.shape:
-        raise WrongAnswerError(
-            f"has shape {values.shape}, expected {wanted.shape}"
-        )
-    if not (_is_float(values) and _is_float(wanted)):
-        differs = np.asarray(values != wanted)
-        if differs.any():
-            found, right = values[differs][0], wanted[differs][0]
-            raise WrongAnswerError(
-                f"holds {reprlib.repr(found)}, expected {reprlib.repr(right)}"
-            )
-        return 0.0
-    # infinity less infinity
-    with np.errstate(invalid="ignore"):
-        distances = np.abs(values - wanted) / np.maximum(1, np.abs(wanted))
-    if not np.isfinite(distances).all():
-        raise WrongAnswerError("holds NaN or infinity")
-    return float(distances.max())
+    return distance(name, values, expected)

@@ -103,12 +103,23 @@ def _difference(answer: Answer, inputs: Arrays, expected: Arrays) -> float:
     outputs = answer(inputs)
     check_names("output", outputs, expected)
     return max(
-        _distance(name, outputs[name], values)
+        distance(name, outputs[name], values)
         for name, values in expected.items()
     )
 
 
-def _distance(name: str, values: np.ndarray, expected: np.ndarray) -> float:
+def distance(name: str, values: np.ndarray, expected: np.ndarray) -> float:
+    """Computes the largest |value - expected| / max(1, |expected|).
+
+    Args:
+        name: of the output.
+        values: that were answered.
+        expected: in their place.
+
+    Raises:
+        Mismatch: another shape, other strings or whole numbers, or a number
+            that is not finite.
+    """
     shapes = values.shape, expected.shape
     if shapes[0] != shapes[1]:
         raise Mismatch(
@@ -123,7 +134,9 @@ def _distance(name: str, values: np.ndarray, expected: np.ndarray) -> float:
                     f"{reprlib.repr(wanted)}"
                 )
         return 0.0
-    distances = np.abs(values - expected) / np.maximum(1, np.abs(expected))
+    # infinity less infinity
+    with np.errstate(invalid="ignore"):
+        distances = np.abs(values - expected) / np.maximum(1, np.abs(expected))
     if not np.isfinite(distances).all():
         raise Mismatch(f"output {name!r} holds NaN or infinity")
     return float(distances.max(initial=0.0))

@@ -6,7 +6,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -17,13 +17,14 @@ from keras_ptft.serving.signatures.signature import Signature
 from keras_ptft.serving.verification.c_api import find_libraries
 from keras_ptft.serving.verification.cases import write_cases
 from keras_ptft.serving.verification.verify import (
-    TOLERANCE,
     cases_of,
+    check_answers,
     worker_environment,
 )
 
 INSTALLED = "c_api"
 """In place of a folder: the library of the TensorFlow that is installed."""
+_REMEDY = "change the model, or leave this library out of --prove_with"
 _WORKER = "keras_ptft.serving.verification.c_api_worker"
 
 
@@ -60,10 +61,12 @@ def prove(
                 word, library, os.fspath(folder), file
             )
             title = f"TensorFlow's C API {version}"
-            _check(title, differences, faults)
+            check_answers(title, differences, faults, (_REMEDY, _REMEDY))
             told[title] = {
                 "largest_difference": differences,
-                "examples": {s.name: _examples(s) for s in signatures},
+                "examples": {
+                    s.name: max(map(len, s.cases)) for s in signatures
+                },
             }
     return told
 
@@ -120,32 +123,3 @@ def _run_worker(
         )
     version, differences, faults = json.loads(done.stdout.splitlines()[-1])
     return version, differences, faults
-
-
-def _check(
-    title: str, differences: Mapping[str, float], faults: Sequence[str]
-) -> None:
-    """Raises a UserError if a library answers otherwise."""
-    remedy = (
-        "nothing was published; change the model, or leave this library out "
-        "of --prove_with"
-    )
-    if faults:
-        raise UserError(
-            f"{title} does not answer as the Keras model: "
-            f"{'; '.join(faults)}: {remedy}."
-        )
-    worst = max(differences, key=differences.__getitem__)
-    if differences[worst] > TOLERANCE:
-        raise UserError(
-            f"{title} differs from the Keras model by "
-            f"{differences[worst]:.2g} in {worst!r}, expected at most "
-            f"{TOLERANCE:g}: {remedy}."
-        )
-
-
-def _examples(signature: Signature) -> int:
-    """How many examples a signature was proved with."""
-    return max(
-        len(next(iter(case.inputs.values()))) for case in signature.cases
-    )

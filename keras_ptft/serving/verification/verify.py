@@ -6,13 +6,17 @@ import pathlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from keras_ptft.errors import UserError
 from keras_ptft.serving.signatures.signature import Signature
 from keras_ptft.serving.verification.cases import Cases, write_cases
 
 TOLERANCE = 1e-5
+_REMEDIES = (
+    "correct the signature or its cases",
+    "look for a layer that is random or differs when it serves",
+)
 
 
 def verify(
@@ -38,21 +42,37 @@ def verify(
         file = os.path.join(temporary, "cases.npz")
         write_cases(file, cases_of(signatures))
         differences, faults = _run_worker(folder, file)
+    check_answers("The export", differences, faults, _REMEDIES)
+    return differences
+
+
+def check_answers(
+    title: str,
+    differences: Mapping[str, float],
+    faults: Sequence[str],
+    remedies: tuple[str, str],
+) -> None:
+    """Raises a UserError if answers are not those of the Keras model.
+
+    Args:
+        title: what answers.
+        differences: of signatures by name, as `cases.compare` returns them.
+        faults: of other signatures, likewise.
+        remedies: of faults, and of numbers that differ by over TOLERANCE.
+    """
+    of_faults, of_numbers = remedies
     if faults:
         raise UserError(
-            "The export does not answer as the Keras model: "
-            f"{'; '.join(faults)}: nothing was published; correct the "
-            "signature or its cases."
+            f"{title} does not answer as the Keras model: "
+            f"{'; '.join(faults)}: nothing was published; {of_faults}."
         )
     worst = max(differences, key=differences.__getitem__)
     if differences[worst] > TOLERANCE:
         raise UserError(
-            f"The export differs from the Keras model by "
+            f"{title} differs from the Keras model by "
             f"{differences[worst]:.2g} in {worst!r}, expected at most "
-            f"{TOLERANCE:g}: nothing was published; look for a layer that "
-            "is random or differs when it serves."
+            f"{TOLERANCE:g}: nothing was published; {of_numbers}."
         )
-    return differences
 
 
 def cases_of(signatures: Sequence[Signature]) -> Cases:
