@@ -5,11 +5,12 @@ import logging
 import math
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from keras_ptft import settings
+from keras_ptft.comparison.one_split import why_one_split
 from keras_ptft.comparison.result import (
     FOLD,
     LINEAR,
@@ -22,7 +23,6 @@ from keras_ptft.comparison.result import (
 from keras_ptft.comparison.settings import CompareConfig
 from keras_ptft.config import FIELDS, Config
 from keras_ptft.errors import UserError
-from keras_ptft.experiment.pretrained import is_known_name
 from keras_ptft.experiment.probing import check_probe, is_probe
 from keras_ptft.objectives.saved import objective_type
 from keras_ptft.registry import nearest
@@ -173,8 +173,8 @@ def cells(
     With fewer examples than the recipe takes they are trained for as many
     steps as it; with more, for as many epochs.
 
-    Where a run is the teacher, all seeds test on the split that it was
-    trained for: what others would test on, it has seen.
+    Where a run has seen what other splits would test on, all seeds have the
+    split of the recipe: see `why_one_split`.
 
     Args:
         every: the variants.
@@ -184,11 +184,11 @@ def cells(
         folder: of the comparison, which holds the run folders.
     """
     budgets = parse_budgets(compare.budgets)
-    one_split = _have_one_split(every.values())
-    if one_split:
+    if reason := why_one_split(every.values()):
         _LOG.info(
-            "All seeds have the split that the teacher was trained for: "
-            "it has seen what others would test on."
+            "All seeds have the split that %s: it has seen what others "
+            "would test on.",
+            reason,
         )
     sizes = [sum(map(b.size, class_sizes)) for b in budgets]
     for index in np.argsort(sizes, kind="stable"):
@@ -203,19 +203,9 @@ def cells(
                     name=plain_name(name),
                     runs_dir=folder,
                     seed=config.seed + number,
-                    **_split(config, 0 if one_split else number),
+                    **_split(config, 0 if reason else number),
                 )
                 yield Cell(variant, budget.name or RECIPE, config)
-
-
-def _have_one_split(every: Iterable[Config]) -> bool:
-    """Whether seeds differ in no split, since a run teaches."""
-    return any(
-        config.teacher
-        and not config.folds
-        and not is_known_name(config.teacher, config.runs_dir)
-        for config in every
-    )
 
 
 def _split(config: Config, number: int) -> dict[str, int]:

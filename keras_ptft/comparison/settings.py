@@ -26,7 +26,8 @@ class CompareConfig:
         5,
         "compare",
         "how often each is trained; each seed draws its own splits, labels "
-        "and weights, but all have the split of a run that is the --teacher; "
+        "and weights, but all have the split of a run that is the --teacher "
+        "or was pretrained on the same data; "
         "with --folds, each fold once",
         low=1,
         high=1000,
