@@ -58,6 +58,31 @@ def test_layers_without_their_weights_take_no_memory(file):
     rewritten(file, config=grown)
     # 6 weights and a bias for each of 4 billion units, in 4 bytes each
     assert "need 112,000,000,000 bytes of weights" in refusal(file)
+    # at its end Keras makes variables that were put off: there are none
+    with keras.StatelessScope():
+        pass
+
+
+def recurrent(path):
+    """A model with a layer that sets its state when it is built."""
+    inputs = keras.Input(batch_shape=(2, 3, 5))
+    states = keras.layers.GRU(4, stateful=True)(inputs)
+    keras.Model(inputs, states).save(path)
+    return path
+
+
+def test_a_layer_that_sets_a_variable_is_read(tmp_path):
+    model = load_model(recurrent(tmp_path / "model.keras"))
+    # kernel 5·12, recurrent 4·12, two biases of 12
+    assert model.count_params() == 60 + 48 + 24
+    model.layers[-1].reset_states()
+
+
+def test_such_a_layer_without_its_weights_takes_no_memory(tmp_path):
+    file = recurrent(tmp_path / "model.keras")
+    changed = ('"units": 4', '"units": 400000')
+    rewritten(file, config=lambda text: text.replace(*changed))
+    assert "bytes of weights, the file holds" in refusal(file)
 
 
 def test_a_bomb_is_refused_by_its_index(file):
