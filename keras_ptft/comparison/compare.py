@@ -5,7 +5,7 @@ import logging
 import pathlib
 from collections.abc import Sequence
 
-from keras_ptft import files
+from keras_ptft import files, recipes
 from keras_ptft.comparison.header import write_header
 from keras_ptft.comparison.plan import plain_name
 from keras_ptft.comparison.report import write_comparison
@@ -82,6 +82,12 @@ def compare(
         raise UserError(
             "--write_header needs the file of a recipe to write to, got "
             "settings: put them into a file."
+        )
+    if config.write_header and recipes.is_installed(path):
+        raise UserError(
+            f"--write_header would change {path}, a part of the installed "
+            "package: write it to a file of your own, as keras-ptft describe "
+            f"{pathlib.Path(path).stem} > mine.flags, and compare that."
         )
     comparison, tuned = measure(recipe, config, path)
     summary = summarise(comparison)
