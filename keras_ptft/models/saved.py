@@ -57,6 +57,7 @@ def _check_memory(path: str | os.PathLike) -> None:
                 "save the model again."
             )
         config = json.loads(archive.read("config.json"))
+        _check_layers(path, config)
         held = archive.getinfo("model.weights.h5").file_size
     # variables of a graph take no memory
     with tf.Graph().as_default():
@@ -69,6 +70,20 @@ def _check_memory(path: str | os.PathLike) -> None:
         raise UserError(
             f"Refused to read {path}: its layers need {needed:,} bytes of "
             f"weights, the file holds {held:,}: save the model again."
+        )
+
+
+def _check_layers(path: str | os.PathLike, config: Any) -> None:
+    """Refuses a layer that runs a SavedModel, in whatever way it is named.
+
+    The safe mode of Keras 3.12 loads it, and later ones where a function is
+    expected.
+    """
+    if "TFSMLayer" in json.dumps(config):
+        raise UserError(
+            f"Refused to load {path}: expected only layers, got a TFSMLayer, "
+            "which runs a SavedModel of whoever wrote the file; rebuild the "
+            "model of Keras layers and save again."
         )
 
 
