@@ -55,7 +55,7 @@ RUN --mount=type=bind,from=wheels,source=/wheels,target=/wheels \
 RUN --mount=type=bind,from=own,source=/own,target=/own \
     pip install --no-index --no-deps /own/*.whl
 RUN useradd --uid 1000 keras && install --directory --owner=keras /work
-USER keras
+USER 1000
 # for a --user without a home of its own
 ENV HOME=/tmp
 WORKDIR /work

@@ -249,7 +249,9 @@ def _configured_backend() -> tuple[str, str]:
     base = home if os.access(home, os.W_OK) else "/tmp"
     folder = os.environ.get("KERAS_HOME", os.path.join(base, ".keras"))
     path = os.path.join(os.path.expanduser(folder), "keras.json")
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        with open(path, encoding="utf-8") as file:
-            return str(json.load(file).get("backend", "")), path
+    with (
+        contextlib.suppress(OSError, ValueError, AttributeError),
+        open(path, encoding="utf-8") as file,
+    ):
+        return str(json.load(file).get("backend", "")), path
     return "", path

@@ -159,7 +159,8 @@ def _listing() -> str:
     for name in names():
         told = header(name)
         measured = re.split(r"(?<=\.) ", told.get("Measured", ""))[0]
-        lines += ["", name, *_indented(told.get("Purpose", ""))]
+        purpose = told.get("Purpose", "")
+        lines += ["", name, *_indented(purpose[:1].upper() + purpose[1:])]
         lines += _indented(f"Measured: {measured}")
     return "\n".join([*lines, "", "The whole file: keras-ptft describe NAME"])
 

@@ -94,9 +94,7 @@ def test_version(capsys):
     head, _, rest = capsys.readouterr().out.partition(" (")
     assert head == f"keras-ptft {__version__}"
     # a nightly build is called otherwise
-    assert re.fullmatch(
-        r"\S+ 2\.\S+, \S+ 3\.\S+, Python 3\.\d+\.\d+\)\n", rest
-    )
+    assert re.fullmatch(r"\S+ 2\.\S+, \S+ 3\.\S+, Python 3\.\d+\.\d+\)\n", rest)
 
 
 def test_the_last_setting_wins(tmp_path):

@@ -84,7 +84,7 @@ def test_a_wrong_name_gets_one_line(capsys, command, word, said):
 
 def test_settings_follow_a_name(capsys):
     assert main.main(["run", "digits", "--epochs=0"]) == 2
-    assert "--epochs must be at least 1, got 0" in capsys.readouterr().err
+    assert "--epochs must be at least 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["compare", "tune"])
@@ -135,5 +135,5 @@ def test_a_recipe_of_the_installed_package_is_not_written_to(
     assert not recipes.is_installed(path)
     assert not recipes.is_installed(FLAGS / "finetune_cnn_digits.flags")
     monkeypatch.setattr(recipes, "_INSTALLED", installed)
-    with pytest.raises(UserError, match="describe mine > mine.flags"):
+    with pytest.raises(UserError, match=r"describe mine > mine\.flags"):
         compare(Config(), CompareConfig(write_header=True), path=str(path))
