@@ -1,11 +1,11 @@
 # syntax=docker/dockerfile:1
 #
 #   docker build --tag keras-ptft .
-#   docker run --rm --volume "$PWD:/work" keras-ptft run digits
+#   docker run --rm --volume "$PWD:/data" keras-ptft run digits
 #
 # With CUDA, which needs the NVIDIA container toolkit on the machine:
 #   docker build --tag keras-ptft:gpu --build-arg EXTRA=gpu .
-#   docker run --rm --gpus all --volume "$PWD:/work" keras-ptft:gpu run digits
+#   docker run --rm --gpus all --volume "$PWD:/data" keras-ptft:gpu run digits
 #
 # EXTRA is an extra of pyproject.toml, or several with commas between. Where
 # your user's number is not 1000, add --user "$(id -u):$(id -g)".
@@ -54,10 +54,10 @@ RUN --mount=type=bind,from=wheels,source=/wheels,target=/wheels \
     pip install --no-index --find-links=/wheels -r /wanted.txt
 RUN --mount=type=bind,from=own,source=/own,target=/own \
     pip install --no-index --no-deps /own/*.whl
-RUN useradd --uid 1000 keras && install --directory --owner=keras /work
+RUN useradd --uid 1000 keras && install --directory --owner=keras /data
 USER 1000
 # for a --user without a home of its own
-ENV HOME=/tmp
-WORKDIR /work
+ENV HOME=/var/tmp
+WORKDIR /data
 ENTRYPOINT ["keras-ptft"]
 CMD ["--help"]

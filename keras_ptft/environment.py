@@ -245,9 +245,7 @@ def _backend() -> str:
 
 def _configured_backend() -> tuple[str, str]:
     """The backend in the file where Keras looks, and its path."""
-    home = os.path.expanduser("~")
-    base = home if os.access(home, os.W_OK) else "/tmp"
-    folder = os.environ.get("KERAS_HOME", os.path.join(base, ".keras"))
+    folder = os.environ.get("KERAS_HOME", os.path.join("~", ".keras"))
     path = os.path.join(os.path.expanduser(folder), "keras.json")
     with (
         contextlib.suppress(OSError, ValueError, AttributeError),
