@@ -10,8 +10,8 @@
 # EXTRA is an extra of pyproject.toml, or several with commas between. Where
 # your user's number is not 1000, add --user "$(id -u):$(id -g)".
 #
-# No image has been built of this file yet: it was linted, and its commands
-# were run one by one.
+# It is linted, and tests look at what it names; no image has been built of it
+# where it was written.
 
 FROM python:3.12-slim-bookworm AS wheels
 ARG EXTRA=
