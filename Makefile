@@ -118,5 +118,5 @@ lock: check-python
 	> requirements-gpu.lock; rm .lock-partial
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache build *.egg-info .lock-partial
+	rm -rf .venv .pytest_cache .ruff_cache build dist *.egg-info .lock-partial
 	find keras_ptft tests -name __pycache__ -type d -prune -exec rm -rf {} +
