@@ -111,6 +111,7 @@ lock: check-python
 	--python-version 3.10 --generate-hashes --no-header \
 	-o .lock-partial pyproject.toml; \
 	mv .lock-partial requirements.lock; \
+	cp requirements-gpu.lock .lock-partial; \
 	echo "tensorflow[and-cuda]" | "$$dir/venv/bin/python" -m uv pip compile -q \
 	--universal --python-version 3.10 --generate-hashes --no-header \
 	--no-annotate -c requirements.lock -o .lock-partial - >/dev/null; \
