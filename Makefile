@@ -5,7 +5,8 @@
 # make bench      installs PyTorch and gensim too, and measures the same work;
 #                 ARGS="--rows mlp --processor=default,avx2" passes on
 # make lint       checks rules, form and types
-# make lock       adds to requirements.lock what pyproject.toml asks for
+# make lock       adds to requirements.lock what pyproject.toml asks for, and
+#                 writes requirements-gpu.lock, CUDA for the Dockerfile
 # make clean      removes .venv and caches; runs and exports stay
 #
 # PYTHON=python3.12 chooses the interpreter.
@@ -109,8 +110,14 @@ lock: check-python
 	"$$dir/venv/bin/python" -m uv pip compile -q --universal --extra dev \
 	--python-version 3.10 --generate-hashes --no-header \
 	-o .lock-partial pyproject.toml; \
-	mv .lock-partial requirements.lock
+	mv .lock-partial requirements.lock; \
+	cp requirements-gpu.lock .lock-partial; \
+	echo "tensorflow[and-cuda]" | "$$dir/venv/bin/python" -m uv pip compile -q \
+	--universal --python-version 3.10 --generate-hashes --no-header \
+	--no-annotate -c requirements.lock -o .lock-partial - >/dev/null; \
+	awk "/^[^ ]/ {keep = /^nvidia-/} keep" .lock-partial \
+	> requirements-gpu.lock; rm .lock-partial
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache build *.egg-info .lock-partial
+	rm -rf .venv .pytest_cache .ruff_cache build dist *.egg-info .lock-partial
 	find keras_ptft tests -name __pycache__ -type d -prune -exec rm -rf {} +

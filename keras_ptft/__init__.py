@@ -10,6 +10,7 @@ The stages take a `Config`; the packages below them take plain arguments:
 """
 
 import importlib
+from types import ModuleType
 from typing import Any
 
 __version__ = "0.1.0"
@@ -39,13 +40,23 @@ _PUBLIC = {
     "replay": "keras_ptft.experiment.replay",
 }
 
+# their modules need no TensorFlow
+_SETTINGS = ("config", "settings", "errors")
+
 __all__ = sorted(_PUBLIC)
 
 
 def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
-        return getattr(importlib.import_module(_PUBLIC[name]), name)
+        return getattr(_imported(_PUBLIC[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _imported(module: str) -> ModuleType:
+    if module.endswith(_SETTINGS):
+        return importlib.import_module(module)
+    environment = importlib.import_module("keras_ptft.environment")
+    return environment.load(module)
 
 
 def __dir__() -> list[str]:

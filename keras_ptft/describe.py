@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_ptft import recipes
 from keras_ptft.data import DATASETS
 from keras_ptft.data.images.resize import RESIZES
 from keras_ptft.data.pipeline.augment import AUGMENTATIONS
@@ -74,6 +75,7 @@ def tables() -> str:
     listed = "\n".join(map(_table, TABLES))
     return (
         f"{listed}\nMore of one: keras-ptft describe NAME\n"
+        "Recipes with what they came to: keras-ptft describe recipes\n"
         "Known models with their licences: keras-ptft describe pretrained\n"
         "The fields of result.json: keras-ptft describe result\n"
         "What exports take and answer: keras-ptft describe signatures"
@@ -103,7 +105,8 @@ def row(name: str) -> str:
     if not found and not having:
         names = sorted({n for table in TABLES.values() for n in table})
         raise UserError(
-            f"Nothing is called {name!r}{nearest(name, names)}; "
+            f"Nothing is called {name!r}"
+            f"{nearest(name, [*names, *recipes.names()])}; "
             f"there are: {', '.join(names)}."
         )
     found += [_row(s, entry, TABLES[s][entry]) for s in having]

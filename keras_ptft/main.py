@@ -18,7 +18,7 @@ from typing import Any
 
 from absl import flags
 
-from keras_ptft import files, settings, usage
+from keras_ptft import environment, files, recipes, settings, usage
 from keras_ptft import launch as launching
 from keras_ptft.config import (
     EVALUATE_FIELDS,
@@ -86,9 +86,7 @@ def _dispatch(words: list[str]) -> int:
         print(usage.overview())
         return 0
     if command == "--version":
-        from keras_ptft import __version__
-
-        print(f"keras-ptft {__version__}")
+        print(environment.versions())
         return 0
     if command not in COMMANDS:
         raise UserError(usage.unknown_command(command))
@@ -104,13 +102,13 @@ def _dispatch(words: list[str]) -> int:
 
 def run(words: list[str]) -> None:
     """Runs recipes one after the other and compares them in a table."""
-    recipes, overrides = _divided(words)
-    if not recipes:
+    named, overrides = _divided(words)
+    if not named:
         raise UserError(
             "run needs a recipe: keras-ptft run RECIPE... [--setting=value]."
         )
     configs = []
-    for recipe in recipes:
+    for recipe in recipes.resolve(named):
         present, positional = parse([f"--flagfile={recipe}", *overrides])
         if positional:
             raise UserError(
@@ -295,6 +293,9 @@ def describe(words: list[str]) -> None:
             f"Expected keras-ptft describe [NAME], got {' '.join(words)} "
             "after it: ask for one at a time."
         )
+    if words and (told := recipes.describe(words[0])):
+        print(told)
+        return
     described = _load("describe")
     print(described.row(words[0]) if words else described.tables())
 
@@ -464,9 +465,9 @@ def _one_recipe(
     Returns:
         The recipe's path, the command's own settings, and those of the run.
     """
-    recipes, overrides = _divided(words)
+    named, overrides = _divided(words)
     form = f"{command} RECIPE"
-    (recipe,) = _expect(form, recipes, 1)
+    *_, recipe = recipes.resolve(_expect(form, named, 1))
     present, positional = parse(
         [f"--flagfile={recipe}", *overrides], {**own, **FIELDS}
     )
@@ -521,10 +522,10 @@ def _imported(name: str) -> Any:
     stay.
     """
     if name in sys.modules or not gc.isenabled():
-        return importlib.import_module(name)
+        return environment.load(name)
     gc.disable()
     try:
-        loaded = importlib.import_module(name)
+        loaded = environment.load(name)
         gc.freeze()
     finally:
         gc.enable()

@@ -48,20 +48,18 @@ COMMANDS = {
     "run": Command(
         "RECIPE...",
         "run recipes in order, then compare them in a table",
-        "keras-ptft run flags/pretrain_cnn_digits.flags "
-        "flags/finetune_cnn_digits.flags",
+        "keras-ptft run digits",
     ),
     "compare": Command(
         "RECIPE",
         "prove by several seeds whether a training helped",
-        "keras-ptft compare flags/finetune_cnn_digits.flags "
-        "--budgets=10,50,100%",
+        "keras-ptft compare digits --budgets=10,50,100%",
         COMPARE_FIELDS | FIELDS,
     ),
     "tune": Command(
         "RECIPE",
         "search for better settings, judged by validation alone",
-        "keras-ptft tune flags/finetune_cnn_digits.flags --budget=10m",
+        "keras-ptft tune digits --budget=10m",
         TUNE_FIELDS | FIELDS,
     ),
     "pretrain": Command(
@@ -139,12 +137,12 @@ COMMANDS = {
     "launch": Command(
         "-- COMMAND...",
         "run COMMAND in several workers together",
-        "keras-ptft launch --workers=2 -- run flags/pretrain_cnn_digits.flags",
+        "keras-ptft launch --workers=2 -- run pretrain_cnn_digits",
         JOB_FIELDS,
     ),
 }
 _WORDS = {
-    "RECIPE": "a file with a setting a line; most with init_from fine-tune",
+    "RECIPE": "a file of settings, or a name that describe recipes lists",
     "RUN": "a run folder, as runs/NAME",
     "EXPORT": "a folder of versions, as saved_models/NAME",
     "MODEL": "a run folder, a .keras file or a folder of an export",
@@ -152,7 +150,7 @@ _WORDS = {
     "LOG": "a log of TensorFlow Serving, REST bodies a line, or an INPUT",
     "RUNS_DIR": "a folder that holds run folders [runs]",
     "COMMAND": "run, pretrain or finetune, with its words and settings",
-    "NAME": "an entry that describe lists, pretrained, result or signatures",
+    "NAME": "an entry that describe lists, recipes, pretrained, result, ...",
 }
 _SETTINGS = """\
 Write --setting=value, or a setting a line in a file: --flagfile=FILE, where

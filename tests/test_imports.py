@@ -11,7 +11,8 @@ import keras_ptft
 
 PACKAGE = pathlib.Path(keras_ptft.__file__).parent
 RANKS = [
-    {"errors", "files", "streams", "registry", "settings", "config"},
+    {"errors", "files", "streams", "registry", "settings", "config"}
+    | {"environment", "recipes"},
     {"data", "models"},
     {"training"},
     {"transfer", "evaluation", "serving"},

@@ -106,9 +106,12 @@ def test_the_files_that_the_project_names_are_there():
         assert "Apache License" in (ROOT / name).read_text("utf-8")
 
 
-def test_the_version_is_written_the_same():
-    assert keras_ptft.__version__ == PROJECT["version"]
-    assert f"## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text()
+def test_the_version_is_that_of_the_package():
+    assert "version" in PROJECT["dynamic"]
+    version = keras_ptft.__version__
+    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+    citation = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert f"\nversion: {version}\n" in citation
 
 
 def test_what_runs_write_is_not_committed():

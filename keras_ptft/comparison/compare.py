@@ -5,7 +5,7 @@ import logging
 import pathlib
 from collections.abc import Sequence
 
-from keras_ptft import files
+from keras_ptft import files, recipes
 from keras_ptft.comparison.header import write_header
 from keras_ptft.comparison.plan import plain_name
 from keras_ptft.comparison.report import write_comparison
@@ -78,11 +78,8 @@ def compare(
     config = config or CompareConfig()
     for text in config.require:
         parse_requirement(text)
-    if config.write_header and not path:
-        raise UserError(
-            "--write_header needs the file of a recipe to write to, got "
-            "settings: put them into a file."
-        )
+    if config.write_header:
+        _check_file(path)
     comparison, tuned = measure(recipe, config, path)
     summary = summarise(comparison)
     folder = comparison_folder(recipe)
@@ -108,6 +105,21 @@ def compare(
         _LOG.info("The result is in the header of %s.", path)
     unmet = check_requirements(config.require, summary)
     return Compared(folder, comparison, summary, unmet, suspicious)
+
+
+def _check_file(path: str) -> None:
+    """Refuses a file that no header can be written to."""
+    if not path:
+        raise UserError(
+            "--write_header needs the file of a recipe to write to, got "
+            "settings: put them into a file."
+        )
+    if recipes.is_installed(path):
+        raise UserError(
+            f"--write_header would change {path}, a part of the installed "
+            "package: write it to a file of your own, as keras-ptft describe "
+            f"{pathlib.Path(path).stem} > mine.flags, and compare that."
+        )
 
 
 def _rows(comparison: Comparison) -> list[HParamsRow]:

@@ -60,6 +60,7 @@ def _check_memory(path: str | os.PathLike) -> None:
                 "save the model again."
             )
         config = json.loads(archive.read("config.json"))
+        _check_layers(path, config)
         held = archive.getinfo("model.weights.h5").file_size
     # what Keras notes of variables that it is to make ends with the thread
     with concurrent.futures.ThreadPoolExecutor(1) as thread:
@@ -91,6 +92,20 @@ def _deserialized(config: Mapping[str, Any]) -> Any:
     return keras.saving.deserialize_keras_object(
         copy.deepcopy(config), safe_mode=True
     )
+
+
+def _check_layers(path: str | os.PathLike, config: Any) -> None:
+    """Refuses a layer that runs a SavedModel, in whatever way it is named.
+
+    The safe mode of Keras 3.12 loads it, and later ones where a function is
+    expected.
+    """
+    if "TFSMLayer" in json.dumps(config):
+        raise UserError(
+            f"Refused to load {path}: expected only layers, got a TFSMLayer, "
+            "which runs a SavedModel of whoever wrote the file; rebuild the "
+            "model of Keras layers and save again."
+        )
 
 
 def _functional(path: str | os.PathLike, model: Any) -> keras.Model:

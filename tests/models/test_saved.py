@@ -110,6 +110,27 @@ def test_a_lambda_is_refused(tmp_path):
     assert "got a Lambda layer" in refusal(tmp_path / "code.keras")
 
 
+@pytest.mark.parametrize(
+    "was, becomes",
+    [
+        ('"Dense"', '"TFSMLayer"'),
+        ('"Dense"', '"TFSM\\u004cayer"'),
+        # where a function is expected, Keras 3.15 takes any class
+        (
+            '"activation": "linear"',
+            '"activation": {"module": "keras.layers", "class_name": '
+            '"function", "config": "TFSMLayer", "registered_name": null}',
+        ),
+    ],
+)
+def test_a_layer_that_runs_a_saved_model_is_refused(file, was, becomes):
+    def changed(text):
+        assert was in text
+        return text.replace(was, becomes)
+
+    assert "got a TFSMLayer" in refusal(rewritten(file, config=changed))
+
+
 def pair():
     return [keras.Input((2,), name="a"), keras.Input((2,), name="b")]
 
