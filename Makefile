@@ -144,7 +144,7 @@ lock: check-python
 	--python-version 3.10 --generate-hashes --no-header "$$@" \
 	-o .lock-partial pyproject.toml; mv .lock-partial "$$file"; }; \
 	lock requirements.lock --universal; \
-	lock requirements-oldest.lock --resolution lowest-direct \
+	lock requirements-oldest.lock --upgrade --resolution lowest-direct \
 	--python-platform linux
 
 clean:
