@@ -112,7 +112,7 @@ def binary_intervals(
         return {}
     # equal probabilities are one step of the curves, the highest is first
     _, steps = np.unique(-probabilities, return_inverse=True)
-    resamples = _resamples(2 * steps + true, 2 * (int(np.max(steps)) + 1))
+    resamples = _resamples(2 * steps + true, 2 * (steps.max() + 1))
     curves = [_areas(found[:, 1::2], found[:, ::2]) for found in resamples]
     roc_auc, average_precision = np.concatenate(curves, axis=1)
     return {

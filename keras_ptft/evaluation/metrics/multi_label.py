@@ -109,7 +109,7 @@ def _best(true: np.ndarray, probabilities: np.ndarray) -> float:
     # equal probabilities are given together or not at all
     f1[sorted_down == following] = -1.0
     middles = (sorted_down + following) / 2
-    best = np.flatnonzero(f1 == np.max(f1))
+    best = np.flatnonzero(f1 == f1.max())
     return float(middles[best][np.argmin(np.abs(middles[best] - DEFAULT))])
 
 
