@@ -9,6 +9,7 @@ import sys
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.version import Version
 
 import keras_ptft
 
@@ -19,9 +20,7 @@ else:
 
 ROOT = pathlib.Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-LOCK = (ROOT / "requirements.lock").read_text("utf-8")
-# a requirement and all that its lines say
-LOCKED = re.findall(r"^\S.*(?:\n .*)*", LOCK, re.MULTILINE)
+LOCKS = ["requirements-oldest.lock", "requirements.lock"]
 
 needs_make = pytest.mark.skipif(
     not shutil.which("make"), reason="there is no make"
@@ -78,26 +77,64 @@ def test_no_file_names_a_folder_of_one_machine():
     assert found(pattern, names) == []
 
 
-def test_every_requirement_is_exact_and_hashed():
-    assert len(LOCKED) > 50
-    for entry in LOCKED:
+def entries(lock):
+    """Each requirement of a lock with all that its lines say."""
+    text = (ROOT / lock).read_text("utf-8")
+    return re.findall(r"^\S.*(?:\n .*)*", text, re.MULTILINE)
+
+
+def versions(lock):
+    """Name → the versions that a lock has of it."""
+    found = {}
+    for entry in entries(lock):
+        locked = Requirement(entry.partition("\\")[0])
+        version = Version(str(locked.specifier).removeprefix("=="))
+        found.setdefault(locked.name, []).append(version)
+    return found
+
+
+def wanted(python="3.13"):
+    """Name → what the project and its development ask for on a Python."""
+    asked = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]
+    requirements = map(Requirement, asked)
+    return {
+        requirement.name.lower().replace("_", "-"): requirement.specifier
+        for requirement in requirements
+        if not requirement.marker
+        or requirement.marker.evaluate({"python_version": python})
+    }
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_requirement_is_exact_and_hashed(lock):
+    assert len(entries(lock)) > 50
+    for entry in entries(lock):
         assert re.match(r"[a-z0-9-]+==\S+ ", entry), entry
         assert "--hash=sha256:" in entry, entry
 
 
 def test_the_lock_holds_what_the_project_asks_for():
-    entries = [entry.partition("\\")[0] for entry in LOCKED]
-    locked = [Requirement(entry) for entry in entries]
-    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]
-    for requirement in map(Requirement, [*wanted, "setuptools", "wheel"]):
-        name = requirement.name.lower().replace("_", "-")
-        versions = [
-            str(entry.specifier).removeprefix("==")
-            for entry in locked
-            if entry.name == name
-        ]
-        assert versions, f"{name} is not locked: make lock"
-        assert all(map(requirement.specifier.contains, versions)), name
+    locked = versions("requirements.lock")
+    for name, specifier in wanted().items():
+        assert name in locked, f"{name} is not locked: make lock"
+        assert all(map(specifier.contains, locked[name])), name
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_holds_what_builds_the_rest(lock):
+    assert {"setuptools", "wheel"} <= set(versions(lock))
+
+
+def test_the_lock_of_the_oldest_holds_the_lowest_that_is_asked_for():
+    locked = versions("requirements-oldest.lock")
+    for name, specifier in wanted(python="3.10").items():
+        (lowest,) = (
+            Version(part.version).release
+            for part in specifier
+            if part.operator == ">="
+        )
+        (version,) = locked[name]
+        assert version.release[: len(lowest)] == lowest, name
 
 
 def test_the_files_that_the_project_names_are_there():
@@ -116,7 +153,8 @@ def test_the_version_is_that_of_the_package():
 
 def test_what_runs_write_is_not_committed():
     names = ["runs/a/flags.flags", "saved_models/digits/1/saved_model.pb"]
-    names += [".venv/bin/python", "keras_ptft/__pycache__/a.pyc"]
+    names += [".venv/bin/python", ".venv-oldest/bin/python"]
+    names += ["keras_ptft/__pycache__/a.pyc"]
     assert git("check-ignore", "--no-index", *names) == names
     kept = ["saved_models/README.md", "flags/a.flags", "requirements.lock"]
     assert git("check-ignore", "--no-index", *kept) == []
@@ -186,7 +224,7 @@ def clone(tmp_path):
     """A folder with a space that `make` takes for completely installed."""
     folder = tmp_path / "my clone"
     (folder / ".venv/bin").mkdir(parents=True)
-    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
+    for name in ("Makefile", "pyproject.toml", *LOCKS):
         (folder / name).write_bytes((ROOT / name).read_bytes())
         os.utime(folder / name, (1000, 1000))
     fake_python(folder / ".venv/bin", "pass")
@@ -243,6 +281,31 @@ def test_another_folder_or_interpreter_installs_anew(clone):
     assert plan(clone, f"PYTHON={sys.executable}") == (True, True)
     moved = clone.rename(clone.parent / "moved")
     assert plan(moved) == (True, True)
+
+
+@needs_make
+def test_the_oldest_versions_need_the_oldest_python(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    first = VERSION.format((3, 12, 1), "3.12.1")
+    path = fake_python(tmp_path / "bin", first)
+    done = run("make", "test-oldest", "PYTHON=python3", cwd=tmp_path, PATH=path)
+    assert done.returncode == 2 and done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    said = "needs Python 3.10 for its oldest versions, and python3 is 3.12.1:"
+    assert said in line
+
+
+@needs_make
+def test_the_oldest_versions_have_an_install_of_their_own(clone):
+    first = VERSION.format((3, 10, 13), "3.10.13")
+    path = fake_python(clone.parent / "bin", first)
+    command = ["make", "-n", "test-oldest", "PYTHON=python3", "ARGS=-k config"]
+    done = run(*command, cwd=clone, PATH=path)
+    assert done.returncode == 0, done.stderr
+    assert "-r requirements-oldest.lock" in done.stdout
+    assert "rm -rf .venv-oldest" in done.stdout
+    assert "-k config" in done.stdout
+    assert ".venv/" not in done.stdout
 
 
 @needs_make

@@ -5,6 +5,7 @@ used.
 """
 
 import contextlib
+import importlib
 import io
 import logging
 import os
@@ -99,9 +100,24 @@ def tfds(
     )
 
 
-def _builder(name: str, data_dir: str) -> Any:
-    import tensorflow_datasets as tfds
+def _imported() -> Any:
+    """TensorFlow Datasets, which only logs why it cannot be imported."""
+    import tensorflow_datasets
 
+    if not hasattr(tensorflow_datasets, "builder"):
+        try:
+            importlib.import_module("tensorflow_datasets.public_api")
+        except Exception as error:
+            raise UserError(
+                "TensorFlow Datasets cannot be imported, install what suits "
+                'it (with TensorFlow 2.19: pip install "tensorflow-metadata'
+                f'<1.18"): {_line(error)}'
+            ) from error
+    return tensorflow_datasets
+
+
+def _builder(name: str, data_dir: str) -> Any:
+    tfds = _imported()
     folder = os.path.expanduser(data_dir) or None
     try:
         with _quiet():

@@ -215,6 +215,21 @@ def test_a_set_that_nobody_may_download(tmp_path):
         tfds(loading, "imagenet2012")
 
 
+def test_what_keeps_tfds_from_being_imported_is_told(monkeypatch):
+    import tensorflow_datasets
+
+    # as TensorFlow Datasets is left by an error that it logs
+    monkeypatch.delattr(tensorflow_datasets, "builder")
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets.public_api", None)
+    with pytest.raises(UserError) as error:
+        mnist(Loading())
+    assert str(error.value) == (
+        "TensorFlow Datasets cannot be imported, install what suits it (with "
+        'TensorFlow 2.19: pip install "tensorflow-metadata<1.18"): import of '
+        "tensorflow_datasets.public_api halted; None in sys.modules"
+    )
+
+
 @without_network
 def test_a_host_that_answers_can_be_reached(monkeypatch):
     class Missing(http.server.BaseHTTPRequestHandler):
