@@ -12,6 +12,7 @@ import keras_ptft
 PACKAGE = pathlib.Path(keras_ptft.__file__).parent
 RANKS = [
     {"errors", "files", "streams", "registry", "settings", "config"},
+    {"remote"},
     {"data", "models"},
     {"training"},
     {"transfer", "evaluation", "serving"},

@@ -25,6 +25,8 @@ from keras_ptft.comparison.suspicious import (
 from keras_ptft.config import Config
 from keras_ptft.errors import UserError
 from keras_ptft.evaluation.hparams import HParamsRow, write_hparams
+from keras_ptft.experiment.remote_runs import at_hand
+from keras_ptft.remote.mirrored import mirrored
 
 RESULT_FILE = "compare.json"
 SCHEMA = 1
@@ -83,6 +85,12 @@ def compare(
             "--write_header needs the file of a recipe to write to, got "
             "settings: put them into a file."
         )
+    recipe = at_hand(recipe)
+    with mirrored(comparison_folder(recipe)):
+        return _compared(recipe, config, path)
+
+
+def _compared(recipe: Config, config: CompareConfig, path: str) -> Compared:
     comparison, tuned = measure(recipe, config, path)
     summary = summarise(comparison)
     folder = comparison_folder(recipe)
