@@ -66,8 +66,8 @@ class Config:
     runs_dir: str = setting(
         "runs",
         "run",
-        "folder that holds run folders, or a URL, as gs://bucket/runs, to which "
-        "runs are pushed after each checkpoint",
+        "folder that holds run folders, or a URL, as gs://bucket/runs, to "
+        "which runs are pushed after each checkpoint",
     )
     overwrite: bool = setting(
         False, "run", "replace the run that is in the run folder"

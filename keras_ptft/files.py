@@ -44,7 +44,8 @@ def check_here(text: str, setting: str) -> None:
     if found := _DATA_URL.search(text):
         raise UserError(
             f"--{setting}={text} must be on this machine, got a URL: copy "
-            f"{found[0]} to a folder, as by gcloud storage cp -r, and name that."
+            f"{found[0]} to a folder, as by gcloud storage cp -r, and name "
+            "that."
         )
 
 
@@ -61,7 +62,9 @@ def check_file(path: str, setting: str) -> None:
     """Raises a UserError if no file can be written at `path`."""
     place = pathlib.Path(path)
     if is_url(path):
-        obstacle = "it is a URL, and files are written to folders of this machine"
+        obstacle = (
+            "it is a URL, and files are written to folders of this machine"
+        )
     elif os.path.exists(place) and not os.path.isfile(place):
         obstacle = "that is a folder or a device"
     else:

@@ -100,7 +100,7 @@ def test_a_mounted_drive_that_cannot_flush_folders(tmp_path, monkeypatch):
 
 
 def test_a_disk_that_fails_is_told(tmp_path, monkeypatch):
-    def flush(descriptor):
+    def flush(_):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(os, "fsync", flush)

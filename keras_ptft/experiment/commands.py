@@ -181,8 +181,8 @@ def export(
 
     Args:
         run: a complete run folder, or its URL.
-        export_to: folder of versions, or its URL; empty: as the run's settings say, or
-            else `saved_models/` and the run's name.
+        export_to: folder of versions, or its URL; empty: as the run's
+            settings say, or else `saved_models/` and the run's name.
         dataset: the data set of the run, where it was handed over.
         changes: settings of the export that differ from the run's.
 

@@ -97,10 +97,13 @@ class Manifest:
             schema = found.pop("schema")
             entries = {k: Entry(**v) for k, v in found.pop("files").items()}
             manifest = cls(files=entries, **found)
-            is_known = schema == _SCHEMA and all(map(_is_valid, entries.values()))
+            is_known = schema == _SCHEMA and all(
+                map(_is_valid, entries.values())
+            )
         except (ValueError, TypeError, AttributeError, LookupError) as error:
             raise _unreadable(where) from error
-        if not is_known or not isinstance(manifest.generation, str):
+        named = isinstance(manifest.generation, str) and manifest.generation
+        if not is_known or not named:
             raise _unreadable(where)
         for name in entries:
             pathname(name)
@@ -140,6 +143,6 @@ def _is_valid(entry: Entry) -> bool:
 
 def _unreadable(where: str) -> UserError:
     return UserError(
-        f"Cannot read {where}: expected a manifest of schema {_SCHEMA}, as this "
-        "version of keras-ptft writes it; use the version that wrote it."
+        f"Cannot read {where}: expected a manifest of schema {_SCHEMA}, as "
+        "this version of keras-ptft writes it; use the version that wrote it."
     )

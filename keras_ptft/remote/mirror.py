@@ -129,7 +129,8 @@ class Mirror:
         is_known = _generation(manifest) in (state.generation, state.next)
         if state.dirty and is_there and is_known:
             return True
-        if is_there and (state.dirty or (manifest is None and state.generation)):
+        is_gone = manifest is None and state.generation
+        if is_there and (state.dirty or is_gone):
             self._set_aside()
         if manifest is not None:
             self._take(manifest)
@@ -166,9 +167,9 @@ class Mirror:
                     file.write(chunk)
             if digest.hexdigest() != entry.digest:
                 raise RemoteError(
-                    f"Cannot read {self.url}/{object_of(name, entry)}: expected "
-                    f"the {entry.size:,} bytes that were pushed as {name}, got "
-                    "others; push the run again from where it was trained."
+                    f"Cannot read {self.url}/{object_of(name, entry)}: "
+                    f"expected the {entry.size:,} bytes that were pushed as "
+                    f"{name}, got others; push the run again from where it was trained."
                 )
             os.utime(partial, (entry.modified, entry.modified))
 
@@ -311,7 +312,8 @@ class Mirror:
         files.write_json(self._hidden("json"), state._asdict())
 
     def lock(self, kind: str) -> pathlib.Path:
-        """Returns a file to hold: "open" for a moment, "write" while pushing."""
+        """Returns a file to hold: to "open" the copy, or while its process is
+        the one to "write" there."""
         return self._hidden(kind)
 
 
@@ -329,9 +331,7 @@ def _manifest_of(entries: Mapping[str, Entry]) -> Manifest:
     )
 
 
-def _tell(
-    did: str, url: str, count: int, size: int, started: float
-) -> None:
+def _tell(did: str, url: str, count: int, size: int, started: float) -> None:
     _LOG.info(
         "%s %s: %d file%s, %.1f MB, %.1f s.",
         did,
@@ -341,5 +341,3 @@ def _tell(
         size / 1e6,
         time.monotonic() - started,
     )
-
-

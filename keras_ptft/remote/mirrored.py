@@ -45,9 +45,7 @@ def opened(path: str | os.PathLike) -> pathlib.Path:
 
 
 @contextlib.contextmanager
-def mirrored(
-    folder: pathlib.Path, *, writes: bool = True
-) -> Iterator[None]:
+def mirrored(folder: pathlib.Path, *, writes: bool = True) -> Iterator[None]:
     """Opens a run folder, and pushes it when the block has ended.
 
     It is pushed too if the block raises. Of several processes on a machine
@@ -179,6 +177,6 @@ def _opened_url(url: str) -> pathlib.Path:
             # that is the bucket
             break
     raise UserError(
-        f"No run at {url}: expected the folder of one there; see keras-ptft "
-        f"runs {url.rpartition('/')[0]}."
+        f"No run at {url}: expected one that was pushed there, with --runs_dir "
+        f"as a URL; see keras-ptft runs {url.rpartition('/')[0]}."
     )

@@ -32,7 +32,7 @@ def cache_folder() -> pathlib.Path:
     if given := os.environ.get(CACHE_VARIABLE):
         return pathlib.Path(given).expanduser().absolute() / "remote"
     usual = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return pathlib.Path(usual).expanduser() / "keras_ptft" / "remote"
+    return pathlib.Path(usual).expanduser().absolute() / "keras_ptft/remote"
 
 
 def normal(url: str | os.PathLike) -> str:

@@ -15,7 +15,7 @@ from keras_ptft.remote.errors import MissingError, RemoteError
 _OBJECT_STORES = ("gs", "s3")
 _CHUNK = 2**24
 _LONGEST_REASON = 200
-_EXTRAS = {"s3": "tensorflow-io", "hdfs": "tensorflow-io"}
+_BY_TENSORFLOW_IO = ("s3", "hdfs", "viewfs", "az", "oss")
 
 
 class Storage:
@@ -45,10 +45,12 @@ class Storage:
     def chunks(self, name: str) -> Iterator[bytes]:
         """Yields the content of an object."""
         # to its end, whatever size a cache of the file system has for it
-        with _gfile(self.url, "read") as gfile:
-            with gfile.GFile(self.at(name), "rb") as file:
-                while chunk := file.read(_CHUNK):
-                    yield chunk
+        with (
+            _gfile(self.url, "read") as gfile,
+            gfile.GFile(self.at(name), "rb") as file,
+        ):
+            while chunk := file.read(_CHUNK):
+                yield chunk
 
     def write(self, name: str, content: bytes) -> None:
         """Writes a small object, whole or not at all."""
@@ -77,15 +79,19 @@ class Storage:
 
     def remove(self, name: str) -> None:
         """Removes an object, if it is there."""
-        with _gfile(self.url, "write") as gfile:
-            with contextlib.suppress(_missing()):
-                gfile.remove(self.at(name))
+        with (
+            _gfile(self.url, "write") as gfile,
+            contextlib.suppress(_missing()),
+        ):
+            gfile.remove(self.at(name))
 
     def remove_folder(self, name: str) -> None:
         """Removes all below a name, if anything is."""
-        with _gfile(self.url, "write") as gfile:
-            with contextlib.suppress(_missing()):
-                gfile.rmtree(self.at(name))
+        with (
+            _gfile(self.url, "write") as gfile,
+            contextlib.suppress(_missing()),
+        ):
+            gfile.rmtree(self.at(name))
 
     def size(self, name: str) -> int | None:
         """Returns the bytes of an object; None: it is not there."""
@@ -188,8 +194,11 @@ def _gfile(url: str, doing: str) -> Iterator[Any]:
 def _unknown(url: str, schemes: list[str]) -> RemoteError:
     scheme = url.partition("://")[0]
     known = ", ".join(f"{name}://" for name in sorted(filter(None, schemes)))
-    extra = _EXTRAS.get(scheme)
-    remedy = f"pip install {extra}, and import it" if extra else "use one of these"
+    remedy = "use one of these, or a mounted folder"
+    if scheme in _BY_TENSORFLOW_IO:
+        remedy = (
+            "import tensorflow_io before, in a script of your own, or mount it"
+        )
     return RemoteError(
         f"Expected a URL of a file system that TensorFlow knows ({known}), got "
         f"{url}: {remedy}."

@@ -28,8 +28,9 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def begin(bucket):
+def begin(bucket, on):
     """(files) → pushes a run of them."""
+    on("first")
 
     def run(**files):
         folder = pathlib.Path(local(bucket)) / "x"
@@ -64,7 +65,7 @@ def test_a_run_is_on_another_machine_as_it_was(on, bucket, begin, caplog):
     assert caplog.messages == []
 
 
-def test_what_is_gone_or_damaged_here_is_pulled_again(on, bucket, begin):
+def test_what_is_gone_or_damaged_here_is_pulled_again(bucket, begin):
     folder = first_state(begin)
     (folder / "flags.flags").write_text("--epochs=4")
     (folder / "more").touch()
@@ -72,7 +73,7 @@ def test_what_is_gone_or_damaged_here_is_pulled_again(on, bucket, begin):
     assert content(opened(f"{bucket}/x")) == BEGUN
 
 
-def test_what_changes_replaces_nothing(on, bucket, begin):
+def test_what_changes_replaces_nothing(bucket, begin):
     folder = first_state(begin)
     before = content(bucket_of(bucket) / "x" / "objects")
     begin(**{"checkpoints__step-1.npz": None, "checkpoints__step-2.npz": "two"})
@@ -116,7 +117,7 @@ def pushed_until(on, bucket, count):
     folder = pathlib.Path(local(bucket)) / "x"
     with pytest.MonkeyPatch.context() as patch:
         # a kill leaves no time for a last push
-        patch.setattr(opening, "_push_failed", lambda mirror: None)
+        patch.setattr(opening, "_push_failed", lambda _: None)
         killed_at(patch, count)
         try:
             with mirrored(folder):
@@ -163,19 +164,19 @@ def test_a_push_that_dies_leaves_one_state_or_the_other(
 
 def test_who_begins_last_goes_on(on, bucket, begin, caplog):
     folder = first_state(begin)
-    with pytest.raises(TakenOverError, match="expected one machine at a time"):
-        with mirrored(folder):
-            write(folder, **{"checkpoints__step-2.npz": "mine"})
-            push(folder)
-            write(folder, **{"checkpoints__step-3.npz": "also mine"})
-            on("second")
-            with mirrored(pathlib.Path(local(bucket)) / "x"):
-                second = pathlib.Path(local(bucket)) / "x"
-                assert content(second)["checkpoints/step-2.npz"] == b"mine"
-                push(second, claim=True)
-                write(second, **{"checkpoints__step-3.npz": "theirs"})
-            on("first")
-            push(folder)
+    taken = pytest.raises(TakenOverError, match="expected one machine at a")
+    with taken, mirrored(folder):
+        write(folder, **{"checkpoints__step-2.npz": "mine"})
+        push(folder)
+        write(folder, **{"checkpoints__step-3.npz": "also mine"})
+        on("second")
+        with mirrored(pathlib.Path(local(bucket)) / "x"):
+            second = pathlib.Path(local(bucket)) / "x"
+            assert content(second)["checkpoints/step-2.npz"] == b"mine"
+            push(second, claim=True)
+            write(second, **{"checkpoints__step-3.npz": "theirs"})
+        on("first")
+        push(folder)
     caplog.clear()
     with mirrored(folder):
         assert content(folder)["checkpoints/step-3.npz"] == b"theirs"
@@ -220,7 +221,7 @@ def test_the_last_push_decides(on, bucket, begin):
     assert content(opened(f"{bucket}/x"))["history.csv"] == b"1"
 
 
-def test_a_run_that_was_cleared_here_is_gone_there(on, bucket, begin):
+def test_a_run_that_was_cleared_here_is_gone_there(bucket, begin):
     folder = first_state(begin)
     with pytest.raises(ValueError, match="wrong"), mirrored(folder):
         shutil.rmtree(folder)
@@ -295,7 +296,9 @@ def test_a_pull_while_another_machine_pushes(on, bucket, begin, monkeypatch):
         content = stale(self, name)
         monkeypatch.setattr(storage.Storage, "read", stale)
         on("first")
-        begin(**{"checkpoints__step-1.npz": None, "checkpoints__step-2.npz": "2"})
+        begin(
+            **{"checkpoints__step-1.npz": None, "checkpoints__step-2.npz": "2"}
+        )
         on("second")
         return content
 
@@ -309,7 +312,7 @@ def test_a_pull_while_another_machine_pushes(on, bucket, begin, monkeypatch):
         }
 
 
-def test_in_memory(on, tmp_path):
+def test_in_memory(on):
     folder = pathlib.Path(local("ram://bucket/runs")) / "x"
     with mirrored(folder):
         write(folder, **{"flags.flags": "--epochs=3", "empty": ""})
@@ -318,7 +321,8 @@ def test_in_memory(on, tmp_path):
     assert found == {"flags.flags": b"--epochs=3", "empty": b""}
 
 
-def test_a_local_folder_is_left_alone(on, tmp_path):
+@pytest.mark.usefixtures("on")
+def test_a_local_folder_is_left_alone(tmp_path):
     folder = tmp_path / "runs" / "x"
     with mirrored(folder):
         write(folder, flags="")
@@ -329,7 +333,10 @@ def test_a_local_folder_is_left_alone(on, tmp_path):
 
 @pytest.mark.parametrize(
     "url, remedy",
-    [("s3://b/runs", "tensorflow-io"), ("gopher://b/runs", "gs://")],
+    [
+        ("s3://b/runs", "import tensorflow_io before"),
+        ("gopher://b/runs", "gs://"),
+    ],
 )
 def test_a_file_system_that_tensorflow_does_not_know(url, remedy):
     with pytest.raises(RemoteError) as caught:

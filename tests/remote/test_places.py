@@ -13,7 +13,7 @@ from keras_ptft.remote import places
         "gs://bucket/runs/x",
         "gs://bucket/x",
         "ram://runs/x-compare",
-        "s3://bucket/wie gehts/ä%2F?*",
+        "s3://bucket/wie gehts/ä%2F?*/x",
     ],
 )
 def test_there_and_back(on, url):

@@ -72,7 +72,7 @@ def test_rows_come_back(cache, dtype):
 
 
 def test_a_mounted_drive_that_cannot_map_files(cache, monkeypatch):
-    def refuse(*args):
+    def refuse(*_):
         raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
 
     write(cache, A, ROWS)

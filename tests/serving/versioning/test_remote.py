@@ -64,9 +64,7 @@ def test_what_the_next_version_is_compared_with(url):
             "encoded_images",
         }
         with pytest.raises(UserError, match="is missing"):
-            check_contract(
-                base, {**contract, "signatures": {}}, breaking=False
-            )
+            check_contract(base, {**contract, "signatures": {}}, breaking=False)
         # by which the memory of a server is estimated
         size = len(b"index")
         assert (base / "1/variables/variables.index").stat().st_size == size
@@ -117,7 +115,9 @@ def test_a_number_is_there_when_all_of_the_version_is(url, tmp_path):
                 killed_at(patch, count)
         except Killed:
             found = there(url, "2")
-            assert found == WHOLE if "saved_model.pb" in found else found < WHOLE
+            assert (
+                found == WHOLE if "saved_model.pb" in found else found < WHOLE
+            )
             assert there(url, "1") == WHOLE
             continue
         break
@@ -127,10 +127,10 @@ def test_a_number_is_there_when_all_of_the_version_is(url, tmp_path):
 
 
 def test_a_number_that_another_export_took(url):
-    with pytest.raises(UserError, match="took version 1 of"):
-        with publishing(url) as base:
-            publish_small(base)
-            place = pathlib.Path(url.removeprefix("file://")) / "1"
-            place.mkdir(parents=True)
-            (place / "saved_model.pb").touch()
+    taken = pytest.raises(UserError, match="took version 1 of")
+    with taken, publishing(url) as base:
+        publish_small(base)
+        place = pathlib.Path(url.removeprefix("file://")) / "1"
+        place.mkdir(parents=True)
+        (place / "saved_model.pb").touch()
     assert there(url) == {"1/saved_model.pb"}
