@@ -205,8 +205,9 @@ def export(
     loaded = reload_dataset(config, dataset, Weights.beside(path, model))
     with mirrored(folder):
         exported = export_run(folder, config, result, model, loaded)
-    path = exported.path
-    return path if files.is_url(path) else pathlib.Path(path)
+    if files.is_url(exported.path):
+        return exported.path
+    return pathlib.Path(exported.path)
 
 
 def predict(

@@ -167,9 +167,10 @@ class Mirror:
                     file.write(chunk)
             if digest.hexdigest() != entry.digest:
                 raise RemoteError(
-                    f"Cannot read {self.url}/{object_of(name, entry)}: "
-                    f"expected the {entry.size:,} bytes that were pushed as "
-                    f"{name}, got others; push the run again from where it was trained."
+                    f"Cannot read {name} of {self.url}: expected the "
+                    f"{entry.size:,} bytes that were pushed, got others in "
+                    f"{object_of(name, entry)}; push the run again from where "
+                    "it was trained."
                 )
             os.utime(partial, (entry.modified, entry.modified))
 

@@ -75,12 +75,11 @@ def test_every_command_takes_the_url_of_a_run(
     assert run("pretrain", "--name=a", f"--runs_dir={bucket}") == 0
     on("second")
     words = ["--name=b", "--backbone=", f"--runs_dir={bucket}"]
-    assert run("finetune", *words, "--epochs=1", "--init_from=a") == 0
+    words += ["--epochs=1", f"--init_from={bucket}/a"]
+    assert run("finetune", *words) == 0
     on("third")
-    again = ["--name=c", "--backbone=", f"--init_from={bucket}/a"]
-    assert run("finetune", *again, "--epochs=1") == 0
-    flags = pathlib.Path("runs/c/flags.flags").read_text()
-    assert f"--init_from={bucket}/a\n" in flags
+    backbone = run_dir.find_backbone("a", local(bucket))
+    assert backbone == opened(f"{bucket}/a/backbone.keras")
     capsys.readouterr()
     assert main(["evaluate", f"{bucket}/b", "--train_examples=100"]) == 0
     assert "accuracy" in capsys.readouterr().out
@@ -95,7 +94,7 @@ def test_every_command_takes_the_url_of_a_run(
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert [row[:4] for row in rows[-2:]] == [
         ["a", "pretrain", "complete", "–"],
-        ["b", "finetune", "complete", "a"],
+        ["b", "finetune", "complete", f"{bucket}/a"],
     ]
     result = opened(f"{bucket}/b") / "result.json"
     assert '"test train_examples=100"' in result.read_text()
