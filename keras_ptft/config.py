@@ -63,7 +63,12 @@ class Config:
     name: str = setting(
         "", "run", "name of the run folder; empty: stage-backbone-dataset"
     )
-    runs_dir: str = setting("runs", "run", "folder that holds run folders")
+    runs_dir: str = setting(
+        "runs",
+        "run",
+        "folder that holds run folders, or a URL, as gs://bucket/runs, to "
+        "which runs are pushed after each checkpoint",
+    )
     overwrite: bool = setting(
         False, "run", "replace the run that is in the run folder"
     )
@@ -513,7 +518,8 @@ class Config:
     export_to: str = setting(
         "",
         "export",
-        "folder of SavedModel versions, as saved_models/digits; empty: none",
+        "folder of SavedModel versions, as saved_models/digits or "
+        "gs://bucket/digits; empty: none",
     )
     breaking: bool = setting(
         False,

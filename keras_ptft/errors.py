@@ -16,11 +16,16 @@ class UserError(ValueError):
     Line breaks and other control characters, which a file's name may hold,
     are written as escapes.
 
+    Attributes:
+        exit_code: of the command line, where it is not 2.
+
     Example:
 
     >>> str(UserError("--epochs must be at least 1, got 0: raise it."))
     '--epochs must be at least 1, got 0: raise it.'
     """
+
+    exit_code = 2
 
     def __init__(self, message: str) -> None:
         super().__init__(_CONTROLS.sub(_escaped, message))

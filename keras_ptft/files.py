@@ -1,6 +1,7 @@
 """Files that are there whole or not at all."""
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -12,6 +13,40 @@ from typing import Any
 from keras_ptft.errors import DiskError, UserError
 
 _PARTIAL = re.compile(r"\.partial-(\d{1,9})-.+")
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://")
+_DATA_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^,)]*")
+# of file systems that do not wait for the names in a folder, such as a mounted
+# drive
+_NO_FLUSH = (
+    errno.EINVAL,
+    errno.ENOTSUP,
+    errno.ENOSYS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EISDIR,
+    errno.EBADF,
+)
+
+
+def is_url(path: str | os.PathLike) -> bool:
+    """Returns whether a path is a URL.
+
+    Example:
+
+    >>> is_url("gs://bucket/runs"), is_url("C:/runs")
+    (True, False)
+    """
+    return _URL.match(os.fspath(path)) is not None
+
+
+def check_here(text: str, setting: str) -> None:
+    """Raises a UserError if a setting of the data names a URL."""
+    if found := _DATA_URL.search(text):
+        raise UserError(
+            f"--{setting}={text} must be on this machine, got a URL: copy "
+            f"{found[0]} to a folder, as by gcloud storage cp -r, and name "
+            "that."
+        )
 
 
 def check_folder(path: str, setting: str) -> None:
@@ -26,7 +61,11 @@ def check_folder(path: str, setting: str) -> None:
 def check_file(path: str, setting: str) -> None:
     """Raises a UserError if no file can be written at `path`."""
     place = pathlib.Path(path)
-    if os.path.exists(place) and not os.path.isfile(place):
+    if is_url(path):
+        obstacle = (
+            "it is a URL, and files are written to folders of this machine"
+        )
+    elif os.path.exists(place) and not os.path.isfile(place):
         obstacle = "that is a folder or a device"
     else:
         obstacle = _name_obstacle(_partial(place)) or _folder_obstacle(
@@ -88,7 +127,7 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         yield partial
         _flush(partial)
         os.replace(partial, path)
-        _flush(path.parent)
+        _flush_names(path.parent)
     except OSError as error:
         raise DiskError(
             f"Cannot write {path}: {error.strerror or error}. "
@@ -150,6 +189,15 @@ def _flush(path: pathlib.Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _flush_names(folder: pathlib.Path) -> None:
+    """Waits until the names in a folder are on the disk, where it can."""
+    try:
+        _flush(folder)
+    except OSError as error:
+        if error.errno not in _NO_FLUSH:
+            raise
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

@@ -48,9 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0, 1 if a comparison or a monitored log is not as
-        required, or a server answers wrongly, 2 for an error that the user
-        can correct, 3 if predict left out inputs and answered the others,
-        130 if interrupted, 143 if terminated.
+        required, a server answers wrongly, or a run cannot be pushed to its
+        URL, 2 for an error that the user can correct, 3 if predict left out
+        inputs and answered the others, 130 if interrupted, 143 if terminated.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _dispatch(words)
     except UserError as error:
         print(f"keras-ptft: {error}", file=sys.stderr)
-        return 2
+        return error.exit_code
     except TrainingInterrupted as stop:
         print(f"keras-ptft: {stop}", file=sys.stderr)
         return 128 + stop.signum
@@ -217,7 +217,7 @@ def rollback(words: list[str]) -> None:
     from keras_ptft.serving.versioning import rollback as serving
 
     present, positional = parse(words, serving.ROLLBACK_FIELDS)
-    (folder,) = _expect("rollback EXPORT", positional, 1)
+    folder = _exported("rollback", positional)
     serving.rollback(folder, to=serving.RollbackConfig(**present).to)
 
 
@@ -226,7 +226,7 @@ def promote(words: list[str]) -> None:
     from keras_ptft.serving.versioning import releases
 
     _, positional = parse(words, {})
-    (folder,) = _expect("promote EXPORT", positional, 1)
+    folder = _exported("promote", positional)
     releases.promote(folder)
 
 
@@ -235,7 +235,7 @@ def versions(words: list[str]) -> None:
     from keras_ptft.serving.versioning.listing import version_table
 
     _, positional = parse(words, {})
-    (folder,) = _expect("versions EXPORT", positional, 1)
+    folder = _exported("versions", positional)
     print(version_table(folder))
 
 
@@ -245,7 +245,7 @@ def serve(words: list[str]) -> int:
     from keras_ptft.serving.smoke.settings import SERVE_FIELDS, ServeConfig
 
     present, positional = parse(words, SERVE_FIELDS)
-    (folder,) = _expect("serve EXPORT", positional, 1)
+    folder = _exported("serve", positional)
     config = ServeConfig(**present)
     if not config.smoke:
         return serving.serve(folder, config)
@@ -282,6 +282,9 @@ def runs(words: list[str]) -> None:
             f"{' '.join(positional)} there: name one folder."
         )
     folder = positional[0] if positional else Config().runs_dir
+    if files.is_url(folder):
+        # by the file systems of TensorFlow
+        _load("remote.listing")
     for line in answer(folder, RunsConfig(**present)):
         print(line)
 
@@ -486,6 +489,18 @@ def _expect(form: str, words: list[str], count: int) -> list[str]:
             f"{' '.join(words) or 'nothing'} there: see --help."
         )
     return words
+
+
+def _exported(command: str, words: list[str]) -> str:
+    """The folder of an export, which must be on this machine."""
+    (folder,) = _expect(f"{command} EXPORT", words, 1)
+    if files.is_url(folder):
+        raise UserError(
+            f"keras-ptft {command} needs an export on this machine, got "
+            f"{folder}: copy it to a folder, as by gcloud storage cp -r, and "
+            "name that."
+        )
+    return folder
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:

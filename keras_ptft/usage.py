@@ -143,12 +143,12 @@ COMMANDS = {
 }
 _WORDS = {
     "RECIPE": "a file of settings, or a name that describe recipes lists",
-    "RUN": "a run folder, as runs/NAME",
+    "RUN": "a run folder, as runs/NAME, or the URL of one",
     "EXPORT": "a folder of versions, as saved_models/NAME",
     "MODEL": "a run folder, a .keras file or a folder of an export",
     "INPUT": "image, folder, .npy, .npz, .txt, .csv, .tsv, .jsonl, .parquet, -",
     "LOG": "a log of TensorFlow Serving, REST bodies a line, or an INPUT",
-    "RUNS_DIR": "a folder that holds run folders [runs]",
+    "RUNS_DIR": "a folder that holds run folders, or its URL [runs]",
     "COMMAND": "run, pretrain or finetune, with its words and settings",
     "NAME": "an entry that describe lists, recipes, pretrained, result, ...",
 }

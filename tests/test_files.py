@@ -1,6 +1,8 @@
 """Paths are refused before there is anything to write; text is read."""
 
+import errno
 import os
+import stat
 
 import pytest
 
@@ -79,3 +81,35 @@ def test_utf16_is_no_text(tmp_path, coding):
     (tmp_path / "x").write_bytes("--epochs=1\n".encode(coding))
     with pytest.raises(UnicodeDecodeError):
         files.read_text(tmp_path / "x")
+
+
+def test_a_mounted_drive_that_cannot_flush_folders(tmp_path, monkeypatch):
+    """As Google Drive in Colab: files are written all the same."""
+    flushed = []
+
+    def flush(descriptor):
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        flushed.append(is_folder)
+        if is_folder:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(os, "fsync", flush)
+    files.write_text(tmp_path / "a", "text")
+    assert (tmp_path / "a").read_text() == "text"
+    assert flushed == [False, True]
+
+
+def test_a_disk_that_fails_is_told(tmp_path, monkeypatch):
+    def flush(_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", flush)
+    message = one_line(files.write_text, tmp_path / "a", "text")
+    assert message.startswith(f"Cannot write {tmp_path}/a: Input/output error")
+
+
+def test_a_url_is_no_file_of_this_machine():
+    assert one_line(files.check_file, "gs://b/x.csv", "csv") == (
+        "--csv=gs://b/x.csv must be a file that can be written, but it is a "
+        "URL, and files are written to folders of this machine: choose another."
+    )

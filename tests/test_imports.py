@@ -13,6 +13,7 @@ PACKAGE = pathlib.Path(keras_ptft.__file__).parent
 RANKS = [
     {"errors", "files", "streams", "registry", "settings", "config"}
     | {"environment", "recipes"},
+    {"remote"},
     {"data", "models"},
     {"training"},
     {"transfer", "evaluation", "serving"},

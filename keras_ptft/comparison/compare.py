@@ -25,6 +25,8 @@ from keras_ptft.comparison.suspicious import (
 from keras_ptft.config import Config
 from keras_ptft.errors import UserError
 from keras_ptft.evaluation.hparams import HParamsRow, write_hparams
+from keras_ptft.experiment.remote_runs import at_hand
+from keras_ptft.remote.mirrored import mirrored
 
 RESULT_FILE = "compare.json"
 SCHEMA = 1
@@ -80,6 +82,12 @@ def compare(
         parse_requirement(text)
     if config.write_header:
         _check_file(path)
+    recipe = at_hand(recipe)
+    with mirrored(comparison_folder(recipe)):
+        return _compared(recipe, config, path)
+
+
+def _compared(recipe: Config, config: CompareConfig, path: str) -> Compared:
     comparison, tuned = measure(recipe, config, path)
     summary = summarise(comparison)
     folder = comparison_folder(recipe)

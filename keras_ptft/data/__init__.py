@@ -23,6 +23,7 @@ from keras_ptft.data.sources import (
     tfds,
 )
 from keras_ptft.errors import UserError
+from keras_ptft.files import check_here
 from keras_ptft.registry import lookup
 
 __all__ = ["DATASETS", "Dataset", "Loading", "Source", "checked", "load"]
@@ -70,6 +71,7 @@ def load(spec: str, loading: Loading) -> Dataset:
     # before what may take minutes
     check_folds(loading.folds, loading.fold)
     started = time.perf_counter()
+    check_here(spec, "dataset")
     dataset = checked(lookup(DATASETS, spec, "dataset")(loading), spec, loading)
     seconds = time.perf_counter() - started
     if seconds > 1:

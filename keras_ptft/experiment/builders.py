@@ -28,6 +28,7 @@ from keras_ptft.experiment.encoding import TOKENIZER
 from keras_ptft.experiment.loading import GIVEN
 from keras_ptft.experiment.pretrained import Pretrained, is_known_model
 from keras_ptft.experiment.publication import check_export_settings
+from keras_ptft.experiment.remote_runs import localised
 from keras_ptft.experiment.teachers import check_teacher
 from keras_ptft.models import BACKBONES
 from keras_ptft.models.backbone_input import BackboneInput
@@ -79,6 +80,7 @@ def check(config: Config) -> None:
         UserError: an unknown entry or setting of one, a name that is none
             for a folder, or a folder that cannot be written.
     """
+    config = localised(config)
     if not re.fullmatch(r"(?!\.\.?$)[^/\\]{,100}", config.name):
         raise UserError(
             "--name must name one folder in --runs_dir, in 100 characters at "
@@ -96,6 +98,8 @@ def check(config: Config) -> None:
     if config.resize:
         cut_of(config.resize)
     files.check_folder(config.runs_dir, "runs_dir")
+    for name in ("dataset", "image_root", "manual_dir"):
+        files.check_here(getattr(config, name), name)
     check_export_settings(config)
     tables: list[tuple[Mapping[str, Callable[..., Any]], str, str]] = [
         (data.DATASETS, config.dataset, "dataset"),

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from keras_ptft import files
 from keras_ptft.config import FIELDS, Config, PredictConfig
 from keras_ptft.data.core.dataset import Dataset, Source
 from keras_ptft.errors import UserError
@@ -30,6 +31,7 @@ from keras_ptft.models.saved import load_model
 from keras_ptft.models.structure import named_inputs
 from keras_ptft.objectives import Objective
 from keras_ptft.objectives.saved import read_objective
+from keras_ptft.remote.mirrored import mirrored, opened
 from keras_ptft.serving.generation.sampling import Sampling
 from keras_ptft.serving.inference.predictor import load_model_or_export
 from keras_ptft.serving.inference.progress import told
@@ -75,9 +77,10 @@ class Scores:
         Raises:
             UserError: the run folder cannot be written.
         """
-        _, _, result = _complete(self.folder)
-        scored = {**result.metrics, self.name: self.metrics}
-        result.replace(metrics=scored).write(self.folder)
+        with mirrored(self.folder):
+            _, _, result = _complete(self.folder)
+            scored = {**result.metrics, self.name: self.metrics}
+            result.replace(metrics=scored).write(self.folder)
 
 
 def evaluate(
@@ -119,7 +122,7 @@ def score(
     lack some of the model's classes.
 
     Args:
-        run: a complete run folder.
+        run: a complete run folder, or its URL.
         dataset: in place of the run's, the name of another data set, or one
             of your own.
         by: column of a table; each of its values is scored on its own too,
@@ -173,18 +176,18 @@ def export(
     *,
     dataset: Dataset | None = None,
     **changes: Any,
-) -> pathlib.Path:
+) -> pathlib.Path | str:
     """Publishes a run's model as the next version in a folder.
 
     Args:
-        run: a complete run folder.
-        export_to: folder of versions; empty: as the run's settings say, or
-            else `saved_models/` and the run's name.
+        run: a complete run folder, or its URL.
+        export_to: folder of versions, or its URL; empty: as the run's
+            settings say, or else `saved_models/` and the run's name.
         dataset: the data set of the run, where it was handed over.
         changes: settings of the export that differ from the run's.
 
     Returns:
-        The folder of the new version.
+        The folder of the new version, or its URL.
 
     Raises:
         UserError: the run is not complete, the folder is not writable, or a
@@ -200,7 +203,10 @@ def export(
     path = folder / run_dir.MODEL_FILE
     model = load_model(path)
     loaded = reload_dataset(config, dataset, Weights.beside(path, model))
-    exported = export_run(folder, config, result, model, loaded)
+    with mirrored(folder):
+        exported = export_run(folder, config, result, model, loaded)
+    if files.is_url(exported.path):
+        return exported.path
     return pathlib.Path(exported.path)
 
 
@@ -237,7 +243,7 @@ def predict_rows(
     Settings are checked at once, and inputs as they come.
 
     Args:
-        model: a run folder, a `.keras` file or an export.
+        model: a run folder or its URL, a `.keras` file or an export.
         inputs: files and folders; for a model of texts also texts.
         settings: as `PredictConfig` has them. What they name is written
             meanwhile, and is there once the last result is taken.
@@ -253,7 +259,7 @@ def predict_rows(
     given = {name: getattr(config, name) for name in WRITERS}
     outputs = {name: path for name, path in given.items() if path}
     check_outputs(outputs, inputs)
-    found = find_model(model, is_complete=_is_complete_or_no_run)
+    found = find_model(opened(model), is_complete=_is_complete_or_no_run)
     skipped = Skipped()
     batches: Iterator[Sequence[Any]]
     if config.generate:
@@ -381,7 +387,8 @@ def _changed(changes: dict[str, Any]) -> list[str]:
 def _complete(
     run: str | os.PathLike,
 ) -> tuple[pathlib.Path, Config, RunResult]:
-    folder, config = pathlib.Path(run), run_dir.read_config(run)
+    folder = opened(run)
+    config = run_dir.read_config(folder)
     result = read_result(folder)
     if result is None:
         raise UserError(f"The run in {run} is not complete: run it to its end.")

@@ -16,6 +16,7 @@ from keras_ptft.evaluation.report.report import (
 from keras_ptft.experiment import run_dir
 from keras_ptft.experiment.loading import GIVEN, Loaded
 from keras_ptft.experiment.pretrained import is_known_model
+from keras_ptft.experiment.remote_runs import portable
 from keras_ptft.experiment.results import RunResult
 from keras_ptft.experiment.run_files import (
     CARD_FILE,
@@ -91,7 +92,7 @@ def _lineage(
     return Lineage(
         stage=result.stage,
         folder=folder,
-        config=config,
+        config=portable(config),
         environment=run_dir.read_environment(folder),
         handed_over=given,
         transfer=result.transfer,

@@ -1,7 +1,6 @@
 """Publishes a run's model as a version that TensorFlow Serving takes."""
 
 import logging
-import os
 import pathlib
 from collections.abc import Mapping
 from functools import partial
@@ -22,8 +21,12 @@ from keras_ptft.serving.bundle.server_files import write_server_files
 from keras_ptft.serving.export import Export, export, find_export
 from keras_ptft.serving.signatures.arrays import in_float32
 from keras_ptft.serving.versioning.releases import settle
+from keras_ptft.serving.versioning.remote import (
+    is_published,
+    path_of,
+    publishing,
+)
 from keras_ptft.serving.versioning.server_config import config_fields
-from keras_ptft.serving.versioning.versions import versions
 from keras_ptft.transfer.audit import fingerprint
 
 _LOG = logging.getLogger("keras_ptft")
@@ -53,7 +56,7 @@ def publish(
     done = result.export
     if not config.export_to:
         return result
-    if done and done.base == config.export_to and _is_published(done):
+    if done and done.base == config.export_to and is_published(done.path):
         _LOG.info(
             "%s is exported already, as %s; the next version: "
             "keras-ptft export %s.",
@@ -64,8 +67,11 @@ def publish(
         return result
     # not the model that was scored, whose variables may be mirrored
     model = load_model(folder / run_dir.MODEL_FILE)
-    # a kill may come between publishing a version and noting it
-    known = find_export(config.export_to, _source(folder, model))
+    with publishing(config.export_to) as base:
+        # a kill may come between publishing a version and noting it
+        known = find_export(base, _source(folder, model))
+        if known is not None:
+            _settle(config, base, known)
     if known is not None:
         noted = _note(folder, config, result, known)
         return result.replace(export=noted)
@@ -98,7 +104,6 @@ def export_run(
     Raises:
         UserError: see `serving.export.export` and the parts.
     """
-    source = _source(folder, model)
     given = Publication(
         folder=folder,
         config=config,
@@ -107,42 +112,38 @@ def export_run(
         dataset=dataset,
         objective=read_objective(folder),
     )
-    exported = export(
-        config.export_to,
-        given.objective.signatures(
-            given.model, dataset.splits["test"], intake_of(config)
-        ),
-        parts={name: partial(part, given) for name, part in PARTS.items()},
-        source=source,
-    )
+    with publishing(config.export_to) as base:
+        exported = export(
+            base,
+            given.objective.signatures(
+                given.model, dataset.splits["test"], intake_of(config)
+            ),
+            parts={n: partial(part, given) for n, part in PARTS.items()},
+            source=_source(folder, model),
+        )
+        _settle(config, base, exported)
     return _note(folder, config, result, exported)
-
-
-def _is_published(done: ExportResult) -> bool:
-    """Whether a version is there, or was replaced by newer ones."""
-    if os.path.isdir(done.path):
-        return True
-    base = pathlib.Path(done.base)
-    newest = versions(base)[-1:] if base.is_dir() else []
-    return any(int(path.name) > done.version for path in newest)
 
 
 def _source(folder: pathlib.Path, model: keras.Model) -> Mapping[str, str]:
     return {"run": folder.name, "weights": fingerprint(model)}
 
 
+def _settle(config: Config, base: pathlib.Path, exported: Export) -> None:
+    """Does what follows publishing a version, before a server sees it all."""
+    settle(base, exported.version, keep=config.keep_versions)
+    write_server_files(exported.path, config_fields(base))
+
+
 def _note(
     folder: pathlib.Path, config: Config, result: RunResult, exported: Export
 ) -> ExportResult:
-    base = config.export_to
-    settle(pathlib.Path(base), exported.version, keep=config.keep_versions)
-    write_server_files(exported.path, config_fields(pathlib.Path(base)))
     noted = ExportResult(
-        base=base,
-        path=str(exported.path),
+        base=config.export_to,
+        path=path_of(config.export_to, exported.path),
         version=exported.version,
         largest_difference=dict(exported.largest_difference),
     )
     result.replace(export=noted).write(folder)
-    _LOG.info("Exported %s.", exported.path)
+    _LOG.info("Exported %s.", noted.path)
     return noted

@@ -11,6 +11,7 @@ from keras_ptft.experiment import run_dir
 from keras_ptft.experiment.weights import Weights, image_shape
 from keras_ptft.models.pretrained import PRETRAINED
 from keras_ptft.registry import lookup
+from keras_ptft.remote.places import told
 from keras_ptft.transfer import audit
 from keras_ptft.transfer.loading import load_backbone
 
@@ -72,9 +73,9 @@ def named_anywhere(config: Config) -> Config:
         config.runs_dir,
     )
     if init_from and not is_known_model(config):
-        init_from = str(run_dir.find_backbone(init_from, runs_dir))
+        init_from = told(run_dir.find_backbone(init_from, runs_dir))
     if teacher and not is_known_name(teacher, runs_dir):
-        teacher = str(run_dir.locate(teacher, runs_dir))
+        teacher = told(run_dir.locate(teacher, runs_dir))
     return config.replace(init_from=init_from, teacher=teacher)
 
 

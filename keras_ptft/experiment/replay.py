@@ -21,6 +21,7 @@ from keras_ptft.experiment.failure import (
 )
 from keras_ptft.experiment.pretrained import named_anywhere
 from keras_ptft.experiment.run_files import FLAGS_FILE
+from keras_ptft.remote.mirrored import opened
 from keras_ptft.streams import only_warnings
 from keras_ptft.training.replay import Extent, Found, Replayed, looking_for
 
@@ -45,7 +46,7 @@ def replay(
     `nonfinite/batch.npz` in the run folder.
 
     Args:
-        run: the run folder.
+        run: the run folder, or its URL.
         dataset: the data set of the run, where it was handed over.
         backbone: the backbone of the run, likewise.
 
@@ -55,7 +56,7 @@ def replay(
     Raises:
         UserError: no such step was kept, or the run cannot be made anew.
     """
-    folder = pathlib.Path(run)
+    folder = opened(run)
     facts = read_failure(folder)
     kept = folder / NONFINITE
     is_tuned = bool(run_dir.read_environment(kept).get("parent"))

@@ -24,6 +24,7 @@ from keras_ptft.experiment.failure import (
     forget_failure,
     keep_failure,
 )
+from keras_ptft.experiment.remote_runs import localised, portable
 from keras_ptft.experiment.results import (
     RESULT_FILE,
     RunResult,
@@ -46,6 +47,7 @@ from keras_ptft.objectives.saved import (
     THRESHOLDS_FILE,
 )
 from keras_ptft.registry import nearest
+from keras_ptft.remote.mirrored import opened, push
 from keras_ptft.training.checkpointing.store import Checkpoints
 from keras_ptft.training.nonfinite import NonFiniteError
 
@@ -189,9 +191,10 @@ def exclusive_run(
     if new:
         _clear(folder)
         forget_failure(folder)
-    files.write_text(folder / FLAGS_FILE, config.to_flags())
+    files.write_text(folder / FLAGS_FILE, portable(config).to_flags())
     if not (folder / ENVIRONMENT_FILE).exists():
         files.write_json(folder / ENVIRONMENT_FILE, environment(**provenance))
+    push(folder, claim=True)
     try:
         yield
     except DiskError:
@@ -254,7 +257,7 @@ def read_config(folder: str | os.PathLike) -> Config:
             f"Cannot read {path}: {error}. Expected the settings of a run, in "
             "UTF-8: restore the file, or run the stage under another --name."
         ) from error
-    return Config.from_flags(text)
+    return localised(Config.from_flags(text))
 
 
 def find_backbone(
@@ -263,7 +266,8 @@ def find_backbone(
     """Finds the `.keras` file of a pretrained backbone.
 
     Args:
-        init_from: a run name in `runs_dir`, a run folder or a file.
+        init_from: a run name in `runs_dir`, a run folder or a file, or the
+            URL of one of these.
         runs_dir: folder that holds run folders.
         known_models: other names that it could have, for errors.
 
@@ -319,7 +323,9 @@ def exists(init_from: str, runs_dir: str) -> bool:
 
 
 def _candidates(init_from: str, runs_dir: str) -> list[pathlib.Path]:
-    return [pathlib.Path(runs_dir) / init_from, pathlib.Path(init_from)]
+    if files.is_url(init_from):
+        return [opened(init_from)]
+    return [opened(pathlib.Path(runs_dir) / init_from), pathlib.Path(init_from)]
 
 
 def environment(**facts: Any) -> dict[str, Any]:

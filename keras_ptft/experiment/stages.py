@@ -26,6 +26,7 @@ from keras_ptft.experiment.loading import GIVEN, Loaded
 from keras_ptft.experiment.naming import folder_of, stage_of
 from keras_ptft.experiment.phases import fine_tune
 from keras_ptft.experiment.pretrained import load_pretrained
+from keras_ptft.experiment.remote_runs import at_hand
 from keras_ptft.experiment.results import (
     RunResult,
     ScratchResult,
@@ -38,6 +39,7 @@ from keras_ptft.experiment.stage_checks import (
 from keras_ptft.experiment.teachers import Teacher, load_teacher
 from keras_ptft.experiment.training import train
 from keras_ptft.objectives import Objective
+from keras_ptft.remote.mirrored import mirrored
 from keras_ptft.training.callbacks import Watchers
 from keras_ptft.training.distribution import strategies
 from keras_ptft.training.distribution.strategies import get_strategy
@@ -88,9 +90,14 @@ def _in_every_worker(stage: _Stage) -> _Stage:
                 config = config.replace(**{name: GIVEN})
         # before TensorFlow does anything else, and after what needs none
         strategy = get_strategy(config.strategy)
+        chief = strategies.is_chief(strategy)
+        config = at_hand(config, writes=chief)
         folder = folder_of(stage.__name__, config)
-        with worker_run_dir(strategy, folder) as runs_dir:
-            if not strategies.is_chief(strategy):
+        with (
+            mirrored(folder, writes=chief),
+            worker_run_dir(strategy, folder) as runs_dir,
+        ):
+            if not chief:
                 config = config.replace(runs_dir=str(runs_dir), export_to="")
             return stage(config, **objects)
 

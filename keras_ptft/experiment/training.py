@@ -20,6 +20,7 @@ from keras_ptft.experiment.run_files import CHECKPOINTS
 from keras_ptft.experiment.showing import build_showing, log_balance
 from keras_ptft.objectives import Objective
 from keras_ptft.objectives.classification import balanced_weights
+from keras_ptft.remote.mirrored import push
 from keras_ptft.training.callbacks import Watchers
 from keras_ptft.training.checkpointing.store import (
     Checkpoint,
@@ -324,9 +325,12 @@ def _checkpoints(config: Config, folder: pathlib.Path) -> Checkpoints | None:
     interval = parse_interval(config.checkpoint_every)
     if interval == Interval():
         return None
-    folder = folder / CHECKPOINTS
-    keep = config.keep_checkpoints
-    return Checkpoints(folder, keep=keep, interval=interval)
+    return Checkpoints(
+        folder / CHECKPOINTS,
+        keep=config.keep_checkpoints,
+        interval=interval,
+        on_write=partial(push, folder),
+    )
 
 
 def _profile(config: Config, folder: pathlib.Path | None) -> list[Profile]:

@@ -5,18 +5,24 @@ import pathlib
 from collections.abc import Iterator
 
 from keras_ptft import files
+from keras_ptft.errors import UserError
+from keras_ptft.experiment.results import RESULT_FILE
+from keras_ptft.experiment.run_files import ENVIRONMENT_FILE, FLAGS_FILE
+from keras_ptft.remote.listing import listed
 from keras_ptft.runs.delete import delete_runs
 from keras_ptft.runs.listing import Listing, list_runs, some_of
 from keras_ptft.runs.settings import RunsConfig
 from keras_ptft.runs.table import in_order, printable
 from keras_ptft.runs.writing import text_table, write_csv, write_page
 
+_READ = (FLAGS_FILE, RESULT_FILE, ENVIRONMENT_FILE)
+
 
 def answer(folder: str | os.PathLike, config: RunsConfig) -> Iterator[str]:
     """Yields what is printed of a folder of runs, and writes its files.
 
     Args:
-        folder: holds run folders.
+        folder: holds run folders; or its URL.
         config: what is asked for.
 
     Raises:
@@ -26,7 +32,18 @@ def answer(folder: str | os.PathLike, config: RunsConfig) -> Iterator[str]:
     for setting, path in (("csv", config.csv), ("html", config.html)):
         if path:
             files.check_file(path, setting)
-    place = pathlib.Path(folder)
+    if config.delete and files.is_url(folder):
+        raise UserError(
+            f"--delete removes runs of this machine, got {os.fspath(folder)}: "
+            "remove them there, as by gcloud storage rm -r URL/NAME."
+        )
+    with listed(folder, _READ) as place:
+        yield from _answer(place, config, os.fspath(folder))
+
+
+def _answer(
+    place: pathlib.Path, config: RunsConfig, folder: str
+) -> Iterator[str]:
     if config.delete:
         every = list_runs(place, within_comparisons=True)
         # an unknown column must not be told when runs are gone
@@ -38,10 +55,10 @@ def answer(folder: str | os.PathLike, config: RunsConfig) -> Iterator[str]:
     if config.csv:
         write_csv(config.csv, runs)
     if config.html:
-        title = f"Runs in {place}"
+        title = f"Runs in {folder}"
         write_page(config.html, runs, title=title, notes=notes)
     # whoever reads them may go before the last
-    yield text_table(runs) if runs else printable(f"No runs in {place}.")
+    yield text_table(runs) if runs else printable(f"No runs in {folder}.")
     yield from notes
 
 

@@ -11,6 +11,8 @@ from keras_ptft.config import Config
 from keras_ptft.evaluation.hparams import HParamsRow, write_hparams
 from keras_ptft.evaluation.metrics import shown_metrics
 from keras_ptft.experiment.naming import name_of
+from keras_ptft.experiment.remote_runs import at_hand, portable
+from keras_ptft.remote.mirrored import mirrored
 from keras_ptft.search.default_space import values_of
 from keras_ptft.search.flagfile import (
     BEST_FILE,
@@ -20,7 +22,7 @@ from keras_ptft.search.flagfile import (
 )
 from keras_ptft.search.report import write_page
 from keras_ptft.search.result import Found, best_of, headline
-from keras_ptft.search.run import Searched, search
+from keras_ptft.search.run import Searched, search, search_folder
 from keras_ptft.search.settings import TuneConfig
 from keras_ptft.search.summary import sentences
 from keras_ptft.search.trial import Order, run_name, score_on_test
@@ -71,6 +73,12 @@ def tune(
         UserError: a setting, a file or a run folder is not as it must be.
     """
     config = config or TuneConfig()
+    recipe = at_hand(recipe)
+    with mirrored(search_folder(recipe)):
+        return _tuned(recipe, config, path)
+
+
+def _tuned(recipe: Config, config: TuneConfig, path: str) -> Tuned:
     searched = search(recipe, config)
     found = _found(recipe, config, searched, path)
     _LOG.info("Scoring on the test split.")
@@ -112,7 +120,7 @@ def _test_metrics(
 
 def _written(recipe: Config, found: Found, searched: Searched) -> Tuned:
     folder = searched.folder
-    best = best_recipe(recipe, found, name_of(recipe))
+    best = best_recipe(portable(recipe), found, name_of(recipe))
     path = folder / BEST_FILE
     flags = flagfile(best, found, str(path))
     files.write_text(path, flags)

@@ -16,6 +16,8 @@ import tensorflow as tf
 
 from keras_ptft import files
 from keras_ptft.errors import UserError
+from keras_ptft.remote.places import normal
+from keras_ptft.remote.storage import check_url
 from keras_ptft.serving.signatures.signature import Signature, write_saved_model
 from keras_ptft.serving.verification.verify import verify
 from keras_ptft.serving.versioning.versions import EXTRA as EXTRA
@@ -125,7 +127,10 @@ def check_export_dir(path: str | os.PathLike) -> None:
             f"[ ] * ?, which TensorFlow reads as a pattern, got "
             f"{' '.join(found)}; choose another --export_to."
         )
-    files.check_folder(os.fspath(path), "export_to")
+    if files.is_url(path):
+        check_url(normal(path), "export_to")
+    else:
+        files.check_folder(os.fspath(path), "export_to")
 
 
 def find_export(

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_ptft import files
-from keras_ptft.data.core.cache_folder import CacheFolder, remove
+from keras_ptft.data.core.cache_folder import CacheFolder, mapped, remove
 from keras_ptft.data.core.dataset import Source, fingerprint
 from keras_ptft.data.images.decoding import PREPROCESSING_VERSION
 from keras_ptft.data.pipeline.epoch_views import Augmented
@@ -133,13 +133,13 @@ class FeatureCache(CacheFolder):
         """Maps an entry from disk; a damaged one is removed.
 
         Returns:
-            A `np.memmap` of the entry's shape and dtype, or None if there is
-            no such entry.
+            An array of the entry's shape and dtype, or None if there is no
+            such entry.
         """
         path = self.path(entry.key, _KIND)
         try:
             complete = path.stat().st_size == entry.size
-            content = np.memmap(path, np.uint8, "r") if complete else None
+            content = mapped(path) if complete else None
         except OSError:
             return None
         if content is None or not _is_intact(entry.key, content):
@@ -176,7 +176,7 @@ class FeatureCache(CacheFolder):
             file.write(checksum.to_bytes(_CHECKSUM, "little"))
 
 
-def _is_intact(key: str, content: np.memmap) -> bool:
+def _is_intact(key: str, content: np.ndarray) -> bool:
     rows, stored = content[:-_CHECKSUM], content[-_CHECKSUM:].tobytes()
     checksum = zlib.crc32(rows.data, zlib.crc32(key.encode()))
     return checksum == int.from_bytes(stored, "little")

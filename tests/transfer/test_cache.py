@@ -1,5 +1,6 @@
 """Entries on disk: complete, the right ones, and no more than allowed."""
 
+import errno
 import os
 import time
 
@@ -68,6 +69,18 @@ def test_rows_come_back(cache, dtype):
     assert found.tobytes() == rows.tobytes()
     some = ArraySource(found, np.zeros(4), np.zeros(4, np.uint64))
     assert some.gather(np.array([2])).numpy().tobytes() == rows[2].tobytes()
+
+
+def test_a_mounted_drive_that_cannot_map_files(cache, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+
+    write(cache, A, ROWS)
+    monkeypatch.setattr(np, "memmap", refuse)
+    found = get(cache, A)
+    monkeypatch.undo()
+    assert not isinstance(found, np.memmap)
+    assert found.tolist() == ROWS.tolist()
 
 
 def test_nothing_there(cache):

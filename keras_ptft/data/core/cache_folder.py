@@ -1,6 +1,7 @@
 """A folder of files that can be made again, of limited size."""
 
 import contextlib
+import errno
 import os
 import pathlib
 import re
@@ -8,6 +9,8 @@ import shutil
 import time
 from collections.abc import Collection, Iterator
 from typing import TypeVar
+
+import numpy as np
 
 from keras_ptft.errors import UserError
 
@@ -123,6 +126,25 @@ class CacheFolder:
                 age = time.time() - stat.st_mtime
                 if name and (not name.group(1) or age > _ABANDONED):
                     yield stat.st_mtime, stat.st_size, path
+
+
+def mapped(path: pathlib.Path) -> np.ndarray:
+    """Maps a file from disk; reads it where files cannot be mapped.
+
+    Some mounted drives cannot.
+
+    Args:
+        path: of the file, which is not empty.
+
+    Returns:
+        uint8 of shape (bytes,), a `np.memmap` if it could be mapped.
+    """
+    try:
+        return np.memmap(path, np.uint8, "r")
+    except OSError as error:
+        if error.errno != errno.ENODEV:
+            raise
+        return np.fromfile(path, np.uint8)
 
 
 def remove(path: pathlib.Path) -> None:

@@ -7,7 +7,7 @@ import logging
 import os
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -91,6 +91,7 @@ class Checkpoints:
         folder: where they are; created when the first is written.
         keep: how many of the latest are kept.
         interval: how often one is due.
+        on_write: called when one was written.
 
     Example:
 
@@ -107,10 +108,12 @@ class Checkpoints:
         *,
         keep: int = 2,
         interval: Interval = Interval(epochs=1),
+        on_write: Callable[[], None] = lambda: None,
     ) -> None:
         self.folder = pathlib.Path(folder)
         self.keep = keep
         self.interval = interval
+        self._on_write = on_write
 
     def write(self, checkpoint: Checkpoint, best: int | None = None) -> None:
         """Writes a checkpoint, and removes those that are no longer kept.
@@ -140,6 +143,7 @@ class Checkpoints:
         for path in paths:
             if path not in kept:
                 path.unlink(missing_ok=True)
+        self._on_write()
 
     def latest(self) -> Checkpoint | None:
         """Reads the last intact checkpoint; None if there is none.
