@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_ptft import ArraySource, Config, Dataset, UserError, pretrain
+from keras_ptft import ArraySource, Config, Dataset, UserError
+from keras_ptft.experiment.stages import pretrain
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.experiment.calibrating import (
     calibrated,

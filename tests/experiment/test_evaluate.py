@@ -7,7 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
-from keras_ptft import Config, UserError, evaluate, pretrain
+from keras_ptft import Config, UserError, evaluate
+from keras_ptft.experiment.stages import pretrain
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.dataset import Dataset
 from keras_ptft.evaluation.metrics.classification import accuracy

@@ -5,7 +5,8 @@ import shutil
 import numpy as np
 import pytest
 
-from keras_ptft import Config, UserError, finetune, pretrain
+from keras_ptft import Config, UserError
+from keras_ptft.experiment.stages import finetune, pretrain
 from keras_ptft.experiment import run_dir
 from keras_ptft.experiment.forgetting import check_forgetting
 from keras_ptft.experiment.results import RunResult

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_ptft import Config, finetune
+from keras_ptft import Config
+from keras_ptft.experiment.stages import finetune
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.dataset import Dataset
 from keras_ptft.data.text.source import TextSource

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_ptft import Config, pretrain
+from keras_ptft import Config
+from keras_ptft.experiment.stages import pretrain
 from keras_ptft.data import load
 from keras_ptft.data.core.dataset import Loading
 from keras_ptft.data.sources.tfds.builder import (
