@@ -11,7 +11,15 @@ import keras_ptft
 
 PACKAGE = pathlib.Path(keras_ptft.__file__).parent
 RANKS = [
-    {"errors", "files", "streams", "notebook", "registry", "settings", "config"},
+    {
+        "errors",
+        "files",
+        "streams",
+        "notebook",
+        "registry",
+        "settings",
+        "config",
+    },
     {"data", "models"},
     {"training"},
     {"transfer", "evaluation", "serving"},

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 import keras_ptft
-from keras_ptft.experiment import stages
 from keras_ptft import Config, UserError
-from keras_ptft.experiment import run_dir
+from keras_ptft.experiment import run_dir, stages
 
 SETTINGS = {"name": "x", "dataset": "npz:data.npz", "backbone": "mlp_small"}
 SETTINGS |= {"explain": False, "jit_compile": "false"}

@@ -9,9 +9,8 @@ from collections.abc import Iterable
 import keras
 import numpy as np
 
-import keras_ptft
-from keras_ptft.experiment import stages
 from keras_ptft import Config, files
+from keras_ptft.experiment import stages
 from tests.conftest import ROOT
 
 

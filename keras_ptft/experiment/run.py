@@ -149,7 +149,9 @@ class Run:
         self._read_again()
         return found
 
-    def export(self, to: str | os.PathLike = "", **settings: Any) -> pathlib.Path:
+    def export(
+        self, to: str | os.PathLike = "", **settings: Any
+    ) -> pathlib.Path:
         """Publishes the model as the next version for TensorFlow Serving.
 
         Args:

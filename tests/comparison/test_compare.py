@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-import keras_ptft
-from keras_ptft.experiment import stages
 from keras_ptft import Config
 from keras_ptft.comparison.compare import compare
 from keras_ptft.comparison.settings import CompareConfig
+from keras_ptft.experiment import stages
 from keras_ptft.experiment.loading import load_dataset
 from keras_ptft.experiment.run_dir import read_config
 from keras_ptft.files import read_json

@@ -2,11 +2,10 @@
 
 import pytest
 
-import keras_ptft
-from keras_ptft.experiment import stages
 from keras_ptft import Config, UserError
 from keras_ptft.comparison.compare import compare
 from keras_ptft.comparison.settings import CompareConfig
+from keras_ptft.experiment import stages
 from keras_ptft.files import read_json
 from keras_ptft.main import main
 

@@ -4,9 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-import keras_ptft
-from keras_ptft.experiment import stages
 from keras_ptft import Config
+from keras_ptft.experiment import stages
 
 SMALL = {"backbone": "cnn(filters=[6, 8], dense=8)", "image_size": 8}
 SMALL |= {"epochs": 3, "augment": "shift(padding=1)", "freeze": "conv1"}

@@ -5,9 +5,8 @@ import shutil
 import keras
 import pytest
 
-import keras_ptft
-from keras_ptft.experiment import stages
 from keras_ptft import Config
+from keras_ptft.experiment import stages
 from tests.workers import largest_difference, launched
 
 PHOTOS = 24

@@ -8,9 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-import keras_ptft
-from keras_ptft.experiment import stages
 from keras_ptft import Config, UserError
+from keras_ptft.experiment import stages
 from keras_ptft.experiment.naming import name_of, stage_of
 from keras_ptft.files import read_json
 from keras_ptft.main import main

@@ -9,8 +9,8 @@ import tensorflow as tf
 from sklearn.datasets import load_digits
 
 import keras_ptft
-from keras_ptft.experiment import stages
 from keras_ptft import ArraySource, Config, Dataset, UserError
+from keras_ptft.experiment import stages
 
 SETTINGS = {"epochs": 5, "batch_size": 32, "learning_rate": 0.01}
 SETTINGS |= {"explain": False, "jit_compile": "false"}
@@ -52,9 +52,7 @@ def two_inputs(seed=0):
 def test_named_inputs_through_training_freezing_export_and_prediction():
     first, second = rows(range(5)), rows(range(5, 10))
     config = Config(name="first", **SETTINGS)
-    pretrained = stages.pretrain(
-        config, dataset=first, backbone=two_inputs()
-    )
+    pretrained = stages.pretrain(config, dataset=first, backbone=two_inputs())
     assert pretrained.metrics["test"]["accuracy"] > 0.8
     tuned = stages.finetune(
         config.replace(
@@ -85,12 +83,8 @@ def test_named_inputs_through_training_freezing_export_and_prediction():
 def test_a_run_with_objects_is_complete_or_another():
     config = Config(name="mine", **{**SETTINGS, "epochs": 1})
     backbone = two_inputs()
-    result = stages.pretrain(
-        config, dataset=rows(range(5)), backbone=backbone
-    )
-    again = stages.pretrain(
-        config, dataset=rows(range(5)), backbone=backbone
-    )
+    result = stages.pretrain(config, dataset=rows(range(5)), backbone=backbone)
+    again = stages.pretrain(config, dataset=rows(range(5)), backbone=backbone)
     assert again == result
     with pytest.raises(UserError, match="backbone that changed since"):
         stages.pretrain(

@@ -9,9 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-import keras_ptft
-from keras_ptft.experiment import stages
 from keras_ptft import Config, UserError
+from keras_ptft.experiment import stages
 from keras_ptft.experiment.phases import Phases
 from keras_ptft.files import read_json
 from tests.alike import differences

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import keras_ptft
-from keras_ptft.experiment import stages
 from keras_ptft import Config
+from keras_ptft.experiment import stages
 
 SETTINGS = {
     "dataset": "digits",

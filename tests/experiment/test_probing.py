@@ -9,9 +9,8 @@ import pytest
 import scipy.special
 from sklearn.linear_model import LogisticRegression
 
-import keras_ptft
-from keras_ptft.experiment import stages
 from keras_ptft import Config, UserError
+from keras_ptft.experiment import stages
 from keras_ptft.experiment.loading import load_dataset
 from keras_ptft.training.forward import outputs_of
 

@@ -12,10 +12,10 @@ from sklearn import datasets
 from sklearn.linear_model import LogisticRegression, Ridge
 
 import keras_ptft
-from keras_ptft.experiment import stages
 from keras_ptft import Config
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.dataset import Dataset
+from keras_ptft.experiment import stages
 from keras_ptft.experiment.loading import load_dataset
 from keras_ptft.files import read_json
 from keras_ptft.training.forward import outputs_of

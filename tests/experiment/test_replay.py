@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import keras_ptft
-from keras_ptft.experiment import stages
 from keras_ptft import Config, UserError
+from keras_ptft.experiment import stages
 from keras_ptft.experiment.replay import replay_table
 from keras_ptft.training.replay import (
     Extent,

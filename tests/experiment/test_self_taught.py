@@ -6,9 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-import keras_ptft
-from keras_ptft.experiment import stages
 from keras_ptft import Config, UserError
+from keras_ptft.experiment import stages
 
 SETTINGS = {
     "dataset": "digits",
@@ -32,9 +31,7 @@ OBJECTIVES = {
 
 def run(folder, name, **settings):
     config = {"runs_dir": str(folder), "objective": OBJECTIVES[name]}
-    return stages.pretrain(
-        Config(name=name, **SETTINGS | config | settings)
-    )
+    return stages.pretrain(Config(name=name, **SETTINGS | config | settings))
 
 
 def timeless(row):

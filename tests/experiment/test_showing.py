@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 
-import keras_ptft
-from keras_ptft.experiment import stages
 from keras_ptft import Config
 from keras_ptft.data import Loading, load
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.errors import UserError
+from keras_ptft.experiment import stages
 from keras_ptft.experiment.showing import build_showing, shown_examples
 from keras_ptft.objectives.classification import Classification
 

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 import keras_ptft
-from keras_ptft.experiment import stages
 from keras_ptft import Config, UserError
-from keras_ptft.experiment import run_dir, run_files
+from keras_ptft.experiment import run_dir, run_files, stages
 from keras_ptft.files import read_json
 
 SMALL = {"backbone": "cnn(filters=[6, 8], dense=8)", "image_size": 8}

@@ -7,8 +7,6 @@ import keras
 import numpy as np
 import pytest
 
-import keras_ptft
-from keras_ptft.experiment import stages
 from keras_ptft import Config, UserError
 from keras_ptft.comparison.plan import cells, variants
 from keras_ptft.comparison.settings import CompareConfig
@@ -22,7 +20,7 @@ from keras_ptft.data.leakage.training_fingerprints import (
 )
 from keras_ptft.data.text.tokenizers import Tokenizer
 from keras_ptft.data.text.tokenizers.vocabulary import SPECIAL
-from keras_ptft.experiment import builders
+from keras_ptft.experiment import builders, stages
 from keras_ptft.experiment.several import standing_alone
 from keras_ptft.files import read_json
 from keras_ptft.objectives.saved import write_objective

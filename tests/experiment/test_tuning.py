@@ -7,9 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-import keras_ptft
-from keras_ptft.experiment import stages
 from keras_ptft import Config, UserError
+from keras_ptft.experiment import stages
 from keras_ptft.experiment.tuning import check_tuning
 from keras_ptft.transfer.adapter import load_adapter
 

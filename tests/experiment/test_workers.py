@@ -8,9 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-import keras_ptft
-from keras_ptft.experiment import stages
 from keras_ptft import Config, files, launch
+from keras_ptft.experiment import stages
 from keras_ptft.launch import Job
 from tests.alike import differences
 from tests.conftest import ROOT

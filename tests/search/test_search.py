@@ -9,8 +9,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 import keras_ptft
-from keras_ptft.experiment import stages
 from keras_ptft import Config, UserError
+from keras_ptft.experiment import stages
 from keras_ptft.experiment.run_dir import read_config
 from keras_ptft.files import read_json
 from keras_ptft.main import main

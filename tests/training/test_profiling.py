@@ -2,9 +2,8 @@
 
 import pytest
 
-import keras_ptft
-from keras_ptft.experiment import stages
 from keras_ptft import Config, UserError
+from keras_ptft.experiment import stages
 from keras_ptft.training.profiling import parse_profile_steps
 
 

@@ -4,10 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-import keras_ptft
-from keras_ptft.experiment import stages
 from keras_ptft import Config
-from keras_ptft.experiment import builders, frozen, phases, training
+from keras_ptft.experiment import builders, frozen, phases, stages, training
 from keras_ptft.experiment.loading import load_dataset
 from keras_ptft.models import BACKBONES
 from keras_ptft.transfer import audit

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 import keras_ptft
-from keras_ptft.experiment import stages
 from keras_ptft.data import Loading, load
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.dataset import Dataset, take
@@ -14,6 +13,7 @@ from keras_ptft.data.leakage.training_fingerprints import (
     write_seen,
 )
 from keras_ptft.errors import UserError
+from keras_ptft.experiment import stages
 
 
 def column(*numbers):
