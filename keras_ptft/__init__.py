@@ -1,12 +1,12 @@
 """Pretrain a Keras model once, fine-tune it, prove that it helped, serve it.
 
-The stages take a `Config`; the packages below them take plain arguments:
+The stages take settings, one by one or as a `Config`, and return a `Run`; the
+packages below them take plain arguments:
 
     import keras_ptft
 
-    config = keras_ptft.Config(dataset="mnist", epochs=5)
-    result = keras_ptft.pretrain(config)
-    print(result.metrics["test"]["accuracy"])
+    run = keras_ptft.pretrain(dataset="digits", epochs=5)
+    print(run.metrics["test"]["accuracy"])
 """
 
 import importlib
@@ -24,11 +24,13 @@ _PUBLIC = {
     "TuneConfig": "keras_ptft.search.settings",
     "Dataset": "keras_ptft.data",
     "ArraySource": "keras_ptft.data.core.array_source",
+    "Run": "keras_ptft.experiment.run",
     "RunResult": "keras_ptft.experiment.results",
     "UserError": "keras_ptft.errors",
     "load_adapter": "keras_ptft.transfer.adapter",
-    "pretrain": "keras_ptft.experiment.stages",
-    "finetune": "keras_ptft.experiment.stages",
+    "load_run": "keras_ptft.experiment.run",
+    "pretrain": "keras_ptft.experiment.library",
+    "finetune": "keras_ptft.experiment.library",
     "compare": "keras_ptft.comparison.compare",
     "tune": "keras_ptft.search.tune",
     "evaluate": "keras_ptft.experiment.commands",
@@ -47,9 +49,13 @@ __all__ = sorted(_PUBLIC)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(_imported(_PUBLIC[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from keras_ptft import notebook
+
+    if notebook.in_notebook():
+        notebook.prepare(_PUBLIC[name])
+    return getattr(_imported(_PUBLIC[name]), name)
 
 
 def _imported(module: str) -> ModuleType:

@@ -30,6 +30,10 @@ class UserError(ValueError):
     def __init__(self, message: str) -> None:
         super().__init__(_CONTROLS.sub(_escaped, message))
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: where it was raised helps no user."""
+        return _alone(self)
+
 
 class DiskError(UserError):
     """A file cannot be written or removed; existing files are kept."""
@@ -45,6 +49,10 @@ class TrainingInterrupted(KeyboardInterrupt):
     def __init__(self, message: str, signum: int) -> None:
         super().__init__(message)
         self.signum = signum
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows, as it does of a UserError."""
+        return _alone(self)
 
 
 def first_line(error: BaseException) -> str:
@@ -108,6 +116,11 @@ def check_each(setting: str, values: Sequence[int], low: int) -> None:
                 f"Setting {setting!r} must be whole numbers, got {value!r}."
             )
         check_range(setting, value, low)
+
+
+def _alone(error: BaseException) -> list[str]:
+    """The lines that IPython shows in place of a traceback."""
+    return [f"keras_ptft: {error}"]
 
 
 def _escaped(found: re.Match[str]) -> str:

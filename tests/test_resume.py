@@ -9,7 +9,7 @@ import pytest
 
 import keras_ptft
 from keras_ptft import Config, UserError
-from keras_ptft.experiment import run_dir
+from keras_ptft.experiment import run_dir, stages
 
 SETTINGS = {"name": "x", "dataset": "npz:data.npz", "backbone": "mlp_small"}
 SETTINGS |= {"explain": False, "jit_compile": "false"}
@@ -27,7 +27,7 @@ def write_data(seed):
 
 
 def run(**settings):
-    return keras_ptft.pretrain(Config(epochs=2, **SETTINGS, **settings))
+    return stages.pretrain(Config(epochs=2, **SETTINGS, **settings))
 
 
 def interrupted(**settings):
@@ -102,7 +102,7 @@ def weights(folder):
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", ["pretrain", "finetune"])
 def test_smaller_batches_go_on_to_the_same_result(tmp_path, caplog, stage):
-    keras_ptft.pretrain(Config(**SETTINGS | {"name": "parent"}, epochs=1))
+    stages.pretrain(Config(**SETTINGS | {"name": "parent"}, epochs=1))
     settings = SETTINGS | {"epochs": 3, "batch_size": 32}
     settings |= {"checkpoint_every": "3", "keep_checkpoints": 99}
     settings |= {"steps_per_execution": 3}

@@ -10,9 +10,10 @@ import pytest
 import tensorflow as tf
 from sklearn import datasets, metrics
 
-from keras_ptft import Config, evaluate, pretrain
+from keras_ptft import Config, evaluate
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.dataset import Dataset
+from keras_ptft.experiment.stages import pretrain
 from keras_ptft.files import read_json
 from keras_ptft.main import main
 from tests.bad_input.told import assert_told

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 import keras
 import numpy as np
 
-import keras_ptft
 from keras_ptft import Config, files
+from keras_ptft.experiment import stages
 from tests.conftest import ROOT
 
 
@@ -48,7 +48,7 @@ def trained_here(
     """Trains models in this process, in a subfolder named as the strategy."""
     runs_dir = str(folder / strategy)
     for config in configs:
-        stage = keras_ptft.finetune if config.init_from else keras_ptft.pretrain
+        stage = stages.finetune if config.init_from else stages.pretrain
         stage(config.replace(strategy=strategy, runs_dir=runs_dir))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from keras_ptft import files, recipes
 from keras_ptft.comparison.header import write_header
 from keras_ptft.comparison.plan import plain_name
-from keras_ptft.comparison.report import write_comparison
+from keras_ptft.comparison.report import PAGE, write_comparison
 from keras_ptft.comparison.require import (
     check_requirements,
     parse_requirement,
@@ -22,9 +22,11 @@ from keras_ptft.comparison.suspicious import (
     find_suspicious,
     write_suspicious,
 )
+from keras_ptft.comparison.terminal import lines
 from keras_ptft.config import Config
 from keras_ptft.errors import UserError
 from keras_ptft.evaluation.hparams import HParamsRow, write_hparams
+from keras_ptft.evaluation.report.embedded import embedded
 from keras_ptft.experiment.remote_runs import at_hand
 from keras_ptft.remote.mirrored import mirrored
 
@@ -35,7 +37,7 @@ SCHEMA = 1
 _LOG = logging.getLogger("keras_ptft")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Compared:
     """What a comparison came to.
 
@@ -53,6 +55,13 @@ class Compared:
     summary: Summary
     unmet: Sequence[str]
     suspicious: Suspicious | None = None
+
+    def __repr__(self) -> str:
+        return lines(self.summary)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: `compare.html`."""
+        return embedded((self.folder / PAGE).read_text(encoding="utf-8"))
 
 
 def compare(

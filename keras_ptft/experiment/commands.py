@@ -30,10 +30,15 @@ from keras_ptft.experiment.weights import Weights
 from keras_ptft.models.saved import load_model
 from keras_ptft.models.structure import named_inputs
 from keras_ptft.objectives import Objective
+from keras_ptft.objectives.objective import Answers
 from keras_ptft.objectives.saved import read_objective
 from keras_ptft.remote.mirrored import mirrored, opened
 from keras_ptft.serving.generation.sampling import Sampling
-from keras_ptft.serving.inference.predictor import load_model_or_export
+from keras_ptft.serving.inference.answered import Answered, gathered
+from keras_ptft.serving.inference.predictor import (
+    Predictor,
+    load_model_or_export,
+)
 from keras_ptft.serving.inference.progress import told
 from keras_ptft.serving.inference.resolve import ModelFiles, find_model
 from keras_ptft.serving.inference.results import (
@@ -46,6 +51,7 @@ from keras_ptft.serving.inference.writers import (
     check_outputs,
     written,
 )
+from keras_ptft.serving.inputs.in_memory import Given, as_given
 from keras_ptft.serving.inputs.options import InputOptions
 from keras_ptft.serving.inputs.skipped import Skipped
 from keras_ptft.training.distribution.strategies import get_strategy
@@ -78,7 +84,7 @@ class Scores:
             UserError: the run folder cannot be written.
         """
         with mirrored(self.folder):
-            _, _, result = _complete(self.folder)
+            _, _, result = complete_run(self.folder)
             scored = {**result.metrics, self.name: self.metrics}
             result.replace(metrics=scored).write(self.folder)
 
@@ -135,7 +141,7 @@ def score(
     if isinstance(dataset, str):
         changes, dataset = {"dataset": dataset, **changes}, None
     _check_changes("evaluate", "data", changes)
-    folder, before, result = _complete(run)
+    folder, before, result = complete_run(run)
     config = before.replace(**changes)
     own = config.dataset == (before.dataset if dataset is None else GIVEN)
     trained = read_objective(folder).info
@@ -194,7 +200,7 @@ def export(
             setting is not of the export.
     """
     _check_changes("export", "export", changes)
-    folder, before, result = _complete(run)
+    folder, before, result = complete_run(run)
     # what breaks clients is accepted for one version, not for all of a run
     config = before.replace(**({"breaking": False} | changes))
     target = export_to or config.export_to or f"saved_models/{folder.name}"
@@ -212,7 +218,7 @@ def export(
 
 def predict(
     model: str | os.PathLike,
-    inputs: Sequence[str | os.PathLike],
+    inputs: Any,
     **settings: Any,
 ) -> list[Any]:
     """Predicts labels for images, arrays, tables or texts, or more text.
@@ -235,7 +241,7 @@ def predict(
 
 def predict_rows(
     model: str | os.PathLike,
-    inputs: Sequence[str | os.PathLike],
+    inputs: Any,
     **settings: Any,
 ) -> Results:
     """Predicts as `predict` does, while inputs are read.
@@ -244,7 +250,8 @@ def predict_rows(
 
     Args:
         model: a run folder or its URL, a `.keras` file or an export.
-        inputs: files and folders; for a model of texts also texts.
+        inputs: files and folders; for a model of texts also texts; or
+            examples in memory, see `as_given`.
         settings: as `PredictConfig` has them. What they name is written
             meanwhile, and is there once the last result is taken.
 
@@ -256,28 +263,74 @@ def predict_rows(
             written.
     """
     config = PredictConfig(**settings)
-    given = {name: getattr(config, name) for name in WRITERS}
-    outputs = {name: path for name, path in given.items() if path}
-    check_outputs(outputs, inputs)
+    paths = {name: getattr(config, name) for name in WRITERS}
+    outputs = {name: path for name, path in paths.items() if path}
+    given = as_given(inputs)
+    check_outputs(outputs, given if isinstance(given, list) else ())
     found = find_model(opened(model), is_complete=_is_complete_or_no_run)
     skipped = Skipped()
     batches: Iterator[Sequence[Any]]
     if config.generate:
-        batches = iter([_generate(found, inputs, config)])
+        batches = iter([_generate(found, given, config)])
     else:
-        batches = _predict(found, inputs, config, skipped)
+        batches = _predict(found, given, config, skipped)
     return Results(written(told(batches), outputs), skipped)
 
 
-def _predict(
-    found: ModelFiles,
-    inputs: Sequence[str | os.PathLike],
-    config: PredictConfig,
-    skipped: Skipped,
-) -> Iterator[Sequence[Answer]]:
+def load_answering(
+    model: str | os.PathLike,
+) -> tuple[Objective, Predictor]:
+    """Returns what answers inputs, and what its model was trained for.
+
+    Args:
+        model: as in `predict_rows`.
+
+    Raises:
+        UserError: the model cannot be read, or answers no requests.
+    """
+    return _loaded(find_model(model, is_complete=_is_complete_or_no_run))
+
+
+def predict_arrays(
+    answering: tuple[Objective, Predictor], inputs: Any, **settings: Any
+) -> Answered:
+    """Predicts as `predict` does, and keeps all that the model answers.
+
+    Args:
+        answering: as `load_answering` returns it.
+        inputs: as in `predict_rows`.
+        settings: those of `PredictConfig` that read inputs and give labels.
+
+    Raises:
+        UserError: an input cannot be read.
+    """
+    objective, _ = answering
+    config = PredictConfig(**settings)
+    answered = _answered(answering, as_given(inputs), config, Skipped())
+    return gathered(answered, objective.info.label_names)
+
+
+def _loaded(found: ModelFiles) -> tuple[Objective, Predictor]:
     loaded = load_model_or_export(found)
     objective = read_objective(found.extra)
-    predictor = objective.predictor(loaded)
+    return objective, objective.predictor(loaded)
+
+
+def _predict(
+    found: ModelFiles, inputs: Given, config: PredictConfig, skipped: Skipped
+) -> Iterator[Sequence[Answer]]:
+    for answers, _ in _answered(_loaded(found), inputs, config, skipped):
+        yield answers
+
+
+def _answered(
+    answering: tuple[Objective, Predictor],
+    inputs: Given,
+    config: PredictConfig,
+    skipped: Skipped,
+) -> Iterator[tuple[Sequence[Answer], Answers]]:
+    """Yields the answers to each batch, for people and for programs."""
+    objective, predictor = answering
     options = InputOptions(
         columns=objective.info.columns,
         text_column=config.text_column,
@@ -285,15 +338,15 @@ def _predict(
         skipped=skipped if config.skip_bad_images else None,
     )
     for names, batch in predictor.batches(inputs, options):
-        answers = predictor.run(batch)
-        yield objective.decode(names, answers, config.reject_below)
+        outputs = predictor.run(batch)
+        yield objective.decode(names, outputs, config.reject_below), outputs
 
 
 def _generate(
-    found: ModelFiles,
-    inputs: Sequence[str | os.PathLike],
-    config: PredictConfig,
+    found: ModelFiles, inputs: Given, config: PredictConfig
 ) -> list[Generated]:
+    if not isinstance(inputs, list):
+        raise UserError("--generate continues texts: give a list of them.")
     if found.keras_file is None:
         raise UserError(
             f"No language model in {found.saved_model}, which --generate "
@@ -384,9 +437,17 @@ def _changed(changes: dict[str, Any]) -> list[str]:
     ]
 
 
-def _complete(
+def complete_run(
     run: str | os.PathLike,
 ) -> tuple[pathlib.Path, Config, RunResult]:
+    """Returns the folder, the settings and the result of a run.
+
+    Args:
+        run: its folder, or its URL.
+
+    Raises:
+        UserError: it is no run folder, or the run has not ended.
+    """
     folder = opened(run)
     config = run_dir.read_config(folder)
     result = read_result(folder)

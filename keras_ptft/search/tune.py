@@ -10,6 +10,7 @@ from keras_ptft.comparison.machine import machine
 from keras_ptft.config import Config
 from keras_ptft.evaluation.hparams import HParamsRow, write_hparams
 from keras_ptft.evaluation.metrics import shown_metrics
+from keras_ptft.evaluation.report.embedded import embedded
 from keras_ptft.experiment.naming import name_of
 from keras_ptft.experiment.remote_runs import at_hand, portable
 from keras_ptft.remote.mirrored import mirrored
@@ -20,11 +21,12 @@ from keras_ptft.search.flagfile import (
     flagfile,
     proof,
 )
-from keras_ptft.search.report import write_page
+from keras_ptft.search.report import PAGE, write_page
 from keras_ptft.search.result import Found, best_of, headline
 from keras_ptft.search.run import Searched, search, search_folder
 from keras_ptft.search.settings import TuneConfig
 from keras_ptft.search.summary import sentences
+from keras_ptft.search.tables import text_table
 from keras_ptft.search.trial import Order, run_name, score_on_test
 
 RESULT_FILE = "tune.json"
@@ -34,7 +36,7 @@ SCHEMA = 1
 _LOG = logging.getLogger("keras_ptft")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Tuned:
     """What a search came to.
 
@@ -50,6 +52,13 @@ class Tuned:
     found: Found
     best: Config
     sentences: Sequence[str]
+
+    def __repr__(self) -> str:
+        return "\n".join([text_table(self.found), "", *self.sentences])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: `tune.html`."""
+        return embedded((self.folder / PAGE).read_text(encoding="utf-8"))
 
 
 def tune(

@@ -1,11 +1,10 @@
-"""Callbacks that watch a training: history, progress and failure."""
+"""Callbacks that watch a training: history, early stopping and failure."""
 
 import contextlib
 import csv
 import dataclasses
 import io
 import pathlib
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -153,31 +152,6 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
         self.best_weights = arrays or None
 
 
-class EpochLine(keras.callbacks.Callback):
-    """Prints one line an epoch, for output that is not a terminal.
-
-    Args:
-        epochs: of the whole training.
-    """
-
-    def __init__(self, epochs: int) -> None:
-        super().__init__()
-        self._epochs = epochs
-
-    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        self._start = time.perf_counter()
-
-    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        seconds = time.perf_counter() - self._start
-        scores = "  ".join(
-            f"{name} {value:.4f}" for name, value in (logs or {}).items()
-        )
-        print(
-            f"epoch {epoch + 1}/{self._epochs}  {scores}  {seconds:.1f} s",
-            flush=True,
-        )
-
-
 class StopOnNaN(keras.callbacks.Callback):
     """Raises an error that names the step whose loss was not finite."""
 
@@ -225,29 +199,3 @@ def _disk_errors(path: pathlib.Path) -> Iterator[None]:
             f"Cannot write {path}: {reason}. Make room, and start the same "
             "command again."
         ) from error
-
-
-class ProgressBar(keras.callbacks.ProgbarLogger):
-    """Keras's bar of each epoch, which counts all epochs.
-
-    Args:
-        epochs: of the whole training.
-    """
-
-    def __init__(self, epochs: int) -> None:
-        super().__init__()
-        self._all_epochs = epochs
-
-    def set_params(self, params: dict[str, Any]) -> None:
-        super().set_params({**params, "epochs": self._all_epochs})
-
-
-def progress(epochs: int) -> tuple[int, list[keras.callbacks.Callback]]:
-    """Returns Keras's `verbose` and the callbacks that suit the output.
-
-    Args:
-        epochs: of the whole training, maybe more than those of a phase.
-    """
-    if sys.stdout.isatty():
-        return 1, [ProgressBar(epochs)]
-    return 0, [EpochLine(epochs)]

@@ -24,6 +24,7 @@ from keras_ptft.training.checkpointing.preemption import stop_on_signal
 from keras_ptft.training.checkpointing.store import Checkpoint, Checkpoints
 from keras_ptft.training.distribution.strategies import distributed
 from keras_ptft.training.optimizers.averages import constrain
+from keras_ptft.training.progress import progress
 from keras_ptft.training.replay import Found, is_looked_for, look
 from keras_ptft.training.teachers import with_answers
 from keras_ptft.training.training_model import Trainable, TrainingModel
@@ -152,12 +153,12 @@ class Session:
         stateful: dict[str, Stateful] = {"history": self._history}
         if patience := fit_config.early_stopping_patience:
             stateful["early_stopping"] = callbacks.EarlyStopping(patience)
-        verbose, progress = callbacks.progress(fit_config.epochs)
+        verbose, shown = progress(fit_config.epochs)
         self._verbose = verbose
         self._callbacks = [
             callbacks.StopOnNaN(),
             *watchers.scoring,
-            *progress,
+            *shown,
             *stateful.values(),
         ]
         self._saver: CheckpointCallback | None = None

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-import keras_ptft
 from keras_ptft import Config
 from keras_ptft.comparison.compare import compare
 from keras_ptft.comparison.settings import CompareConfig
+from keras_ptft.experiment import stages
 from keras_ptft.experiment.loading import load_dataset
 from keras_ptft.experiment.run_dir import read_config
 from keras_ptft.files import read_json
@@ -50,7 +50,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("compare")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        keras_ptft.pretrain(FIRST)
+        stages.pretrain(FIRST)
         pathlib.Path("second.flags").write_text(RECIPE, "utf-8")
         words = ["second.flags", "--seeds=2", "--require=accuracy>=0.2"]
         assert main(["compare", *words]) == 0

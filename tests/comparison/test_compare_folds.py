@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-import keras_ptft
 from keras_ptft import Config, UserError
 from keras_ptft.comparison.compare import compare
 from keras_ptft.comparison.settings import CompareConfig
 from keras_ptft.comparison.suspicious import find_suspicious
+from keras_ptft.experiment import stages
 from keras_ptft.files import read_json
 from tests.evaluation.report.pages import words
 
@@ -65,7 +65,7 @@ def made(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         digits = flipped_digits("flipped.npz")
-        keras_ptft.pretrain(
+        stages.pretrain(
             Config(
                 name="first",
                 image_size=8,

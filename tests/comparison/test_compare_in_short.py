@@ -2,10 +2,10 @@
 
 import pytest
 
-import keras_ptft
 from keras_ptft import Config, UserError
 from keras_ptft.comparison.compare import compare
 from keras_ptft.comparison.settings import CompareConfig
+from keras_ptft.experiment import stages
 from keras_ptft.files import read_json
 from keras_ptft.main import main
 
@@ -27,7 +27,7 @@ def in_an_empty_folder(tmp_path, monkeypatch):
 def test_a_probe_beside_a_linear_model():
     backbone = "cnn_single(filters=[4], dense=4)"
     first = Config(name="first", classes="0-4", backbone=backbone, **SETTINGS)
-    keras_ptft.pretrain(first)
+    stages.pretrain(first)
     recipe = Config(
         name="second",
         classes="5-9",

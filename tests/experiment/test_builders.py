@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-import keras_ptft
 from keras_ptft import Config
+from keras_ptft.experiment import stages
 
 SMALL = {"backbone": "cnn(filters=[6, 8], dense=8)", "image_size": 8}
 SMALL |= {"epochs": 3, "augment": "shift(padding=1)", "freeze": "conv1"}
@@ -16,7 +16,7 @@ SMALL |= {"explain": False, "jit_compile": "false"}
 def pretrained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     settings = SMALL | {"epochs": 1, "freeze": "all"}
-    keras_ptft.pretrain(
+    stages.pretrain(
         Config(name="first", runs_dir=str(folder), **settings, classes="0-4")
     )
     return folder
@@ -24,7 +24,7 @@ def pretrained(tmp_path_factory):
 
 def weights(folder, name, **settings):
     settings = SMALL | {"init_from": "first", "classes": "5-9"} | settings
-    keras_ptft.finetune(Config(name=name, runs_dir=str(folder), **settings))
+    stages.finetune(Config(name=name, runs_dir=str(folder), **settings))
     path = folder / name / "model.keras"
     return keras.saving.load_model(path, compile=False).get_weights()
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_ptft import ArraySource, Config, Dataset, UserError, pretrain
+from keras_ptft import ArraySource, Config, Dataset, UserError
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.experiment.calibrating import (
     calibrated,
@@ -13,6 +13,7 @@ from keras_ptft.experiment.calibrating import (
     check_validation,
 )
 from keras_ptft.experiment.commands import evaluate, predict
+from keras_ptft.experiment.stages import pretrain
 from keras_ptft.files import read_json
 from keras_ptft.objectives.classification import Classification
 

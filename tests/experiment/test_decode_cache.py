@@ -5,8 +5,8 @@ import shutil
 import keras
 import pytest
 
-import keras_ptft
 from keras_ptft import Config
+from keras_ptft.experiment import stages
 from tests.workers import largest_difference, launched
 
 PHOTOS = 24
@@ -40,7 +40,7 @@ def plain(config, tmp_path_factory):
     """The folder of a run that decodes photos each time."""
     folder = tmp_path_factory.mktemp("plain")
     config = config.replace(decode_cache=False, runs_dir=str(folder))
-    keras_ptft.pretrain(config)
+    stages.pretrain(config)
     assert [path.name for path in folder.iterdir()] == ["x"]
     return folder / "x"
 
@@ -57,11 +57,11 @@ def test_a_first_and_a_second_run_train_the_same_bits(
 ):
     for name, there in (("first", 0), ("second", PHOTOS)):
         again = config.replace(name=name, runs_dir=str(tmp_path))
-        keras_ptft.pretrain(again)
+        stages.pretrain(again)
         assert f", {there} of {PHOTOS} are there." in caplog.text
         assert weights(tmp_path / name) == weights(plain)
     # the setting makes no other run
-    assert keras_ptft.pretrain(again.replace(decode_cache=False)).resumed == []
+    assert stages.pretrain(again.replace(decode_cache=False)).resumed == []
     (file,) = (tmp_path / ".features").iterdir()
     assert file.stat().st_size == PHOTOS * (4 + 16 * 16 * 3)
 

@@ -7,11 +7,12 @@ import shutil
 import numpy as np
 import pytest
 
-from keras_ptft import Config, UserError, evaluate, pretrain
+from keras_ptft import Config, UserError, evaluate
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.dataset import Dataset
 from keras_ptft.evaluation.metrics.classification import accuracy
 from keras_ptft.evaluation.predictions import read_predictions
+from keras_ptft.experiment.stages import pretrain
 from keras_ptft.files import read_json, write_json, write_text
 from keras_ptft.main import main
 

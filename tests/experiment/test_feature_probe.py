@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-import keras_ptft
 from keras_ptft import Config, UserError
+from keras_ptft.experiment import stages
 
 SETTINGS = {
     "dataset": "digits",
@@ -31,7 +31,7 @@ SCORES = (
 
 
 def run(folder, **settings):
-    return keras_ptft.pretrain(
+    return stages.pretrain(
         Config(**SETTINGS | {"runs_dir": str(folder), "name": "x"} | settings)
     )
 
@@ -103,7 +103,7 @@ def test_a_collapse_is_told(tmp_path, caplog):
     x = keras.layers.Dense(4, kernel_initializer="zeros")(x)
     settings = {"epochs": 1, "learning_rate": 0.0, "probe_every": 1}
     config = Config(**SETTINGS | settings | {"runs_dir": str(tmp_path)})
-    keras_ptft.pretrain(config, backbone=keras.Model(inputs, x))
+    stages.pretrain(config, backbone=keras.Model(inputs, x))
     assert "Collapse: after epoch 1 the features of all" in caplog.text
 
 
@@ -128,4 +128,4 @@ def test_what_cannot_be_judged_or_compared(tmp_path, settings, message):
 def test_fine_tuning_judges_nothing(tmp_path):
     config = Config(init_from="x", probe_every=1, runs_dir=str(tmp_path))
     with pytest.raises(UserError, match="judges a backbone that is pretrained"):
-        keras_ptft.finetune(config)
+        stages.finetune(config)

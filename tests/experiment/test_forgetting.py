@@ -5,10 +5,11 @@ import shutil
 import numpy as np
 import pytest
 
-from keras_ptft import Config, UserError, finetune, pretrain
+from keras_ptft import Config, UserError
 from keras_ptft.experiment import run_dir
 from keras_ptft.experiment.forgetting import check_forgetting
 from keras_ptft.experiment.results import RunResult
+from keras_ptft.experiment.stages import finetune, pretrain
 from keras_ptft.files import read_json, write_text
 from keras_ptft.models.saved import load_model
 from keras_ptft.objectives.saved import read_objective

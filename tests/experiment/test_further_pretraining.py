@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-import keras_ptft
 from keras_ptft import Config, UserError
+from keras_ptft.experiment import stages
 from keras_ptft.experiment.naming import name_of, stage_of
 from keras_ptft.files import read_json
 from keras_ptft.main import main
@@ -56,7 +56,7 @@ def here(chain, tmp_path, monkeypatch):
 
 
 def run(name, **settings):
-    return keras_ptft.pretrain(Config(name=name, **SMALL | settings))
+    return stages.pretrain(Config(name=name, **SMALL | settings))
 
 
 def weights_of(run, file="model.keras"):
@@ -193,7 +193,7 @@ def test_fine_tuning_is_for_objectives_that_answer():
     with pytest.raises(
         UserError, match="use pretrain, which takes --init_from"
     ):
-        keras_ptft.finetune(config)
+        stages.finetune(config)
 
 
 def test_the_objective_says_which_stage_trains():

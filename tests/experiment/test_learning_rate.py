@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-import keras_ptft
 from keras_ptft import Config, UserError
+from keras_ptft.experiment import stages
 from keras_ptft.files import read_json, read_text
 from tests.alike import differences
 
@@ -38,7 +38,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("find")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        keras_ptft.pretrain(FOUND)
+        stages.pretrain(FOUND)
     return folder
 
 
@@ -57,7 +57,7 @@ def test_the_run_is_that_with_the_number():
     assert seen == read_json("runs/found/learning_rate.json")
     rate = seen["found"]
     assert rate in seen["rates"] and 1e-4 < rate < 0.1
-    keras_ptft.pretrain(FOUND.replace(name="given", learning_rate=rate))
+    stages.pretrain(FOUND.replace(name="given", learning_rate=rate))
     given = read_json("runs/given/result.json")
     assert "range_test" not in given
     for one, other in zip(result["history"], given["history"], strict=True):
@@ -85,7 +85,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_same(
     for path in (tmp_path / "runs/found/checkpoints").iterdir():
         if not path.name.startswith("step-000000008"):
             path.unlink()
-    again = keras_ptft.pretrain(FOUND)
+    again = stages.pretrain(FOUND)
     assert again.resumed == [8]
     alike = tmp_path / "alike"
     shutil.copytree(folder / "runs/found", alike / "runs/found")
@@ -95,10 +95,10 @@ def test_a_run_that_was_stopped_goes_on_with_the_same(
 
 @pytest.mark.slow
 def test_scratch_and_gradual_unfreezing_find_their_own():
-    keras_ptft.pretrain(
+    stages.pretrain(
         FOUND.replace(name="first", classes="0-4", learning_rate=0.01)
     )
-    result = keras_ptft.finetune(
+    result = stages.finetune(
         FOUND.replace(
             name="second",
             classes="5-9",

@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits
 
 import keras_ptft
 from keras_ptft import ArraySource, Config, Dataset, UserError
+from keras_ptft.experiment import stages
 
 SETTINGS = {"epochs": 5, "batch_size": 32, "learning_rate": 0.01}
 SETTINGS |= {"explain": False, "jit_compile": "false"}
@@ -51,11 +52,9 @@ def two_inputs(seed=0):
 def test_named_inputs_through_training_freezing_export_and_prediction():
     first, second = rows(range(5)), rows(range(5, 10))
     config = Config(name="first", **SETTINGS)
-    pretrained = keras_ptft.pretrain(
-        config, dataset=first, backbone=two_inputs()
-    )
+    pretrained = stages.pretrain(config, dataset=first, backbone=two_inputs())
     assert pretrained.metrics["test"]["accuracy"] > 0.8
-    tuned = keras_ptft.finetune(
+    tuned = stages.finetune(
         config.replace(
             name="second",
             init_from="first",
@@ -84,15 +83,11 @@ def test_named_inputs_through_training_freezing_export_and_prediction():
 def test_a_run_with_objects_is_complete_or_another():
     config = Config(name="mine", **{**SETTINGS, "epochs": 1})
     backbone = two_inputs()
-    result = keras_ptft.pretrain(
-        config, dataset=rows(range(5)), backbone=backbone
-    )
-    again = keras_ptft.pretrain(
-        config, dataset=rows(range(5)), backbone=backbone
-    )
+    result = stages.pretrain(config, dataset=rows(range(5)), backbone=backbone)
+    again = stages.pretrain(config, dataset=rows(range(5)), backbone=backbone)
     assert again == result
     with pytest.raises(UserError, match="backbone that changed since"):
-        keras_ptft.pretrain(
+        stages.pretrain(
             config, dataset=rows(range(5)), backbone=two_inputs(seed=1)
         )
     with pytest.raises(UserError, match="handed over as an object: call"):
@@ -107,14 +102,14 @@ def test_the_model_that_was_handed_over_is_left_as_it_was():
     backbone = two_inputs()
     before = backbone.get_weights()
     config = Config(name="mine", **{**SETTINGS, "epochs": 1})
-    keras_ptft.pretrain(config, dataset=rows(range(5)), backbone=backbone)
+    stages.pretrain(config, dataset=rows(range(5)), backbone=backbone)
     for old, new in zip(before, backbone.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
 
 
 def test_a_pretrained_backbone_without_a_file():
     config = Config(name="mine", freeze="all", **{**SETTINGS, "epochs": 1})
-    tuned = keras_ptft.finetune(
+    tuned = stages.finetune(
         config, dataset=rows(range(5)), backbone=two_inputs()
     )
     assert tuned.transfer["share"] == 1.0
@@ -125,7 +120,7 @@ def test_a_data_set_without_training_examples():
     whole = rows(range(5))
     part = {"test": whole.splits["test"]}
     with pytest.raises(UserError, match="must have a train split, got test"):
-        keras_ptft.pretrain(
+        stages.pretrain(
             Config(name="x"),
             dataset=Dataset(part, whole.label_names),
             backbone=two_inputs(),
@@ -135,7 +130,7 @@ def test_a_data_set_without_training_examples():
 def test_a_data_set_without_a_test_split_is_split():
     whole = rows(range(5))
     part = {"train": whole.splits["train"]}
-    result = keras_ptft.pretrain(
+    result = stages.pretrain(
         Config(name="split", **{**SETTINGS, "epochs": 1, "batch_size": 16}),
         dataset=Dataset(part, whole.label_names, test_fraction=0.3),
         backbone=two_inputs(),
@@ -150,7 +145,7 @@ def test_a_backbone_that_takes_other_inputs():
     inputs = keras.Input((7,), name="seven")
     features = keras.layers.Dense(4)(inputs)
     with pytest.raises(UserError, match="has inputs named lower, upper"):
-        keras_ptft.pretrain(
+        stages.pretrain(
             Config(name="x"),
             dataset=rows(range(5)),
             backbone=keras.Model(inputs, features),

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-import keras_ptft
 from keras_ptft import Config, UserError
+from keras_ptft.experiment import stages
 from keras_ptft.experiment.phases import Phases
 from keras_ptft.files import read_json
 from tests.alike import differences
@@ -66,7 +66,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("phases")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        keras_ptft.pretrain(FIRST)
+        stages.pretrain(FIRST)
     return folder
 
 
@@ -76,7 +76,7 @@ def in_the_folder(folder, monkeypatch):
 
 
 def tuned(**settings):
-    return keras_ptft.finetune(SECOND.replace(**settings))
+    return stages.finetune(SECOND.replace(**settings))
 
 
 def weights_of(name, file="model.keras"):
@@ -155,7 +155,7 @@ def uninterrupted(folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for config in (RESUMED, SCHEDULE_FREE):
-            keras_ptft.finetune(config)
+            stages.finetune(config)
             name = config.name
             shutil.copytree(folder / "runs" / name, folder / "expected" / name)
     return folder / "expected"
@@ -186,7 +186,7 @@ def test_it_resumes_to_the_same_bits(uninterrupted, config, last, resumed):
     for path in (run / "checkpoints").iterdir():
         if int(path.name.split("-")[1]) > last:
             path.unlink()
-    again = keras_ptft.finetune(config)
+    again = stages.finetune(config)
     assert again.resumed == [resumed]
     assert differences(whole, run) == []
 
@@ -313,4 +313,4 @@ def test_cut_points_that_free_nothing(cuts, message):
 
 def test_pretraining_freezes_nothing():
     with pytest.raises(UserError, match="belongs to fine-tuning: use finetune"):
-        keras_ptft.pretrain(FIRST.replace(name="x", unfreeze="0:all"))
+        stages.pretrain(FIRST.replace(name="x", unfreeze="0:all"))

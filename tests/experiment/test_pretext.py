@@ -8,6 +8,7 @@ import pytest
 
 import keras_ptft
 from keras_ptft import Config
+from keras_ptft.experiment import stages
 
 SETTINGS = {
     "dataset": "digits",
@@ -33,7 +34,7 @@ SCORES = {"feature_spread", "effective_rank", "knn_accuracy"}
 
 
 def run(folder, **settings):
-    return keras_ptft.pretrain(
+    return stages.pretrain(
         Config(**SETTINGS | {"runs_dir": str(folder)} | settings)
     )
 
@@ -79,7 +80,7 @@ def test_its_backbone_starts_a_fine_tuning(masked):
         "probe": "lbfgs",
     }
     settings = SETTINGS | changed | {"runs_dir": str(folder)}
-    result = keras_ptft.finetune(Config(**settings))
+    result = stages.finetune(Config(**settings))
     assert result.transfer["share"] == 1.0
     # a linear head on features that saw no label
     assert result.metrics["test"]["accuracy"] > 0.5

@@ -6,13 +6,14 @@ import keras
 import numpy as np
 import pytest
 
-from keras_ptft import Config, finetune
+from keras_ptft import Config
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.dataset import Dataset
 from keras_ptft.data.text.source import TextSource
 from keras_ptft.data.text.storage import in_memory
 from keras_ptft.errors import UserError
 from keras_ptft.experiment.pretrained import is_known_model, load_pretrained
+from keras_ptft.experiment.stages import finetune
 from keras_ptft.files import read_json
 from keras_ptft.main import main
 from keras_ptft.models.saved import load_model

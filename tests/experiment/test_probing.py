@@ -9,8 +9,8 @@ import pytest
 import scipy.special
 from sklearn.linear_model import LogisticRegression
 
-import keras_ptft
 from keras_ptft import Config, UserError
+from keras_ptft.experiment import stages
 from keras_ptft.experiment.loading import load_dataset
 from keras_ptft.training.forward import outputs_of
 
@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("probing")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        keras_ptft.pretrain(FIRST)
+        stages.pretrain(FIRST)
     return folder
 
 
@@ -50,7 +50,7 @@ def in_the_folder(folder, monkeypatch):
 
 
 def solved(**settings):
-    return keras_ptft.finetune(SECOND.replace(**settings))
+    return stages.finetune(SECOND.replace(**settings))
 
 
 def model_of(name, file="model.keras"):
@@ -86,7 +86,7 @@ def saved_probabilities(config):
 def test_the_saved_model_answers_as_scikit_learn(settings, of_scikit_learn):
     config = SECOND.replace(name="equal", probe="lbfgs(C=0.3)", overwrite=True)
     config = config.replace(**settings)
-    result = keras_ptft.finetune(config)
+    result = stages.finetune(config)
     weights = {"class_weight": of_scikit_learn or None}
     np.testing.assert_allclose(
         saved_probabilities(config),
@@ -145,7 +145,7 @@ def test_all_augmented_views_are_rows():
     # more views than epochs
     settings = {"augment": "shift(padding=1)", "augment_views": 4, "epochs": 1}
     config = SECOND.replace(name="views", probe="lbfgs(C=0.3)", **settings)
-    keras_ptft.finetune(config)
+    stages.finetune(config)
     entries = pathlib.Path("runs/.features").iterdir()
     examples = len(splits_of(config)["train"])
     rows = [path.stat().st_size == examples * 32 * 4 + 4 for path in entries]
@@ -190,7 +190,7 @@ STANDING = {"optimizer": "sgd", "learning_rate": 1e-30}
 )
 def test_training_starts_from_the_solved_head(settings, caplog):
     config = tuned("from_solved", overwrite=True, **STANDING, **settings)
-    result = keras_ptft.finetune(config)
+    result = stages.finetune(config)
     np.testing.assert_allclose(
         saved_probabilities(config),
         expected_probabilities(config, C=0.3),
@@ -206,7 +206,7 @@ def test_training_starts_from_the_solved_head(settings, caplog):
 def test_the_solved_head_reads_features_that_a_probe_has_computed(caplog):
     solved(name="probe", probe="lbfgs(C=0.3)")
     caplog.clear()
-    keras_ptft.finetune(tuned("shares", freeze="none"))
+    stages.finetune(tuned("shares", freeze="none"))
     assert "Features of 720 examples are in runs" in caplog.text
     assert "Computing features" not in caplog.text
 

@@ -15,6 +15,7 @@ import keras_ptft
 from keras_ptft import Config
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.dataset import Dataset
+from keras_ptft.experiment import stages
 from keras_ptft.experiment.loading import load_dataset
 from keras_ptft.files import read_json
 from keras_ptft.training.forward import outputs_of
@@ -79,7 +80,7 @@ def folder(tmp_path_factory):
             ("of_sets", "csv:first_digits.csv", OF_SETS),
         ):
             config = Config(name=name, dataset=dataset, **settings, **BACKBONE)
-            keras_ptft.pretrain(config)
+            stages.pretrain(config)
     return folder
 
 
@@ -146,18 +147,18 @@ def check_it_is_solved_again(config, result):
     path = pathlib.Path("runs", config.name)
     before = (path / "model.keras").stat().st_mtime_ns
     os.remove(path / "result.json")
-    again = keras_ptft.finetune(config)
+    again = stages.finetune(config)
     assert again.metrics == result.metrics and again.resumed == []
     # and a run that is complete is left as it is
     assert (path / "model.keras").stat().st_mtime_ns > before
     before = (path / "model.keras").stat().st_mtime_ns
-    assert keras_ptft.finetune(config).metrics == result.metrics
+    assert stages.finetune(config).metrics == result.metrics
     assert (path / "model.keras").stat().st_mtime_ns == before
 
 
 def test_numbers_are_those_of_scikit_learn(caplog):
     config = NUMBERS
-    result = keras_ptft.finetune(config)
+    result = stages.finetune(config)
     assert result.trained_parameters == 16 + 1
     alpha = check_what_a_run_leaves(config, result, "alpha", caplog)
     assert result.plan["iterations"] == 0
@@ -181,7 +182,7 @@ def test_an_export_of_numbers_answers_as_the_run():
     config = NUMBERS.replace(
         name="published", probe="ridge(alpha=0.5)", export_to="saved/published"
     )
-    result = keras_ptft.finetune(config)
+    result = stages.finetune(config)
     assert result.plan["reason"] == "solved by ridge (alpha=0.5)"
     assert result.plan["validation_losses"] == {}
     test = splits_of(config)["test"]
@@ -196,7 +197,7 @@ def test_an_export_of_numbers_answers_as_the_run():
 
 def test_sets_are_those_of_scikit_learn(caplog):
     config = SETS.replace(learning_rate=0.1)
-    result = keras_ptft.finetune(config)
+    result = stages.finetune(config)
     assert "nothing is trained: --learning_rate=0.1" in caplog.text
     assert result.trained_parameters == 16 * 3 + 3
     C = check_what_a_run_leaves(config, result, "C", caplog)
@@ -218,7 +219,7 @@ def test_an_export_of_sets_answers_as_the_run():
         probe="lbfgs(C=0.3, standardise=True)",
         export_to="saved/published_sets",
     )
-    result = keras_ptft.finetune(config)
+    result = stages.finetune(config)
     assert result.plan["reason"] == "solved by lbfgs (C=0.3)"
     test = splits_of(config)["test"]
     inputs = test.gather(tf.range(len(test), dtype=tf.int64))
@@ -266,7 +267,7 @@ def test_settings_that_a_probe_cannot_follow(config, settings, message):
     # before anything is loaded: there is no such model
     wrong = config.replace(name="wrong", init_from="missing", **settings)
     with pytest.raises(keras_ptft.UserError, match=message):
-        keras_ptft.finetune(wrong)
+        stages.finetune(wrong)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +280,7 @@ def test_settings_that_a_probe_cannot_follow(config, settings, message):
 def test_what_cannot_be_chosen_leaves_nothing(config, message):
     wrong = config.replace(name="wrong", validation_fraction=0.0)
     with pytest.raises(keras_ptft.UserError, match=message):
-        keras_ptft.finetune(wrong)
+        stages.finetune(wrong)
     assert not os.path.exists("runs/wrong")
 
 
@@ -288,7 +289,7 @@ def test_a_loss_that_is_written_out_may_stay():
     config = NUMBERS.replace(
         name="written", objective="regression(loss='mse')", probe="ridge"
     )
-    assert keras_ptft.finetune(config).plan["converged"]
+    assert stages.finetune(config).plan["converged"]
 
 
 @pytest.mark.slow
@@ -299,8 +300,8 @@ def test_a_loss_that_is_written_out_may_stay():
 def test_two_replicas_find_the_same(config, probe):
     one = config.replace(name=f"one_{config.name}", probe=probe)
     two = one.replace(name=f"two_{config.name}", strategy="mirrored")
-    assert keras_ptft.finetune(one).plan["replicas"] == 1
-    assert keras_ptft.finetune(two).plan["replicas"] == 2
+    assert stages.finetune(one).plan["replicas"] == 1
+    assert stages.finetune(two).plan["replicas"] == 2
     np.testing.assert_allclose(
         saved_outputs(one), saved_outputs(two), rtol=1e-4, atol=1e-5
     )
@@ -319,7 +320,7 @@ def test_all_augmented_views_are_rows():
     )
     settings = {"objective": "multi_label", "epochs": 1}
     parent = Config(name="images", backbone="cnn(filters=[4])", **settings)
-    keras_ptft.pretrain(parent, dataset=first)
+    stages.pretrain(parent, dataset=first)
     config = Config(
         name="views",
         init_from="images",
@@ -328,7 +329,7 @@ def test_all_augmented_views_are_rows():
         augment_views=3,
         **settings,
     )
-    result = keras_ptft.finetune(config, dataset=second)
+    result = stages.finetune(config, dataset=second)
     rows = 3 * result.data["splits"]["train"]["used"]
     model = keras.saving.load_model("runs/views/model.keras", compile=False)
     # no row has the last label: its bias is the log of one more than the rows

@@ -5,6 +5,7 @@ import pytest
 
 import keras_ptft
 from keras_ptft import Config, UserError
+from keras_ptft.experiment import stages
 from keras_ptft.experiment.replay import replay_table
 from keras_ptft.training.replay import (
     Extent,
@@ -51,7 +52,7 @@ def test_the_table_of_a_step():
 def test_a_run_is_replayed(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="The loss is not finite at step") as e:
-        keras_ptft.pretrain(BAD)
+        stages.pretrain(BAD)
     assert "keras_ptft.replay('runs/bad') in Python" in str(e.value)
     kept = tmp_path / "runs/bad/nonfinite"
     before = {path.name: path.read_bytes() for path in kept.iterdir()}
@@ -80,7 +81,7 @@ def test_a_run_is_replayed(tmp_path, monkeypatch, capsys):
         name="saved", checkpoint_every="1", steps_per_execution=1
     )
     with pytest.raises(UserError, match="replay"):
-        keras_ptft.pretrain(saved)
+        stages.pretrain(saved)
     assert len(list((tmp_path / "runs/saved").rglob("step-*.npz"))) == 1
     again = keras_ptft.replay("runs/saved")
     assert again.step == found.step
@@ -93,7 +94,7 @@ def test_a_run_is_replayed(tmp_path, monkeypatch, capsys):
     good = BAD.replace(
         learning_rate=0.001, normalization="dataset", epochs=1, overwrite=False
     )
-    assert keras_ptft.pretrain(good).status == "complete"
+    assert stages.pretrain(good).status == "complete"
     assert not kept.exists()
 
 
@@ -109,7 +110,7 @@ def test_a_step_of_a_later_phase(tmp_path, monkeypatch):
         explain=False,
         jit_compile="false",
     )
-    keras_ptft.pretrain(config)
+    stages.pretrain(config)
     second = config.replace(
         name="second",
         init_from="first",
@@ -119,7 +120,7 @@ def test_a_step_of_a_later_phase(tmp_path, monkeypatch):
         on_leak="warn",
     )
     with looking_for(22), pytest.raises(Found) as caught:
-        keras_ptft.finetune(second)
+        stages.finetune(second)
     found = caught.value.replayed
     assert found.step == 22 and not found.first
     trained = [row.name for row in found.layers if row.gradients]

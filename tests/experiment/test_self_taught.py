@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-import keras_ptft
 from keras_ptft import Config, UserError
+from keras_ptft.experiment import stages
 
 SETTINGS = {
     "dataset": "digits",
@@ -31,9 +31,7 @@ OBJECTIVES = {
 
 def run(folder, name, **settings):
     config = {"runs_dir": str(folder), "objective": OBJECTIVES[name]}
-    return keras_ptft.pretrain(
-        Config(name=name, **SETTINGS | config | settings)
-    )
+    return stages.pretrain(Config(name=name, **SETTINGS | config | settings))
 
 
 def timeless(row):
@@ -77,7 +75,7 @@ def test_a_teacher_of_what_is_not_frozen(tmp_path):
     config = SETTINGS | {"runs_dir": str(tmp_path), "probe_every": 0}
     config |= {"init_from": "dino", "backbone": "", "epochs": 2}
     config |= {"objective": OBJECTIVES["dino"], "unfreeze": "0:all,1:none"}
-    result = keras_ptft.pretrain(Config(name="tuned", **config))
+    result = stages.pretrain(Config(name="tuned", **config))
     losses = [row["loss"] for row in result.history]
     assert losses[1] < losses[0]
 

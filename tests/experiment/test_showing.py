@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-import keras_ptft
 from keras_ptft import Config
 from keras_ptft.data import Loading, load
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.errors import UserError
+from keras_ptft.experiment import stages
 from keras_ptft.experiment.showing import build_showing, shown_examples
 from keras_ptft.objectives.classification import Classification
 
@@ -77,7 +77,7 @@ def test_a_run_is_mixed_and_balanced_and_says_so(tmp_path, caplog):
     config = Config(
         runs_dir=str(tmp_path), name="first", epochs=1, classes="0-4", **SMALL
     )
-    keras_ptft.pretrain(config)
+    stages.pretrain(config)
     assert (
         "as they are shown" not in (tmp_path / "first/report.html").read_text()
     )
@@ -89,7 +89,7 @@ def test_a_run_is_mixed_and_balanced_and_says_so(tmp_path, caplog):
         mix="cutmix",
         sampling="balanced",
     )
-    result = keras_ptft.finetune(tuned)
+    result = stages.finetune(tuned)
     assert "every step: examples are mixed at every step." in caplog.text
     line = "Sampling: each of 5 classes comes about 60 times an epoch; they "
     assert f"{line}have 60 to 60 examples." in caplog.text
@@ -114,4 +114,4 @@ def test_texts_are_refused_in_one_line(tmp_path, monkeypatch):
         mix="mixup",
     )
     with pytest.raises(UserError, match=r"got int32 of shape .*--mix=none\.$"):
-        keras_ptft.pretrain(config)
+        stages.pretrain(config)

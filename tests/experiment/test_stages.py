@@ -10,7 +10,7 @@ import pytest
 
 import keras_ptft
 from keras_ptft import Config, UserError
-from keras_ptft.experiment import run_dir, run_files
+from keras_ptft.experiment import run_dir, run_files, stages
 from keras_ptft.files import read_json
 
 SMALL = {"backbone": "cnn(filters=[6, 8], dense=8)", "image_size": 8}
@@ -24,13 +24,13 @@ def in_an_empty_folder(tmp_path, monkeypatch):
 
 def first(**settings):
     settings = {"name": "first", "classes": "0-4"} | SMALL | settings
-    return keras_ptft.pretrain(Config(**settings))
+    return stages.pretrain(Config(**settings))
 
 
 def second(**settings):
     settings = {"name": "second", "classes": "5-9"} | settings
     settings = {"init_from": "first"} | SMALL | {"backbone": ""} | settings
-    return keras_ptft.finetune(Config(**settings))
+    return stages.finetune(Config(**settings))
 
 
 @pytest.fixture(scope="module")

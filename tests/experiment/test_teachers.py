@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import pytest
 
-import keras_ptft
 from keras_ptft import Config, UserError
 from keras_ptft.comparison.plan import cells, variants
 from keras_ptft.comparison.settings import CompareConfig
@@ -21,7 +20,7 @@ from keras_ptft.data.leakage.training_fingerprints import (
 )
 from keras_ptft.data.text.tokenizers import Tokenizer
 from keras_ptft.data.text.tokenizers.vocabulary import SPECIAL
-from keras_ptft.experiment import builders
+from keras_ptft.experiment import builders, stages
 from keras_ptft.experiment.several import standing_alone
 from keras_ptft.files import read_json
 from keras_ptft.objectives.saved import write_objective
@@ -47,7 +46,7 @@ def folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         settings = SMALL | {"name": "big", "epochs": 6}
-        keras_ptft.pretrain(Config(**settings))
+        stages.pretrain(Config(**settings))
     return folder
 
 
@@ -59,7 +58,7 @@ def in_the_folder(folder, monkeypatch):
 def student(name, given=None, **settings):
     settings = {"teacher": "big", "objective": DISTILLED} | settings
     config = Config(**SMALL | {"name": name} | settings)
-    return keras_ptft.pretrain(config, dataset=given)
+    return stages.pretrain(config, dataset=given)
 
 
 def refused(**settings):
@@ -184,7 +183,7 @@ def test_a_run_belongs_to_its_teacher(folder):
 @pytest.mark.slow
 def test_a_frozen_part_and_a_teacher():
     for name, gigabytes in {"tuned": 1.0, "tuned-live": 0.0}.items():
-        result = keras_ptft.finetune(
+        result = stages.finetune(
             Config(
                 **SMALL | {"backbone": "", "epochs": 1},
                 name=name,
@@ -326,7 +325,7 @@ def test_texts_are_read_as_the_teacher_reads_them(folder):
     }
     reader = {"backbone": "embedding(width=16)", "learning_rate": 0.05}
     config = Config(**SMALL | settings | reader, name="reader")
-    keras_ptft.pretrain(config)
+    stages.pretrain(config)
     # which has learned its vocabulary on other examples
     small = {"backbone": "embedding(width=4)", "split_seed": 1}
     small |= {"on_leak": "warn", "tokenizer": ""}

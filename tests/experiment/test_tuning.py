@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-import keras_ptft
 from keras_ptft import Config, UserError
+from keras_ptft.experiment import stages
 from keras_ptft.experiment.tuning import check_tuning
 from keras_ptft.transfer.adapter import load_adapter
 
@@ -102,7 +102,7 @@ def pretrained(tmp_path_factory):
     """Folder of runs, with one to start from."""
     folder = tmp_path_factory.mktemp("runs")
     settings = SMALL | {"runs_dir": str(folder), "classes": "0-4"}
-    keras_ptft.pretrain(Config(name="first", backbone=CNN, **settings))
+    stages.pretrain(Config(name="first", backbone=CNN, **settings))
     return folder
 
 
@@ -114,7 +114,7 @@ def finetune(pretrained, request):
         name = re.sub(r"[^\w-]+", "_", f"{request.node.name}-{name}")
         settings = SMALL | {"init_from": "first", "classes": "5-9"} | settings
         given = {"runs_dir": str(pretrained), "name": name}
-        result = keras_ptft.finetune(Config(**given | settings))
+        result = stages.finetune(Config(**given | settings))
         return result, pretrained / name
 
     return run
@@ -263,7 +263,7 @@ def of_texts(tmp_path_factory):
     settings = {"runs_dir": str(folder), "text_column": "text", "epochs": 1}
     settings |= {"explain": False, "jit_compile": "false"}
     backbone = "transformer(width=8, heads=2, depth=1)"
-    keras_ptft.pretrain(
+    stages.pretrain(
         Config(
             name="first",
             dataset=f"csv:{folder}/first.csv",
@@ -292,7 +292,7 @@ def test_these_move_in_a_transformer(of_texts, way, strategy):
     runs = pathlib.Path(of_texts["runs_dir"])
     name = f"{way}-{strategy}".replace(",", "")
     config = Config(name=name, strategy=strategy, **{**of_texts, **settings})
-    result = keras_ptft.finetune(config)
+    result = stages.finetune(config)
     assert result.audit["changed"] == []
     before, after = weights_of(runs / "first"), weights_of(runs / name)
     assert {p.rpartition("/")[2] for p in moved(before, after)} == names
@@ -356,7 +356,7 @@ def test_what_is_scored_and_saved_is_the_average(finetune):
 def test_an_average_in_pretraining(pretrained):
     settings = SMALL | {"runs_dir": str(pretrained), "classes": "0-4"}
     settings |= {"backbone": CNN, "ema": 0.9, "name": "averaged"}
-    result = keras_ptft.pretrain(Config(**settings))
+    result = stages.pretrain(Config(**settings))
     saved = result.metrics["validation"]["loss"]
     assert saved == pytest.approx(result.history[-1]["val_loss"], rel=1e-4)
 
@@ -518,7 +518,7 @@ def test_settings_that_contradict_each_other(finetune, settings, message):
 def test_what_pretraining_has_no_use_for(pretrained, name, value):
     config = Config(runs_dir=str(pretrained), **SMALL | {name: value})
     with pytest.raises(UserError) as caught:
-        keras_ptft.pretrain(config)
+        stages.pretrain(config)
     assert str(caught.value) == (
         f"--{name}={value} belongs to fine-tuning: use finetune, or leave it "
         "out."

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_ptft import Config, UserError, evaluate, pretrain
+from keras_ptft import Config, UserError, evaluate
 from keras_ptft.data.core.array_source import ArraySource
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.experiment.showing import pictured_examples
+from keras_ptft.experiment.stages import pretrain
 from keras_ptft.objectives.classification import Classification
 from keras_ptft.objectives.contrastive import Contrastive
 

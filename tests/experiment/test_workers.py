@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-import keras_ptft
 from keras_ptft import Config, files, launch
+from keras_ptft.experiment import stages
 from keras_ptft.launch import Job
 from tests.alike import differences
 from tests.conftest import ROOT
@@ -62,7 +62,7 @@ RUNS = {
 def configs(tmp_path_factory):
     """Settings of fine-tunings of one pretrained run, by name."""
     folder = tmp_path_factory.mktemp("first")
-    keras_ptft.pretrain(FIRST.replace(runs_dir=str(folder)))
+    stages.pretrain(FIRST.replace(runs_dir=str(folder)))
     second = SECOND.replace(init_from=str(folder / "first"))
     return {
         name: second.replace(name=name, **settings)

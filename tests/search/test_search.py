@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits
 
 import keras_ptft
 from keras_ptft import Config, UserError
+from keras_ptft.experiment import stages
 from keras_ptft.experiment.run_dir import read_config
 from keras_ptft.files import read_json
 from keras_ptft.main import main
@@ -229,7 +230,7 @@ def test_a_budget_without_a_search(tmp_path, monkeypatch):
         explain=False,
         jit_compile="false",
     )
-    keras_ptft.pretrain(first)
+    stages.pretrain(first)
     recipe = first.replace(
         name="second", classes="5-9", init_from="first", backbone=""
     )

@@ -2,8 +2,8 @@
 
 import pytest
 
-import keras_ptft
 from keras_ptft import Config, UserError
+from keras_ptft.experiment import stages
 from keras_ptft.training.profiling import parse_profile_steps
 
 
@@ -32,17 +32,17 @@ def test_a_profile_is_written_and_makes_no_other_run(
         steps_per_execution=1,
         profile_steps="3,5",
     )
-    first = keras_ptft.pretrain(config)
+    first = stages.pretrain(config)
     (profile,) = tmp_path.glob(
         "runs/a/tensorboard/plugins/profile/*/*.xplane.pb"
     )
     assert profile.stat().st_size > 0
     assert "Profiled to step 5, into runs/a/tensorboard." in caplog.text
     # not trained again
-    assert keras_ptft.pretrain(config.replace(profile_steps="")) == first
+    assert stages.pretrain(config.replace(profile_steps="")) == first
     caplog.clear()
     late = config.replace(name="b", profile_steps="100,200")
-    keras_ptft.pretrain(late)
+    stages.pretrain(late)
     assert (
         "Nothing was profiled: --profile_steps=100,200, and this training "
         "ended after step 20." in caplog.text

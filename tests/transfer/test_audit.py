@@ -4,9 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-import keras_ptft
 from keras_ptft import Config
-from keras_ptft.experiment import builders, frozen, phases, training
+from keras_ptft.experiment import builders, frozen, phases, stages, training
 from keras_ptft.experiment.loading import load_dataset
 from keras_ptft.models import BACKBONES
 from keras_ptft.transfer import audit
@@ -135,7 +134,7 @@ def test_what_is_frozen_stays_frozen_in_deep_backbones(spec, tmp_path):
 def test_a_bit_that_changes_fails_the_run(tmp_path, monkeypatch):
     settings = SETTINGS | {"runs_dir": str(tmp_path)}
     backbone = "cnn(filters=[2, 3], dense=4, batch_norm=True)"
-    keras_ptft.pretrain(Config(name="first", backbone=backbone, **settings))
+    stages.pretrain(Config(name="first", backbone=backbone, **settings))
 
     def meddle(config, prefix, *given):
         flip(prefix.get_layer("conv1_bn").moving_mean)
@@ -143,7 +142,7 @@ def test_a_bit_that_changes_fails_the_run(tmp_path, monkeypatch):
 
     monkeypatch.setattr(phases, "frozen_inputs", meddle)
     with pytest.raises(RuntimeError, match=r"changed: conv1_bn/moving_mean\.$"):
-        keras_ptft.finetune(
+        stages.finetune(
             Config(name="f", init_from="first", freeze="conv1_bn", **settings)
         )
     assert not (tmp_path / "f/result.json").exists()

@@ -22,9 +22,9 @@ from keras_ptft.evaluation.report.report import (
     Course,
     DataFindings,
     leak_rows,
-    score_cards,
 )
 from keras_ptft.evaluation.report.runs_table import table_cells
+from keras_ptft.evaluation.report.scores import score_cards
 from keras_ptft.evaluation.report.settings_table import (
     repeating_commands,
     shown_settings,

@@ -7,11 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from keras_ptft import files
-from keras_ptft.evaluation.metrics import metric_of, shown_metrics
-from keras_ptft.evaluation.report.calibration import (
-    calibration_parts,
-    interval_texts,
-)
+from keras_ptft.evaluation.report.calibration import calibration_parts
 from keras_ptft.evaluation.report.class_tables import (
     average,
     class_rows,
@@ -30,6 +26,11 @@ from keras_ptft.evaluation.report.figures import (
 from keras_ptft.evaluation.report.lineage import Lineage, lineage_parts
 from keras_ptft.evaluation.report.page import page_template
 from keras_ptft.evaluation.report.runs_table import table_cells
+from keras_ptft.evaluation.report.scores import (
+    interval_cards,
+    score_cards,
+    scratch_cards,
+)
 from keras_ptft.evaluation.report.times import time_parts
 from keras_ptft.evaluation.report.views import ShownExample, view_grid
 
@@ -110,21 +111,21 @@ def write_report(
     Raises:
         UserError: the file cannot be written.
     """
-    vectors = evaluation.word_vectors
+    vectors, test = evaluation.word_vectors, evaluation.metrics["test"]
     page = page_template(_FOLDER / "report.html").render(
         title=title,
         **lineage_parts(lineage),
         times=time_parts(course.seconds, course.steps),
         resumed=course.resumed,
-        cards=score_cards(evaluation.metrics["test"], evaluation.titles),
-        scratch_cards=_scratch_cards(comparison, evaluation.titles),
-        interval_cards=_interval_cards(evaluation),
+        cards=score_cards(test, evaluation.titles),
+        beside_cards=scratch_cards(comparison, evaluation.titles),
+        interval_cards=interval_cards(test, evaluation.titles),
         comparison=table_cells(comparison) if comparison else [],
         curves=learning_curves(course.history),
         range_test=course.range_test,
         range_test_png=_tried(course.range_test),
-        positive=evaluation.metrics["test"].get("positive"),
-        positive_rows=_positive_rows(evaluation.metrics["test"]),
+        positive=test.get("positive"),
+        positive_rows=_positive_rows(test),
         outside=evaluation.out_of_scope,
         rejections=_rejections(evaluation.out_of_scope),
         chosen_thresholds=evaluation.thresholds,
@@ -136,55 +137,10 @@ def write_report(
         class_counts=class_counts(data.account or {}) if data else [],
         views=view_grid(data.shown) if data else None,
         pictured=view_grid(data.pictured) if data else None,
-        **_on_classes(evaluation.metrics["test"]),
+        **_on_classes(test),
         **insight_parts(evaluation.insight),
     )
     files.write_text(path, page)
-
-
-def score_cards(
-    metrics: Mapping[str, Any], titles: Mapping[str, str]
-) -> list[tuple[str, str]]:
-    """Returns what is read first: each number, and what it is.
-
-    Args:
-        metrics: of the test split.
-        titles: titles of metrics that METRICS calls otherwise.
-
-    Example:
-
-    >>> score_cards({"examples": 1200, "loss": 1.5, "perplexity": 4.4817}, {})
-    [('1.5000', 'loss (nats)'), ('4.48', 'perplexity'), \
-('1,200', 'test examples')]
-    """
-    cards = []
-    for name, value in shown_metrics(metrics).items():
-        metric = metric_of(name)
-        title = titles.get(name, metric.title)
-        has_unit = metric.unit and name not in titles
-        unit = f" ({metric.unit})" if has_unit else ""
-        cards.append((metric.text(value), f"{title}{unit}"))
-    return [*cards, (f"{metrics['examples']:,}", "test examples")]
-
-
-def _scratch_cards(
-    comparison: Sequence[Mapping[str, Any]], titles: Mapping[str, str]
-) -> dict[str, str]:
-    """What each number is from scratch, by what the card says of it."""
-    if len(comparison) < 2:
-        return {}
-    # the last one counts the test examples, which are the same
-    cards = score_cards({**comparison[1], "examples": 0}, titles)[:-1]
-    return {card[1]: card[0] for card in cards}
-
-
-def _interval_cards(evaluation: "Evaluation") -> dict[str, str]:
-    """The interval of each number, by what the card says of it."""
-    test = evaluation.metrics["test"]
-    texts, cards = interval_texts(test), score_cards(test, evaluation.titles)
-    # the last card counts the test examples
-    named = zip(shown_metrics(test), cards[:-1], strict=True)
-    return {card[1]: texts[name] for name, card in named if name in texts}
 
 
 def leak_rows(counts: Mapping[str, Any]) -> list[tuple[str, str, int, int]]:
@@ -236,15 +192,27 @@ def class_counts(data: Mapping[str, Any]) -> list[tuple[str, list[int]]]:
     return rows
 
 
+def confusion_picture(metrics: Mapping[str, Any]) -> str:
+    """Draws the confusion matrix of a split, where it has one.
+
+    Args:
+        metrics: of the split.
+
+    Returns:
+        A PNG in base64, or "".
+    """
+    rows = class_rows(metrics.get("per_class", {}))
+    if not rows or "confusions" not in metrics:
+        return ""
+    counts, numbers = confusion_matrix(metrics["confusions"], rows)
+    names = {row.number: row.name for row in rows}
+    return confusion_png(counts, [names[n] for n in numbers], numbers)
+
+
 def _on_classes(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """What a page shows of classes; a run may have none."""
     rows = class_rows(metrics.get("per_class", {}))
     confusions = metrics.get("confusions", ())
-    picture = ""
-    if rows and "confusions" in metrics:
-        counts, numbers = confusion_matrix(confusions, rows)
-        names = {row.number: row.name for row in rows}
-        picture = confusion_png(counts, [names[n] for n in numbers], numbers)
     return {
         "things": "entities" if "entity_f1" in metrics else "examples",
         "heading": _heading(metrics),
@@ -253,7 +221,7 @@ def _on_classes(metrics: Mapping[str, Any]) -> dict[str, Any]:
         "worst_classes": worst_classes(rows),
         "average": average(metrics, rows) if rows else None,
         "confusions": most_confused(confusions, rows),
-        "confusion_png": picture,
+        "confusion_png": confusion_picture(metrics),
         **calibration_parts(metrics),
     }
 

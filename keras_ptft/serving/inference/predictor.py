@@ -19,6 +19,7 @@ from keras_ptft.serving.inference.resolve import (
     load_signature,
 )
 from keras_ptft.serving.inputs.arrays import Batch, Inputs, input_batches
+from keras_ptft.serving.inputs.in_memory import Given, given_batches
 from keras_ptft.serving.inputs.options import InputOptions
 from keras_ptft.serving.inputs.texts import text_batches
 from keras_ptft.serving.signatures.answers import text_answer
@@ -70,14 +71,14 @@ class Predictor:
 
     def batches(
         self,
-        inputs: Sequence[str | os.PathLike],
+        inputs: Given,
         options: InputOptions = _DEFAULT,
     ) -> Iterator[Batch]:
-        """Reads what the model takes from files, folders or texts.
+        """Reads what the model takes from files, folders, texts or memory.
 
         Args:
             inputs: as `input_batches` takes them, or `text_batches` if the
-                model takes text.
+                model takes text; in memory as `given_batches` takes them.
             options: what is known of them.
 
         Yields:
@@ -86,6 +87,8 @@ class Predictor:
         Raises:
             UserError: an input cannot be used.
         """
+        if isinstance(inputs, np.ndarray | Mapping):
+            return given_batches(inputs, self.input_spec, options)
         if "text" in self.inputs:
             return text_batches(
                 inputs,

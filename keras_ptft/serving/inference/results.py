@@ -31,6 +31,11 @@ class Prediction:
     def __str__(self) -> str:
         return f"{self.name}  {self.label or '(none)'}  {self.probability:.4f}"
 
+    @property
+    def answer(self) -> str:
+        """What was predicted: the label."""
+        return self.label
+
     def cells(self) -> Cells:
         """Returns the columns and cells of its row in a file."""
         return {
@@ -54,6 +59,11 @@ class Estimate:
 
     def __str__(self) -> str:
         return f"{self.name}  {self.value:.6g}"
+
+    @property
+    def answer(self) -> float:
+        """What was predicted: the number."""
+        return self.value
 
     def cells(self) -> Cells:
         """Returns the columns and cells of its row in a file."""
@@ -79,6 +89,11 @@ class LabelSet:
             f"{label} {self.probabilities[label]:.4f}" for label in self.labels
         )
         return f"{self.name}  {', '.join(shown) or '(none)'}"
+
+    @property
+    def answer(self) -> tuple[str, ...]:
+        """What was predicted: the labels."""
+        return tuple(self.labels)
 
     def cells(self) -> Cells:
         """Returns the columns and cells of its row in a file.

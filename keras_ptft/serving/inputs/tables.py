@@ -41,6 +41,30 @@ def table_batches(
             does not take as many.
     """
     table = _opened(path, spec, columns)
+    yield from row_batches(table, spec, columns, batch_size)
+
+
+def row_batches(
+    table: Table,
+    spec: tf.TensorSpec,
+    columns: Sequence[str],
+    batch_size: int,
+) -> Iterator[tuple[list[str], np.ndarray]]:
+    """Reads rows of numbers of an opened table, as `table_batches` does.
+
+    Args:
+        table: as it was opened.
+        spec: as in `table_batches`.
+        columns: as in `table_batches`.
+        batch_size: as in `table_batches`.
+
+    Yields:
+        As `table_batches` does.
+
+    Raises:
+        UserError: see `table_batches`.
+    """
+    _check_count(table, spec, columns)
     wanted = columns or table.columns
     rows = rows_of(table, wanted, trained=bool(columns))
     for start in itertools.count(0, batch_size):
@@ -48,23 +72,17 @@ def table_batches(
         if not some and start:
             return
         array = to_numbers(some, wanted, table)
-        array = fitting_array(path, array, spec)
-        names = [f"{path}[{start + index}]" for index in range(len(some))]
-        yield names, cast_array(path, array, spec)
+        array = fitting_array(table.path, array, spec)
+        names = [f"{table.path}[{start + index}]" for index in range(len(some))]
+        yield names, cast_array(table.path, array, spec)
 
 
 def _opened(
     path: pathlib.Path, spec: tf.TensorSpec, columns: Sequence[str]
 ) -> Table:
-    size = spec.shape.num_elements() or 0
-    if columns and len(columns) != size:
-        raise UserError(
-            f"The model takes {size} numbers, but objective.json beside it "
-            f"names {len(columns)} columns: restore the file that was written "
-            "with the model."
-        )
     if columns:
         return open_table(path, heading=columns)
+    size = spec.shape.num_elements() or 0
     # names that nobody gives a column
     table = open_table(path, heading=[f"#{n + 1}" for n in range(size)])
     numbers = filter(is_number, table.columns)
@@ -75,10 +93,23 @@ def _opened(
             f"that are no numbers, got {first!r} among {len(table.columns)} "
             "cells: correct it."
         )
-    if len(table.columns) != size:
+    return table
+
+
+def _check_count(
+    table: Table, spec: tf.TensorSpec, columns: Sequence[str]
+) -> None:
+    """Refuses more or fewer columns than the model takes numbers."""
+    size = spec.shape.num_elements() or 0
+    if columns and len(columns) != size:
         raise UserError(
-            f"Expected {size} columns of numbers in {path}, as the model "
+            f"The model takes {size} numbers, but objective.json beside it "
+            f"names {len(columns)} columns: restore the file that was written "
+            "with the model."
+        )
+    if not columns and len(table.columns) != size:
+        raise UserError(
+            f"Expected {size} columns of numbers in {table.path}, as the model "
             f"takes shape {tuple(spec.shape)}, got {len(table.columns)}: "
             f"{listed(table.columns)}."
         )
-    return table

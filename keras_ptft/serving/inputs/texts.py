@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from keras_ptft.data.tables.labels import as_text
-from keras_ptft.data.tables.table import TABLES, open_table
+from keras_ptft.data.tables.table import TABLES, Table, open_table
 from keras_ptft.data.text.files import decoded_lines, text_file
 from keras_ptft.data.text.pairs import joined, named_columns
 from keras_ptft.errors import UserError
@@ -107,13 +107,23 @@ def _read(
         for line in decoded_lines(text_file(word)):
             yield line.removesuffix("\n").removesuffix("\r").encode()
     else:
-        yield from _table_texts(word, chosen, trained)
+        yield from texts_of(open_table(word), chosen, trained)
 
 
-def _table_texts(
-    word: str, chosen: Sequence[str], trained: Sequence[str]
+def texts_of(
+    table: Table, chosen: Sequence[str], trained: Sequence[str]
 ) -> Iterator[bytes]:
-    table, columns = open_table(word), chosen or trained or ("text",)
+    """Yields the text of each row of a table.
+
+    Args:
+        table: as it was opened.
+        chosen: the columns of the text; none: those of training.
+        trained: columns of the texts in training; none: "text".
+
+    Raises:
+        UserError: a column is missing, or a cell is no text.
+    """
+    columns = chosen or trained or ("text",)
     for column in columns:
         table.find(column, "--text_column")
     for number, cells in rows_of(

@@ -13,6 +13,7 @@ from keras_ptft.data.leakage.training_fingerprints import (
     write_seen,
 )
 from keras_ptft.errors import UserError
+from keras_ptft.experiment import stages
 
 
 def column(*numbers):
@@ -277,11 +278,11 @@ def test_a_fine_tuning_knows_what_its_parent_was_trained_on(tmp_path):
             name=name, dataset=dataset, init_from="first", **shared
         )
 
-    keras_ptft.pretrain(settings("first", "first").replace(init_from=""))
+    stages.pretrain(settings("first", "first").replace(init_from=""))
     with pytest.raises(UserError, match=r"^2 of 20 test examples are among"):
-        keras_ptft.finetune(settings("second", "second"))
+        stages.finetune(settings("second", "second"))
     kept = settings("second", "second").replace(on_leak="warn")
-    leaks = keras_ptft.finetune(kept).leaks
+    leaks = stages.finetune(kept).leaks
     assert (leaks["test_in_pretraining"], leaks["near"]) == (2, None)
     # a run that starts from this one knows of both
     third = kept.replace(name="third", init_from="second", on_leak="fail")
@@ -290,4 +291,4 @@ def test_a_fine_tuning_knows_what_its_parent_was_trained_on(tmp_path):
     arrays |= {"x_test": x[[0, 60, 59]], "y_test": y[[0, 60, 59]]}
     np.savez(tmp_path / "third.npz", **arrays)
     with pytest.raises(UserError, match=r"^2 of 3 test examples are among"):
-        keras_ptft.finetune(third)
+        stages.finetune(third)

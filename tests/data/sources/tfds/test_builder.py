@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_ptft import Config, pretrain
+from keras_ptft import Config
 from keras_ptft.data import load
 from keras_ptft.data.core.dataset import Loading
 from keras_ptft.data.sources.tfds.builder import (
@@ -23,6 +23,7 @@ from keras_ptft.data.sources.tfds.builder import (
     tfds,
 )
 from keras_ptft.errors import UserError
+from keras_ptft.experiment.stages import pretrain
 
 FILES = (
     "t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz, "
