@@ -11,7 +11,10 @@ import keras_ptft
 
 PACKAGE = pathlib.Path(keras_ptft.__file__).parent
 RANKS = [
-    {"errors", "files", "streams", "registry", "settings", "config"},
+    {
+        *("errors", "files", "streams", "registry", "settings", "config"),
+        "extensions",
+    },
     {"data", "models"},
     {"training"},
     {"transfer", "evaluation", "serving"},
