@@ -42,7 +42,7 @@ def gated_cnn(side=28):
     for number, filters in enumerate((16, 32), 1):
         x = layers.Conv2D(filters, 3, activation="relu", strides=2)(x)
         x = ChannelGate(name=f"gate{number}")(x)
-    x = layers.GlobalAveragePooling2D(name="pooled")(x)
+    x = layers.Flatten(name="flat")(x)
     features = layers.Dense(32, activation="relu", name="features")(x)
     return keras.Model(inputs, features, name="backbone")
 
@@ -52,7 +52,7 @@ def main():
     config = keras_ptft.Config(dataset="digits", image_size=28)
     keras_ptft.pretrain(
         config.replace(
-            name="gated", classes="0-4", epochs=20, learning_rate=0.01
+            name="gated", classes="0-4", epochs=20, learning_rate=0.003
         ),
         backbone=gated_cnn(),
     )
@@ -63,7 +63,7 @@ def main():
             classes="5-9",
             freeze="gate1",
             epochs=10,
-            learning_rate=0.01,
+            learning_rate=0.003,
         )
     )
     print(f"accuracy {tuned.metrics['test']['accuracy']:.4f}")

@@ -49,7 +49,7 @@ def dataset(path, count):
 
 
 def main():
-    """Trains a small CNN on spectrograms, and publishes it."""
+    """Trains a small CNN on spectrograms."""
     data = dataset("spectrograms.npy", 1797)
     config = keras_ptft.Config(
         name="waves",
@@ -58,7 +58,6 @@ def main():
         learning_rate=0.003,
     )
     result = keras_ptft.pretrain(config, dataset=data)
-    keras_ptft.export("runs/waves", "saved_models/waves", dataset=data)
     print(f"accuracy {result.metrics['test']['accuracy']:.4f}")
 
 

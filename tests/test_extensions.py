@@ -9,6 +9,7 @@ from keras_ptft import Config, Metric, UserError, extensions, register
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.evaluation.metrics import METRICS, classifier_metrics
 from keras_ptft.experiment import builders
+from keras_ptft.models.saved import load_model
 from keras_ptft.objectives import OBJECTIVES
 from keras_ptft.objectives.classification import Classification
 from keras_ptft.objectives.objective import Objective
@@ -82,7 +83,7 @@ def test_what_was_registered_is_replaced():
 @pytest.mark.parametrize(
     "kind, name, entry, told",
     [
-        ("optimiser", "x", nadam, 'kind \'optimiser\' (did you mean "optimi'),
+        ("optimiser", "x", nadam, "kind 'optimiser' (did you mean \"optimi"),
         ("optimizer", "adam", nadam, "'adam' is a part of keras_ptft: choose"),
         ("optimizer", "my adam", nadam, "must be letters, digits and"),
         ("optimizer", "x", "adam", "must be a function, got 'adam'"),
@@ -148,3 +149,18 @@ def test_a_module_that_fails_is_named(code, told, tmp_path, monkeypatch):
 def test_an_unknown_name_tells_of_modules():
     with pytest.raises(UserError, match="KERAS_PTFT_MODULES names modules"):
         builders.check(Config(objective="xyz"))
+
+
+def test_a_layer_whose_module_is_not_imported(tmp_path):
+    @keras.saving.register_keras_serializable(package="tests")
+    class Own(keras.layers.Layer):
+        def call(self, x):
+            return x
+
+    inputs = keras.Input((2,))
+    path = tmp_path / "own.keras"
+    keras.Model(inputs, Own()(inputs)).save(path)
+    assert load_model(path).output_shape == (None, 2)
+    keras.saving.get_custom_objects().pop("tests>Own")
+    with pytest.raises(UserError, match="or name it in KERAS_PTFT_MODULES"):
+        load_model(path)

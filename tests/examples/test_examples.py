@@ -12,7 +12,6 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
-from absl import flags
 from PIL import Image
 from sklearn.datasets import load_digits
 
@@ -117,7 +116,7 @@ def test_the_waves_become_what_the_data_set_says(tmp_path):
 def test_a_script_with_flags_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     script = load("absl_script")
-    flags.FLAGS(["absl_script.py", "--epochs=4", "--labels=20"])
+    script.flags.FLAGS(["absl_script.py", "--epochs=4", "--labels=20"])
     assert script.EPOCHS.value == 4
     # chance is 0.2
     assert script.accuracy(script.EPOCHS.value, script.LABELS.value) > 0.7
@@ -137,7 +136,6 @@ def test_a_data_set_of_a_generator(run, tmp_path):
     assert run("custom_dataset") > 0.8
     data = result(tmp_path, "waves")["data"]
     assert data["found"] == data["used"] == 1797
-    assert (tmp_path / "saved_models" / "waves" / "1").is_dir()
 
 
 @pytest.mark.slow
@@ -187,6 +185,7 @@ def test_answers_of_a_server(published, pictures, capsys):
 
 @pytest.mark.slow
 def test_a_nightly_job(published, pictures, tmp_path, capsys):
+    load("custom_objective")
     job = load("nightly")
     export = str(published / "saved_models" / "poly")
     words = [export, str(pictures), str(tmp_path / "labels")]
@@ -194,9 +193,7 @@ def test_a_nightly_job(published, pictures, tmp_path, capsys):
     with open(tmp_path / "labels" / "2026-01-01.csv") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 60
-    right = [
-        pathlib.Path(row["input"]).name[0] == row["label"] for row in rows
-    ]
+    right = [pathlib.Path(row["input"]).name[0] == row["label"] for row in rows]
     assert np.mean(right) > 0.9
     assert (tmp_path / "labels" / "2026-01-01.html").is_file()
     # done already
