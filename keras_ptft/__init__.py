@@ -40,6 +40,8 @@ _PUBLIC = {
     "rollback": "keras_ptft.serving.versioning.rollback",
     "monitor": "keras_ptft.experiment.monitoring",
     "replay": "keras_ptft.experiment.replay",
+    "register": "keras_ptft.extensions",
+    "Metric": "keras_ptft.evaluation.metrics",
 }
 
 # their modules need no TensorFlow

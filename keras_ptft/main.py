@@ -18,7 +18,14 @@ from typing import Any
 
 from absl import flags
 
-from keras_ptft import environment, files, recipes, settings, usage
+from keras_ptft import (
+    environment,
+    extensions,
+    files,
+    recipes,
+    settings,
+    usage,
+)
 from keras_ptft import launch as launching
 from keras_ptft.config import (
     EVALUATE_FIELDS,
@@ -515,18 +522,20 @@ def _load(module: str, strategies: Set[str] = frozenset()) -> Any:
     C++ writes them before any setting can silence it, and again when the
     devices are first listed. So the stream itself is captured; if the import
     fails, all of it is shown. Strategies that join other machines must find
-    the devices uninitialised.
+    the devices uninitialised. Modules of the user's come last.
     """
     level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     name = f"keras_ptft.{module}"
     if level in ("0", "1"):
-        return _imported(name)
-    with silenced_stderr(show_on_error=True):
         loaded = _imported(name)
-        if not strategies & _JOINING and "TF_CONFIG" not in os.environ:
-            config = importlib.import_module("tensorflow").config
-            config.list_logical_devices()
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    else:
+        with silenced_stderr(show_on_error=True):
+            loaded = _imported(name)
+            if not strategies & _JOINING and "TF_CONFIG" not in os.environ:
+                config = importlib.import_module("tensorflow").config
+                config.list_logical_devices()
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    extensions.import_modules()
     return loaded
 
 

@@ -20,6 +20,9 @@ from typing import Any, get_args, get_origin
 
 from keras_ptft.errors import UserError
 
+MODULES = "KERAS_PTFT_MODULES"
+"""The environment variable that names modules with entries of a user's own."""
+
 # sizes and counts of TensorFlow end here
 _LARGEST = 2**31
 
@@ -62,9 +65,11 @@ def lookup(
     """
     name, args, kwargs = _parse(spec, kind)
     if name not in table:
+        guess = nearest(name, table)
+        own = "" if guess else f"; {MODULES} names modules with others"
         raise UserError(
-            f"Unknown {kind} {name!r}{nearest(name, table)}; "
-            f"there are: {', '.join(sorted(table))}."
+            f"Unknown {kind} {name!r}{guess}; "
+            f"there are: {', '.join(sorted(table))}{own}."
         )
     bound = _bind(table[name], args, kwargs, f"{kind} {name!r}")
     return BoundFactory(name, table[name], *bound)

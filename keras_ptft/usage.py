@@ -157,6 +157,7 @@ Write --setting=value, or a setting a line in a file: --flagfile=FILE, where
 lines that begin with # are comments. The last one wins. What only one model
 or optimizer has is written as a call: --optimizer='sgd(momentum=0.9)'.
 Defaults are in [brackets].
+Modules in the variable KERAS_PTFT_MODULES may register more names.
 """
 # what TensorFlow makes of a ValueError, which a UserError is
 _INVALID = "InvalidArgumentError"

@@ -12,7 +12,7 @@ import keras_ptft
 PACKAGE = pathlib.Path(keras_ptft.__file__).parent
 RANKS = [
     {"errors", "files", "streams", "registry", "settings", "config"}
-    | {"environment", "notebook", "recipes"},
+    | {"environment", "extensions", "notebook", "recipes"},
     {"remote"},
     {"data", "models"},
     {"training"},

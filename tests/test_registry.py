@@ -143,7 +143,8 @@ def test_unknown_name_lists_and_suggests(text, nearest_name):
 
 def test_unknown_name_far_from_all_is_not_guessed():
     assert refusal("zzz", kind="data set") == (
-        "Unknown data set 'zzz'; there are: cnn, folder, plain, steps."
+        "Unknown data set 'zzz'; there are: cnn, folder, plain, steps; "
+        "KERAS_PTFT_MODULES names modules with others."
     )
 
 

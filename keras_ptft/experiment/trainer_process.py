@@ -7,17 +7,21 @@ import multiprocessing
 import os
 import threading
 
+from keras_ptft.extensions import import_modules
 from keras_ptft.streams import import_silently
 
 
 def begin(module: str) -> None:
     """Imports what trains, and ends this process when its parent ends.
 
+    Modules of the user's are imported too.
+
     Args:
         module: to be imported in silence.
     """
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import_silently(module)
+    import_modules()
 
 
 def _end_with_parent() -> None:

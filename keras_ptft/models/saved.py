@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from keras_ptft.errors import UserError, first_line
 from keras_ptft.models.structure import input_tensors, output_tensors
+from keras_ptft.registry import MODULES
 
 # Keras stores its files uncompressed: more growth than this is an attack
 _MAX_GROWTH = 100
@@ -142,6 +143,9 @@ def _unreadable(path: str | os.PathLike, error: Exception) -> str:
     if (version := _version(path)) not in ("", keras.__version__):
         remedy = f"it was saved by Keras {version}, this is "
         remedy += f"{keras.__version__}; use that version, or save again"
+    elif "Could not locate" in str(error):
+        remedy = "import the module that registers its own layers, or name it "
+        remedy += f"in {MODULES}"
     else:
         remedy = "save the model again"
     return (
