@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from keras_ptft.comparison.settings import COMPARE_FIELDS
 from keras_ptft.config import EVALUATE_FIELDS, FIELDS, PREDICT_FIELDS
+from keras_ptft.doctor.settings import DOCTOR_FIELDS
 from keras_ptft.launch import JOB_FIELDS
 from keras_ptft.registry import nearest, table_names
 from keras_ptft.runs.settings import RUNS_FIELDS
@@ -136,6 +137,12 @@ COMMANDS = {
         "keras-ptft describe cnn",
         {},
     ),
+    "doctor": Command(
+        "",
+        "say whether this machine can do the work, and what is missing",
+        "keras-ptft doctor --json=doctor.json",
+        DOCTOR_FIELDS,
+    ),
     "launch": Command(
         "-- COMMAND...",
         "run COMMAND in several workers together",
@@ -152,7 +159,7 @@ _WORDS = {
     "LOG": "a log of TensorFlow Serving, REST bodies a line, or an INPUT",
     "RUNS_DIR": "a folder that holds run folders [runs]",
     "COMMAND": "run, pretrain or finetune, with its words and settings",
-    "NAME": "an entry that describe lists, pretrained, result or signatures",
+    "NAME": "an entry that describe lists, pretrained, result, signatures, tpu",
 }
 _SETTINGS = """\
 Write --setting=value, or a setting a line in a file: --flagfile=FILE, where

@@ -134,10 +134,12 @@ class TrainingModel(keras.Model):
         self.stopped = _counter("stopped")
         self._waited = _counter("waited", 0.0, tf.float64)
         self.clock = Timer()
-        self._measures_waiting = not plan.resident and _may_read_clock()
+        # a TPU works while its host waits
+        unseen = plan.resident or plan.on_tpu
+        self._measures_waiting = not unseen and _may_read_clock()
         self._calls_to_skip = 0
         self._gradients = self.gradients
-        if plan.jit_compile:
+        if plan.compiles_pass:
             self._gradients = tf.function(self.gradients, jit_compile=True)
         optimizer.build(phase.variables if phase else self.tuning.variables)
         self.built = True
@@ -198,7 +200,8 @@ class TrainingModel(keras.Model):
     def waited_seconds(self) -> float | None:
         """Seconds that steps waited for data; None where none was measured.
 
-        That is under op determinism, and where no data come from outside.
+        That is under op determinism, on a TPU, and where no data come from
+        outside.
         """
         return float(self._waited.numpy()) if self._measures_waiting else None
 
@@ -344,7 +347,7 @@ class TrainingModel(keras.Model):
                 parts = strategy.run(step)
             else:
                 batch = self._next(iterator)
-                parts = strategy.run(self._replica_step, args=(batch,))
+                parts = strategy.run(self.replica_step, args=(batch,))
             total = strategy.reduce("SUM", parts, axis=None)
             loss, stopping = tf.unstack(total)
             passed = tf.constant(-1, tf.int64)
@@ -357,7 +360,7 @@ class TrainingModel(keras.Model):
         self.stopped.assign(tf.cast(stopping, tf.int64))
         return self.get_metrics_result()
 
-    def _replica_step(self, data: Batch) -> tf.Tensor:
+    def replica_step(self, data: Batch) -> tf.Tensor:
         """Trains one step; returns its loss and whether to stop, shape (2,).
 
         Both are summed over replicas, so all stop after the same step.
@@ -370,7 +373,7 @@ class TrainingModel(keras.Model):
         context = tf.distribute.get_replica_context()
         with rows_on(self.tuning.variables[0].value.device):
             batch = batch_at(self.step, context.replica_id_in_sync_group)
-        return self._replica_step(batch)
+        return self.replica_step(batch)
 
     def _next(self, iterator: Iterator[Any]) -> Any:
         """Returns the next batch, and measures how long it takes to come."""

@@ -32,6 +32,7 @@ class TokenSource(Source):
         longest: most tokens of a text; texts are cut off there.
         tags: a tag for each token, integers of shape (tokens,), or None.
         texts: the texts that the tokens were made of, or None.
+        one_length: whether all batches are padded to `longest`.
 
     Example:
 
@@ -51,6 +52,7 @@ class TokenSource(Source):
         longest: int,
         tags: np.ndarray | None = None,
         texts: Source | None = None,
+        one_length: bool = False,
     ) -> None:
         ends = np.asarray(ends, np.int64)
         self.spec = tf.TensorSpec((None, *ids.shape[1:]), tf.int32, "tokens")
@@ -63,7 +65,7 @@ class TokenSource(Source):
         self.cut_off = float(np.mean(whole > longest))
         self.unknown = unknown_fraction(ids)
         self._wide = ids.ndim > 1
-        self._edges = buckets(longest)
+        self._edges = buckets(longest, single=one_length)
         self._ids = Rows(ids)
         digest = hashlib.blake2b(ids.data, digest_size=16)
         self.has_targets = tags is not None
@@ -102,12 +104,15 @@ class TokenSource(Source):
         return tf.where(real, rows, 0), real
 
 
-def token_source(source: Source, tokenizer: Tokenizer) -> TokenSource:
+def token_source(
+    source: Source, tokenizer: Tokenizer, *, one_length: bool = False
+) -> TokenSource:
     """Encodes the texts of a source as tokens, once.
 
     Args:
         source: of texts; with `tags`, each word of a text is one token.
         tokenizer: what makes tokens of texts.
+        one_length: as in `TokenSource`.
     """
     tags = source.tags
     encode = tokenizer if tags is None else words_encoder(tokenizer)
@@ -120,6 +125,7 @@ def token_source(source: Source, tokenizer: Tokenizer) -> TokenSource:
         longest=tokenizer.sequence_length,
         tags=None if tags is None else np.concatenate(tags),
         texts=source,
+        one_length=one_length,
     )
     tokens.values, tokens.by = source.values, source.by
     return tokens
