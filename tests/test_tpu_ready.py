@@ -140,7 +140,7 @@ def make_loop(objective, backbone, optimizer="adam", accumulate=1, adapt=None):
         adapt(model)
     made = make_optimizer(
         optimizer,
-        "cosine(warmup_steps=1)",
+        "constant",
         learning_rate=0.1,
         total_steps=4,
         ema=objective.momentum,
@@ -169,7 +169,7 @@ def assert_static(batches):
 
 
 def assert_ready(loop, source):
-    """Compiles the step, and takes two."""
+    """Compiles the step, and takes one."""
     parts = loop.gradient_accumulation
     shown = FitConfig(batch_size=BATCH, gradient_accumulation=parts)
     batches = training_batches(source, loop.objective, shown)
@@ -179,11 +179,10 @@ def assert_ready(loop, source):
     )
     step = tf.function(loop.replica_step, autograph=False, jit_compile=True)
     before = [v.numpy() for v in loop.tuning.variables]
-    for batch in batches.take(2):
+    for batch in batches.take(1):
         assert faults(step.get_concrete_function(batch)) == []
         loss, stops = step(batch).numpy()
         assert np.isfinite(loss) and stops == 0
-    # the first one is at a learning rate of 0
     pairs = zip(before, loop.tuning.variables, strict=True)
     assert max(np.abs(old - new.numpy()).max() for old, new in pairs) > 0
 

@@ -18,6 +18,7 @@ from keras_ptft.comparison.machine import processor_facts
 from keras_ptft.data import Loading, load
 from keras_ptft.data.core.dataset import Dataset
 from keras_ptft.data.pipeline.batching import steps_per_epoch
+from keras_ptft.data.pipeline.moments import moments
 from keras_ptft.doctor.devices import is_tpu_expected
 from keras_ptft.doctor.finding import Finding, failed, ok
 from keras_ptft.doctor.settings import DoctorConfig
@@ -94,7 +95,8 @@ def export(config: DoctorConfig) -> Iterator[Finding]:
     model = objective.assemble(_backbone(digits))
     with tempfile.TemporaryDirectory() as folder, only_warnings():
         signatures = objective.signatures(model, digits.splits["test"])
-        done = write_export(pathlib.Path(folder) / "digits", signatures, parts={})
+        base = pathlib.Path(folder) / "digits"
+        done = write_export(base, signatures, parts={})
     largest = max(done.largest_difference.values())
     yield ok(
         f"{len(signatures)} signatures answer as the model does, but for "
@@ -147,7 +149,9 @@ def _training_model(trial: Trial, digits: Dataset) -> TrainingModel:
 
 def _backbone(digits: Dataset) -> keras.Model:
     keras.utils.set_random_seed(0)
-    return cnn(BackboneInput(digits.spec), filters=(16,), dense=32)
+    scaling = moments(digits.splits["train"])
+    given = BackboneInput(digits.spec, scaling=scaling)
+    return cnn(given, filters=(16,), dense=32)
 
 
 def _judged(trial: Trial, trained: Trained) -> Finding:
