@@ -14,15 +14,24 @@ import pytest
 import tensorflow as tf
 
 from keras_ptft import describe
+from keras_ptft.config import Config
 from keras_ptft.data import Loading, load
-from keras_ptft.data.core.dataset import take
-from keras_ptft.data.pipeline.batching import evaluation_batches
+from keras_ptft.data.core.dataset import Dataset, take
+from keras_ptft.data.pipeline.augment import AUGMENTATIONS
+from keras_ptft.data.pipeline.batching import (
+    evaluation_batches,
+    training_batch,
+)
+from keras_ptft.data.pipeline.showing import Showing
 from keras_ptft.data.text.pair_source import pair_source
 from keras_ptft.data.text.pairs import joined
 from keras_ptft.data.text.source import TextSource
 from keras_ptft.data.text.storage import in_memory
 from keras_ptft.data.text.token_source import TokenSource
 from keras_ptft.errors import UserError
+from keras_ptft.experiment.encoding import encoded
+from keras_ptft.experiment.stage_checks import check_pretraining
+from keras_ptft.experiment.tpu import REFUSED
 from keras_ptft.models import BACKBONES, efficientnet_lite
 from keras_ptft.models.backbone_input import BackboneInput
 from keras_ptft.objectives import OBJECTIVES
@@ -32,7 +41,7 @@ from keras_ptft.registry import lookup
 from keras_ptft.training.distribution.strategies import get_strategy
 from keras_ptft.training.execution.plan import make_plan
 from keras_ptft.training.execution.tpu_step import check_step, faults
-from keras_ptft.training.fit import FitConfig, training_batches
+from keras_ptft.training.fit import FitConfig, fit, training_batches
 from keras_ptft.training.optimizers import OPTIMIZERS, make_optimizer
 from keras_ptft.training.optimizers.averages import start_averages
 from keras_ptft.training.teachers import average_teacher
@@ -168,11 +177,16 @@ def assert_static(batches):
         assert spec.dtype != tf.string
 
 
+def shown(loop, source):
+    """The batches that `fit` would train on."""
+    parts = loop.gradient_accumulation
+    config = FitConfig(batch_size=BATCH, gradient_accumulation=parts)
+    return training_batches(source, loop.objective, config)
+
+
 def assert_ready(loop, source):
     """Compiles the step, and takes one."""
-    parts = loop.gradient_accumulation
-    shown = FitConfig(batch_size=BATCH, gradient_accumulation=parts)
-    batches = training_batches(source, loop.objective, shown)
+    batches = shown(loop, source)
     assert_static(batches)
     assert_static(
         evaluation_batches(source, loop.objective.transform, batch_size=BATCH)
@@ -343,13 +357,8 @@ class Named(Classification):
 def test_what_a_tpu_cannot_run_is_told(kind, told):
     source, info = digits()
     loop = make_loop(kind(info), test_objectives.small_backbone(""))
-
-    def batches(**shard):
-        shown = FitConfig(batch_size=BATCH)
-        return training_batches(source, loop.objective, shown, **shard)
-
     with pytest.raises(UserError) as raised:
-        check_step(loop, batches)
+        check_step(loop, shown(loop, source))
     assert told in str(raised.value)
     assert "\n" not in str(raised.value)
 
@@ -361,14 +370,9 @@ def test_texts_of_several_lengths_are_told():
     source._tags = None
     backbone = backbone_for(TEXTS["embedding"], source, info)
     loop = make_loop(Classification(info), backbone)
-
-    def batches(**shard):
-        shown = FitConfig(batch_size=BATCH)
-        return training_batches(source, loop.objective, shown, **shard)
-
     message = r"an input has the open shape \(4, None\)"
     with pytest.raises(UserError, match=message):
-        check_step(loop, batches)
+        check_step(loop, shown(loop, source))
 
 
 def test_one_length_changes_padding_alone():
@@ -389,6 +393,119 @@ def test_one_length_changes_padding_alone():
         np.testing.assert_array_equal(whole[: len(short)], short)
         assert not np.any(whole[len(short) :])
     assert cut.gather(tf.constant([0], tf.int64)).shape[1] <= 12
+
+
+def as_on_a_tpu(replicas="mirrored", resident=False, view=None):
+    """Two epochs of `fit` as on a TPU, on CPUs that play its cores."""
+    keras.utils.set_random_seed(0)
+    source, info = digits()
+    strategy = get_strategy(replicas)
+    with strategy.scope():
+        objective = Classification(info)
+        model = objective.assemble(test_objectives.small_backbone(""))
+        plan = make_plan(strategy, model, batch_size=8, steps_per_epoch=2)
+        plan = dataclasses.replace(
+            plan, strategy="TPUStrategyV2", jit_compile=True, resident=resident
+        )
+        optimizer = make_optimizer(
+            "adam", "constant", learning_rate=0.01, total_steps=4
+        )
+        loop = TrainingModel(
+            model,
+            objective,
+            optimizer=optimizer,
+            plan=plan,
+            steps_per_epoch=2,
+        )
+    config = FitConfig(batch_size=8, epochs=2, showing=Showing(view))
+    rows = fit(loop, {"train": source}, config)
+    assert loop.waited_seconds is None
+    return [row["loss"] for row in rows], model.get_weights()
+
+
+def test_rows_in_the_memory_of_a_tpu_train_as_tf_data_does():
+    losses, weights = as_on_a_tpu()
+    held, same = as_on_a_tpu(resident=True)
+    assert losses == held
+    for one, other in zip(weights, same, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_rows_in_the_memory_of_a_tpu_cannot_be_augmented_there():
+    message = "RandomIndexShuffle is run by the host alone"
+    view = lookup(AUGMENTATIONS, "flip", "augmentation")
+    with pytest.raises(UserError, match=message):
+        as_on_a_tpu(resident=True, view=view)
+    # tf.data does so on the host
+    as_on_a_tpu(view=view)
+
+
+def test_a_gathering_step_compiles():
+    loop, source = image_case(IMAGES["mlp"])
+    make = training_batch(source, loop.objective.transform, batch_size=8, seed=0)
+    loop.batch_at = make
+    loop.plan = dataclasses.replace(loop.plan, strategy="TPUStrategyV2")
+    loop.hold_rows()
+    step = tf.function(loop.resident_step, autograph=False, jit_compile=True)
+    chosen = make.choose(tf.constant(3, tf.int64))
+    concrete = step.get_concrete_function(chosen)
+    assert faults(concrete) == []
+    assert np.isfinite(step(chosen).numpy()).all()
+    # the rows as they are stored, and no copy in the graph
+    kinds = [v.dtype for v in concrete.graph.variables]
+    assert tf.uint8 in kinds
+
+
+class TPUStrategyV2:
+    """What a plan is made for, where there is none."""
+
+    num_replicas_in_sync = 8
+
+
+def test_the_plan_for_a_tpu():
+    model = test_objectives.small_backbone("")
+    settings = {"batch_size": 64, "steps_per_epoch": 1000}
+    plan = make_plan(TPUStrategyV2(), model, **settings)
+    assert (plan.jit_compile, plan.replicas) == (True, 8)
+    # not a second time, within what the TPU compiles
+    assert plan.on_tpu and not plan.compiles_pass
+    assert plan.steps_per_execution == 256
+    assert "XLA on (a TPU runs nothing else), 256 steps a call" in str(plan)
+    with pytest.raises(UserError, match="multiple of the 8 replicas"):
+        make_plan(TPUStrategyV2(), model, batch_size=60, steps_per_epoch=1)
+
+
+def test_a_layer_that_a_tpu_cannot_run():
+    layers = keras.Input((4, 4, 1)), keras.layers.RandomRotation(0.1, name="turn")
+    with pytest.raises(UserError, match="layer 'turn' does not support XLA"):
+        make_plan(
+            TPUStrategyV2(),
+            keras.Sequential(layers),
+            batch_size=8,
+            steps_per_epoch=1,
+        )
+
+
+.mark.parametrize(("name", "value"), sorted(REFUSED, key=str))
+def test_settings_that_a_tpu_does_not_take(name, value):
+    config = Config(strategy="tpu", **{name: value})
+    with pytest.raises(UserError, match=f"--{name}=.* is not for --strategy"):
+        check_pretraining(config)
+    check_pretraining(config.replace(strategy="auto"))
+
+
+def test_texts_of_a_tpu_have_one_length():
+    text = TextSource(in_memory([b"one two", b"one", b"three"] * 9), [0, 1, 0] * 9)
+    dataset = Dataset({"train": text, "test": text}, ("a", "b"))
+    config = Config(sequence_length=9, tokenizer="words")
+    lengths = {
+        strategy: encoded(config.replace(strategy=strategy), dataset, None)
+        .splits["train"]
+        .gather(tf.constant([0, 1], tf.int64))
+        .shape[1]
+        for strategy in ("auto", "tpu")
+    }
+    assert lengths == {"auto": 8, "tpu": 9}
 
 
 def test_describe_lists_every_row():

@@ -21,10 +21,6 @@ REFUSED: dict[tuple[str, str | bool], str] = {
         "it forbids what XLA compiles, and a TPU runs nothing else: leave it "
         "out"
     ),
-    ("resident", "true"): (
-        "batches are drawn by an operation that XLA does not compile "
-        "(RandomIndexShuffle), on the host: leave it out"
-    ),
 }
 """Why `--strategy=tpu` refuses a setting, and the remedy."""
 

@@ -33,7 +33,6 @@ from keras_ptft.training.distribution.strategies import (
 )
 from keras_ptft.training.execution.plan import make_plan
 from keras_ptft.training.execution.resident import choose_resident
-from keras_ptft.training.execution.tpu_step import check_step
 from keras_ptft.training.execution.xla_autotune import autotune_xla
 from keras_ptft.training.fit import (
     NOBODY,
@@ -229,8 +228,6 @@ class Training:
             self._find_learning_rate(trial, batches, tuning)
             self._optimizer = self._make_optimizer(self._config, tuning)
         make = partial(make, optimizer=self._optimizer)
-        if plan.on_tpu:
-            check_step(make(plan=plan), batches)
         return make(
             plan=autotune_xla(plan, make, batches, total_steps=steps * epochs)
         )

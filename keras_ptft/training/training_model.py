@@ -4,14 +4,14 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.data.core.rows import rows_on
-from keras_ptft.data.pipeline.batching import BatchAt
+from keras_ptft.data.core.rows import HOST, rows_on
+from keras_ptft.data.pipeline.batching import BatchAt, Chosen
 from keras_ptft.models.rematerialize import forward_of
 from keras_ptft.training.execution.plan import Plan
 from keras_ptft.training.optimizers.averages import averages_of, constrain
@@ -343,8 +343,9 @@ class TrainingModel(keras.Model):
         def body(_: tf.Tensor) -> tuple[tf.Tensor]:
             strategy = self.distribute_strategy
             if self.batch_at is not None:
-                step = partial(self._resident_step, self.batch_at)
-                parts = strategy.run(step)
+                with tf.device(HOST):
+                    chosen = self.batch_at.choose(self.step)
+                parts = strategy.run(self.resident_step, args=(chosen,))
             else:
                 batch = self._next(iterator)
                 parts = strategy.run(self.replica_step, args=(batch,))
@@ -368,12 +369,28 @@ class TrainingModel(keras.Model):
         loss = self.train_step(data)
         return tf.stack([loss, tf.cast(self.stop_requested, tf.float32)])
 
-    def _resident_step(self, batch_at: BatchAt) -> tf.Tensor:
-        """Trains on a replica's part of a batch that it gathers itself."""
+    def resident_step(self, chosen: Chosen) -> tf.Tensor:
+        """As `replica_step`, on examples that the replica gathers itself."""
         context = tf.distribute.get_replica_context()
-        with rows_on(self.tuning.variables[0].value.device):
-            batch = batch_at(self.step, context.replica_id_in_sync_group)
+        with rows_on(self._place()):
+            make = cast(BatchAt, self.batch_at).make
+            batch = make(chosen, context.replica_id_in_sync_group)
         return self.replica_step(batch)
+
+    def hold_rows(self) -> None:
+        """Puts the rows on a TPU before the step is traced.
+
+        That could not make variables, and a TPU is sent all others at each
+        step.
+        """
+        with self.distribute_strategy.scope(), rows_on(self._place()):
+            cast(BatchAt, self.batch_at)(tf.constant(0, tf.int64), 0)
+
+    def _place(self) -> str | tf.distribute.Strategy:
+        """Where a replica gathers rows."""
+        if self.plan.on_tpu:
+            return self.distribute_strategy
+        return self.tuning.variables[0].value.device
 
     def _next(self, iterator: Iterator[Any]) -> Any:
         """Returns the next batch, and measures how long it takes to come."""

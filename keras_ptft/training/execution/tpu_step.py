@@ -5,17 +5,13 @@ host. The graph is read before anything is sent to a TPU, whose own messages
 name neither the operation nor the remedy.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
 import tensorflow as tf
 
 from keras_ptft.errors import UserError
-from keras_ptft.training.distribution.strategies import (
-    MakeBatches,
-    distributed,
-)
 from keras_ptft.training.training_model import TrainingModel
 
 _PYTHON = "calls Python"
@@ -49,24 +45,29 @@ _LEFT_OUT = {"Assert", "Const"}
 _MOST = 3
 
 
-def check_step(model: TrainingModel, make_batches: MakeBatches) -> None:
+def check_step(model: TrainingModel, batches: Any) -> None:
     """Refuses a training whose step a TPU cannot run.
 
     Args:
         model: as it will be trained.
-        make_batches: (shard=...) → the batches it will be trained on.
+        batches: what its strategy distributes, read where the model does not
+            gather its batches itself.
 
     Raises:
         UserError: an operation is the host's, or a shape is open.
     """
     strategy = model.distribute_strategy
-    batch = distributed(strategy, make_batches).element_spec
+    run: Callable[[Any], tf.Tensor] = model.replica_step
+    given = batches.element_spec
+    if model.batch_at is not None:
+        run = model.resident_step
+        given = model.batch_at.choose(tf.constant(0, tf.int64))
 
-    @partial(tf.function, autograph=False)
+    (tf.function, autograph=False)
     def step(data: Any) -> Any:
-        return strategy.run(model.replica_step, args=(data,))
+        return strategy.run(run, args=(data,))
 
-    if found := faults(step.get_concrete_function(batch)):
+    if found := faults(step.get_concrete_function(given)):
         raise UserError(
             f"--strategy=tpu compiles the whole training step, and "
             f"{'; '.join(found[:_MOST])}: leave out what brings it in, or "
