@@ -65,17 +65,15 @@ def packages(config: DoctorConfig) -> Iterator[Finding]:
     from keras_ptft import __version__
 
     named = importlib.metadata.packages_distributions()
-    facts = {
-        "keras_ptft": __version__,
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-        "distributions": sorted(set(named.get("tensorflow", ()))),
-    }
+    distributions = sorted(set(named.get("tensorflow", ())))
     yield ok(
         f"keras_ptft {__version__}, TensorFlow {tf.__version__} of "
-        f"{', '.join(facts['distributions']) or 'no distribution'}, Keras "
+        f"{', '.join(distributions) or 'no distribution'}, Keras "
         f"{keras.__version__} on {keras.backend.backend()}",
-        **facts,
+        keras_ptft=__version__,
+        tensorflow=tf.__version__,
+        keras=keras.__version__,
+        distributions=distributions,
     )
 
 
