@@ -387,7 +387,68 @@ def test_one_length_changes_padding_alone():
         assert not np.any(whole[len(short) :])
 
 
-def TPUStrategyV2:
+def as_on_a_tpu(replicas="mirrored", resident=False, view=None):
+    """Two epochs of `fit` as on a TPU, on CPUs that play its cores."""
+    keras.utils.set_random_seed(0)
+    source, info = digits()
+    strategy = get_strategy(replicas)
+    with strategy.scope():
+        objective = Classification(info)
+        model = objective.assemble(test_objectives.small_backbone(""))
+        plan = make_plan(strategy, model, batch_size=8, steps_per_epoch=2)
+        plan = dataclasses.replace(
+            plan, strategy="TPUStrategyV2", jit_compile=True, resident=resident
+        )
+        optimizer = make_optimizer(
+            "adam", "constant", learning_rate=0.01, total_steps=4
+        )
+        loop = TrainingModel(
+            model,
+            objective,
+            optimizer=optimizer,
+            plan=plan,
+            steps_per_epoch=2,
+        )
+    config = FitConfig(batch_size=8, epochs=2, showing=Showing(view))
+    rows = fit(loop, {"train": source}, config)
+    assert loop.waited_seconds is None
+    return [row["loss"] for row in rows], model.get_weights()
+
+
+def test_rows_in_the_memory_of_a_tpu_train_as_tf_data_does():
+    losses, weights = as_on_a_tpu()
+    held, same = as_on_a_tpu(resident=True)
+    assert losses == held
+    for one, other in zip(weights, same, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_rows_in_the_memory_of_a_tpu_cannot_be_augmented_there():
+    message = "RandomIndexShuffle is run by the host alone"
+    view = lookup(AUGMENTATIONS, "flip", "augmentation")
+    with pytest.raises(UserError, match=message):
+        as_on_a_tpu(resident=True, view=view)
+    # tf.data does so on the host
+    as_on_a_tpu(view=view)
+
+
+def test_a_gathering_step_compiles():
+    loop, source = image_case(IMAGES["mlp"])
+    make = training_batch(source, loop.objective.transform, batch_size=8, seed=0)
+    loop.batch_at = make
+    loop.plan = dataclasses.replace(loop.plan, strategy="TPUStrategyV2")
+    loop.hold_rows()
+    step = tf.function(loop.resident_step, autograph=False, jit_compile=True)
+    chosen = make.choose(tf.constant(3, tf.int64))
+    concrete = step.get_concrete_function(chosen)
+    assert faults(concrete) == []
+    assert np.isfinite(step(chosen).numpy()).all()
+    # the rows as they are stored, and no copy in the graph
+    kinds = [v.dtype for v in concrete.graph.variables]
+    assert tf.uint8 in kinds
+
+
+class TPUStrategyV2:
     """What a plan is made for, where there is none."""
 
     num_replicas_in_sync = 8
