@@ -102,15 +102,16 @@ def texts(info, windows=False):
     random = np.random.default_rng(0)
     lengths = random.integers(0, 13, 16)
     ids = random.integers(4, 24, lengths.sum()).astype(np.int32)
-    return TokenSource(
+    source = TokenSource(
         ids,
         np.cumsum(lengths),
         np.arange(16) % 3,
         np.arange(16, dtype=np.uint64),
         longest=12,
         tags=ids % 3 if info.tagged else None,
-        one_length=True,
     )
+    source.pad_to_longest()
+    return source
 
 
 def pairs():
@@ -378,8 +379,8 @@ def test_texts_of_several_lengths_are_told():
 def test_one_length_changes_padding_alone():
     ids, ends = np.arange(4, 24, dtype=np.int32), [3, 3, 14, 20]
     given = ids, ends, np.zeros(4), np.zeros(4)
-    several = TokenSource(*given, longest=12)
-    one = TokenSource(*given, longest=12, one_length=True)
+    several, one = (TokenSource(*given, longest=12) for _ in range(2))
+    one.pad_to_longest()
     for index in tf.range(4, dtype=tf.int64):
         short, whole = (s.gather(index[None])[0] for s in (several, one))
         assert len(whole) == 12
@@ -434,7 +435,8 @@ def test_rows_in_the_memory_of_a_tpu_cannot_be_augmented_there():
 
 def test_a_gathering_step_compiles():
     loop, source = image_case(IMAGES["mlp"])
-    make = training_batch(source, loop.objective.transform, batch_size=8, seed=0)
+    transform = loop.objective.transform
+    make = training_batch(source, transform, batch_size=8, seed=0)
     loop.batch_at = make
     loop.plan = dataclasses.replace(loop.plan, strategy="TPUStrategyV2")
     loop.hold_rows()
@@ -468,17 +470,17 @@ def test_the_plan_for_a_tpu():
 
 
 def test_a_layer_that_a_tpu_cannot_run():
-    layers = keras.Input((4, 4, 1)), keras.layers.RandomRotation(0.1, name="turn")
+    turn = keras.layers.RandomRotation(0.1, name="turn")
     with pytest.raises(UserError, match="layer 'turn' does not support XLA"):
         make_plan(
             TPUStrategyV2(),
-            keras.Sequential(layers),
+            keras.Sequential([keras.Input((4, 4, 1)), turn]),
             batch_size=8,
             steps_per_epoch=1,
         )
 
 
-.mark.parametrize(("name", "value"), sorted(REFUSED, key=str))
+@pytest.mark.parametrize(("name", "value"), sorted(REFUSED, key=str))
 def test_settings_that_a_tpu_does_not_take(name, value):
     config = Config(strategy="tpu", **{name: value})
     with pytest.raises(UserError, match=f"--{name}=.* is not for --strategy"):
@@ -487,7 +489,8 @@ def test_settings_that_a_tpu_does_not_take(name, value):
 
 
 def test_texts_of_a_tpu_have_one_length():
-    text = TextSource(in_memory([b"one two", b"one", b"three"] * 9), [0, 1, 0] * 9)
+    words = in_memory([b"one two", b"one", b"three"] * 9)
+    text = TextSource(words, [0, 1, 0] * 9)
     dataset = Dataset({"train": text, "test": text}, ("a", "b"))
     config = Config(sequence_length=9, tokenizer="words")
     lengths = {

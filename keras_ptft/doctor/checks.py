@@ -38,9 +38,10 @@ def _with_tensorflow(module: str, name: str) -> Look:
 # a TPU has to be joined before TensorFlow uses another device
 CHECKS: dict[str, Check] = {
     "Python": Check(software.python),
+    # before TensorFlow sets some itself
+    "variables": Check(software.variables),
     "packages": Check(software.packages),
     "extras": Check(software.extras),
-    "variables": Check(software.variables),
     "encoding": Check(software.encoding),
     "processor": Check(machine.processor),
     "cores": Check(machine.cores),

@@ -11,7 +11,6 @@ import contextlib
 import os
 import textwrap
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any
 
 from keras_ptft import __version__, files
@@ -25,9 +24,13 @@ _WIDTH = 80
 _TEXT = 22
 
 
+def _printed(line: str) -> None:
+    # whoever waits sees what is looked at
+    print(line, flush=True)
+
+
 def doctor(
-    config: DoctorConfig,
-    tell: Callable[[str], None] = partial(print, flush=True),
+    config: DoctorConfig, tell: Callable[[str], None] = _printed
 ) -> bool:
     """Tells what is found of this machine, a line at a time.
 

@@ -12,6 +12,8 @@ from keras_ptft.doctor.finding import Finding, failed, ok, warning
 from keras_ptft.doctor.settings import DoctorConfig
 
 _PACKAGE = "keras_ptft"
+# of Terraform, and what the program sets itself
+_OF_OTHERS = ("TF_CLI_", "TF_VAR_", "TF_CPP_MIN_LOG_LEVEL")
 # extras for those who develop the package
 _OF_DEVELOPERS = {"dev", "docs", "bench"}
 _PREFIXES = (
@@ -49,9 +51,7 @@ def python(config: DoctorConfig) -> Iterator[Finding]:
     text = f"{version}, {sys.executable}, {platform.platform(terse=True)}"
     facts = {"version": version, "machine": platform.machine()}
     if sys.maxsize < 2**32:
-        yield failed(
-            f"{text}, 32 bits", "install a Python of 64 bits", **facts
-        )
+        yield failed(f"{text}, 32 bits", "install a Python of 64 bits", **facts)
     else:
         yield ok(text, **facts)
 
@@ -94,7 +94,11 @@ def extras(config: DoctorConfig) -> Iterator[Finding]:
 def variables(config: DoctorConfig) -> Iterator[Finding]:
     """Variables of the environment that TensorFlow and Keras listen to."""
     del config
-    found = sorted(n for n in os.environ if n.startswith(_PREFIXES))
+    found = sorted(
+        name
+        for name in os.environ
+        if name.startswith(_PREFIXES) and not name.startswith(_OF_OTHERS)
+    )
     for name in found:
         value = os.environ[name]
         text = f"{name}={value}"

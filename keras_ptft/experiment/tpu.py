@@ -68,7 +68,11 @@ def describe_tpu() -> str:
     """Returns what can be trained on a TPU, as text."""
     parts = [textwrap.fill(_ABOUT, _WIDTH), ""]
     for setting, table in _TABLES.items():
-        parts += [f"--{setting}=", *(f"  {name:22} ready" for name in table), ""]
+        parts += [
+            f"--{setting}=",
+            *(f"  {name:22} ready" for name in table),
+            "",
+        ]
     parts.append("What --strategy=tpu refuses")
     for (name, value), reason in REFUSED.items():
         head = f"  --{name}={str(value).lower()}"

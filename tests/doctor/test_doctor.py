@@ -160,7 +160,9 @@ def test_variables_of_the_environment(name, value, status, monkeypatch):
 def test_extras_name_what_to_type(monkeypatch):
     asked = ["keras>=3", 'jieba>=0.42; extra == "zh"', "sphinx; extra == 'dev'"]
     asked.append('keras-hub>=0.21; python_version >= "3.11" and extra == "hub"')
-    monkeypatch.setattr(software.importlib.metadata, "requires", lambda _: asked)
+    monkeypatch.setattr(
+        software.importlib.metadata, "requires", lambda _: asked
+    )
     known = {"jieba": "0.42.1"}
     monkeypatch.setattr(software, "_version", lambda name: known.get(name, ""))
     zh, hub = findings(software.extras)
@@ -208,7 +210,8 @@ def test_a_quota_below_the_cores_is_warned_of(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("limit", "status"), [("max", OK), ("2000000000", WARNING), ("5000", FAILED)]
+    ("limit", "status"),
+    [("max", OK), ("2000000000", WARNING), ("5000", FAILED)],
 )
 def test_the_memory_of_a_control_group(tmp_path, monkeypatch, limit, status):
     (tmp_path / "memory.max").write_text(limit)

@@ -13,22 +13,17 @@ GROUP = 16
 _MIN_STEP = 8
 
 
-def buckets(longest: int, *, single: bool = False) -> np.ndarray:
+def buckets(longest: int) -> np.ndarray:
     """Returns the lengths that batches are padded to, up to the longest.
 
     They are a quarter or 8 tokens apart, so there are few distinct shapes.
-
-    Args:
-        longest: tokens of the longest text.
-        single: all batches have this length, as a TPU needs it, which
-            compiles each shape anew.
 
     Example:
 
     >>> buckets(50).tolist()
     [8, 16, 24, 32, 40, 48, 50]
     """
-    edges = [longest if single else min(_MIN_STEP, longest)]
+    edges = [min(_MIN_STEP, longest)]
     while edges[-1] < longest:
         step = max(_MIN_STEP, edges[-1] // 4 // _MIN_STEP * _MIN_STEP)
         edges.append(min(edges[-1] + step, longest))

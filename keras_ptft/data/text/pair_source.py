@@ -23,7 +23,7 @@ def pair_source(
     Args:
         source: of texts that `pairs.joined` made of two.
         tokenizer: what makes tokens of texts.
-        one_length: as in `TokenSource`.
+        one_length: whether all batches are padded to the longest pair.
     """
     longest = tokenizer.sequence_length
     ids, ends = encoded(_Parts(source), tokenizer, tokenizer)
@@ -37,8 +37,9 @@ def pair_source(
         source.hashes,
         longest=_longest_pair(longest),
         texts=source,
-        one_length=one_length,
     )
+    if one_length:
+        tokens.pad_to_longest()
     over = (ends - starts > longest).reshape(-1, 2).any(axis=1)
     tokens.cut_off = float(np.mean(over))
     tokens.values, tokens.by = source.values, source.by
@@ -68,8 +69,9 @@ def parted(tokens: tf.Tensor, longest: int) -> tuple[tf.Tensor, tf.Tensor]:
     order = tf.argsort(tf.cast(ids != END, tf.int32), axis=1, stable=True)
     one, other = tf.cast(order[:, 0], tf.int64), tf.cast(order[:, 1], tf.int64)
     counts = tf.stack([one, other - one - 1], axis=1)
-    whole = tokens.shape[1] == _longest_pair(longest)
-    edges = buckets(max(longest, 1), single=whole)
+    edges = buckets(max(longest, 1))
+    if tokens.shape[1] == _longest_pair(longest):
+        edges = edges[-1:]
     columns = tf.range(padded_length(tf.reshape(counts, [-1]), edges))
     parts = []
     for start, count in ((tf.zeros_like(one), one), (one + 1, counts[:, 1])):

@@ -32,7 +32,6 @@ class TokenSource(Source):
         longest: most tokens of a text; texts are cut off there.
         tags: a tag for each token, integers of shape (tokens,), or None.
         texts: the texts that the tokens were made of, or None.
-        one_length: whether all batches are padded to `longest`.
 
     Example:
 
@@ -52,7 +51,6 @@ class TokenSource(Source):
         longest: int,
         tags: np.ndarray | None = None,
         texts: Source | None = None,
-        one_length: bool = False,
     ) -> None:
         ends = np.asarray(ends, np.int64)
         self.spec = tf.TensorSpec((None, *ids.shape[1:]), tf.int32, "tokens")
@@ -65,7 +63,7 @@ class TokenSource(Source):
         self.cut_off = float(np.mean(whole > longest))
         self.unknown = unknown_fraction(ids)
         self._wide = ids.ndim > 1
-        self._edges = buckets(longest, single=one_length)
+        self._edges = buckets(longest)
         self._ids = Rows(ids)
         digest = hashlib.blake2b(ids.data, digest_size=16)
         self.has_targets = tags is not None
@@ -80,6 +78,10 @@ class TokenSource(Source):
     def bytes_held(self) -> int | None:
         rows = [self._ids, self._tags] if self._tags else [self._ids]
         return all_held(each.bytes_held for each in rows)
+
+    def pad_to_longest(self) -> None:
+        """Pads all batches to one length, as a TPU needs them."""
+        self._edges = self._edges[-1:]
 
     def gather(self, indices: tf.Tensor) -> tf.Tensor:
         """Reads ids, int32 of shape (batch, tokens[, width])."""
@@ -112,7 +114,7 @@ def token_source(
     Args:
         source: of texts; with `tags`, each word of a text is one token.
         tokenizer: what makes tokens of texts.
-        one_length: as in `TokenSource`.
+        one_length: whether all batches are padded to the longest text.
     """
     tags = source.tags
     encode = tokenizer if tags is None else words_encoder(tokenizer)
@@ -125,8 +127,9 @@ def token_source(
         longest=tokenizer.sequence_length,
         tags=None if tags is None else np.concatenate(tags),
         texts=source,
-        one_length=one_length,
     )
+    if one_length:
+        tokens.pad_to_longest()
     tokens.values, tokens.by = source.values, source.by
     return tokens
 

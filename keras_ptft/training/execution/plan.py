@@ -150,9 +150,7 @@ def make_plan(
         strategy=name,
         replicas=replicas,
         jit_compile=jit,
-        steps_per_execution=min(
-            steps_per_execution or usual, steps_per_epoch
-        ),
+        steps_per_execution=min(steps_per_execution or usual, steps_per_epoch),
         reason=reason,
     )
 

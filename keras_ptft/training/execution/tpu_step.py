@@ -5,7 +5,7 @@ host. The graph is read before anything is sent to a TPU, whose own messages
 name neither the operation nor the remedy.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -39,6 +39,11 @@ _CANNOT: dict[str, str] = {
     "DynamicPartition": _SHAPE,
     "NonMaxSuppressionV3": _SHAPE,
 }
+# their inputs or outputs are strings, which no attribute of them says
+_OF_STRINGS = (
+    *("AsString", "Decode", "Encode", "Parse", "ReduceJoin", "Regex"),
+    *("Serialize", "String", "Substr", "Unicode"),
+)
 # XLA leaves an assertion out, and what it would say
 _LEFT_OUT = {"Assert", "Const"}
 # of all faults, so many are told
@@ -63,7 +68,7 @@ def check_step(model: TrainingModel, batches: Any) -> None:
         run = model.resident_step
         given = model.batch_at.choose(tf.constant(0, tf.int64))
 
-    (tf.function, autograph=False)
+    @partial(tf.function, autograph=False)
     def step(data: Any) -> Any:
         return strategy.run(run, args=(data,))
 
@@ -97,7 +102,7 @@ def _operations(step: Any) -> Iterator[str]:
     for node in _nodes(graph):
         if reason := _CANNOT.get(node.op):
             yield f"operation {node.op} {reason}"
-        elif node.op not in _LEFT_OUT and _has_strings(node.attr.values()):
+        elif node.op not in _LEFT_OUT and _has_strings(node):
             yield f"operation {node.op} handles strings"
 
 
@@ -107,8 +112,9 @@ def _nodes(graph: Any) -> Iterator[Any]:
         yield from function.node_def
 
 
-def _has_strings(values: Iterable[Any]) -> bool:
+def _has_strings(node: Any) -> bool:
     string = tf.string.as_datatype_enum
-    return any(
-        value.type == string or string in value.list.type for value in values
+    return node.op.startswith(_OF_STRINGS) or any(
+        value.type == string or string in value.list.type
+        for value in node.attr.values()
     )
