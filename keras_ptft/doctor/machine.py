@@ -81,11 +81,11 @@ def cpu_quota(cgroup: pathlib.Path) -> float | None:
         quota, period = (cgroup / "cpu.max").read_text().split()
         return None if quota == "max" else int(quota) / int(period)
     with contextlib.suppress(OSError, ValueError):
-        quota, period = (
+        used, every = (
             int((cgroup / "cpu" / f"cpu.cfs_{name}_us").read_text())
             for name in ("quota", "period")
         )
-        return None if quota < 0 else quota / period
+        return None if used < 0 else used / every
     return None
 
 

@@ -139,8 +139,9 @@ def make_plan(
             "make it smaller or take more examples."
         )
     name = type(strategy).__name__.lstrip("_")
+    jit: bool | None = True
     if is_tpu(name):
-        jit, reason = True, _by_tpu(model)
+        reason = _by_tpu(model)
         usual = _STEPS_PER_TPU_CALL
     else:
         obstacle = obstacle or _obstacle(model, replicas)
