@@ -3,6 +3,7 @@
 import contextlib
 import contextvars
 from collections.abc import Iterable, Iterator
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +11,7 @@ import tensorflow as tf
 HOST = "CPU:0"
 """Where pipelines run, also on a machine with a GPU."""
 
-Place = str | tf.distribute.Strategy
+Place: TypeAlias = str | tf.distribute.Strategy
 """A device, or the strategy whose variables hold rows on each of its own."""
 
 _PLACE = contextvars.ContextVar[Place]("place", default=HOST)

@@ -5,9 +5,10 @@ is a stateless permutation, so any step is reached at once and no state is
 kept anywhere.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -45,7 +46,8 @@ _ENDLESS = tf.int64.max
 _EVALUATION = -1
 
 
-class BatchAt(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class BatchAt:
     """What makes the batch of any step, by TensorFlow operations.
 
     Its two parts may run on two devices: a TPU cannot choose.
