@@ -77,7 +77,7 @@ class Trained(NamedTuple):
 def trainings(config: DoctorConfig) -> Iterator[Finding]:
     """Trains on each device, with XLA and without, and in half precision."""
     del config
-    digits = load("digits", Loading(image_size=8))
+    digits = _digits()
     for trial in _trials():
         try:
             yield _judged(trial, train(trial, digits))
@@ -90,7 +90,7 @@ def trainings(config: DoctorConfig) -> Iterator[Finding]:
 def export(config: DoctorConfig) -> Iterator[Finding]:
     """Exports a small model and loads it back in a fresh process."""
     del config
-    digits = load("digits", Loading(image_size=8))
+    digits = _digits()
     objective = Classification(digits.info)
     model = objective.assemble(_backbone(digits))
     with tempfile.TemporaryDirectory() as folder, only_warnings():
@@ -126,6 +126,11 @@ def train(trial: Trial, digits: Dataset) -> Trained:
     # the first epoch compiles, and warms up
     seconds = min(row["seconds"] for row in rows[1:]) / model.steps_per_epoch
     return Trained(model.model, [row["loss"] for row in rows], seconds)
+
+
+def _digits() -> Dataset:
+    with only_warnings():
+        return load("digits", Loading(image_size=8))
 
 
 def _training_model(trial: Trial, digits: Dataset) -> TrainingModel:
