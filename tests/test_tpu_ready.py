@@ -277,7 +277,11 @@ def test_objectives_of_texts(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS.keys() - {"adam", "sgd"}))
 def test_optimizers(name):
-    assert_ready(*image_case(IMAGES["mlp"], optimizer=name))
+    keras.utils.set_random_seed(0)
+    source, info = digits()
+    # without hidden units: where one is dead, Adafactor divides 0 by 0
+    backbone = test_objectives.small_backbone("")
+    assert_ready(make_loop(Classification(info), backbone, name), source)
 
 
 def adapted(model):
