@@ -19,6 +19,7 @@ from keras_ptft.data.pipeline.mix import MIXES
 from keras_ptft.data.text.tokenizers import TOKENIZERS
 from keras_ptft.errors import UserError
 from keras_ptft.experiment.results import describe_result
+from keras_ptft.experiment.tpu import describe_tpu
 from keras_ptft.models import BACKBONES
 from keras_ptft.models.backbone_input import BackboneInput
 from keras_ptft.models.normalization import NORMALIZATIONS
@@ -28,6 +29,7 @@ from keras_ptft.objectives import OBJECTIVES
 from keras_ptft.objectives.probes import PROBES
 from keras_ptft.registry import lookup, nearest, settings
 from keras_ptft.serving.signatures import promises
+from keras_ptft.training.distribution.strategies import TPU
 from keras_ptft.training.optimizers import OPTIMIZERS, SCHEDULES
 from keras_ptft.transfer.costs import CutCost, cut_costs, principal
 from keras_ptft.transfer.cut import cut_points
@@ -78,7 +80,8 @@ def tables() -> str:
         "Recipes with what they came to: keras-ptft describe recipes\n"
         "Known models with their licences: keras-ptft describe pretrained\n"
         "The fields of result.json: keras-ptft describe result\n"
-        "What exports take and answer: keras-ptft describe signatures"
+        "What exports take and answer: keras-ptft describe signatures\n"
+        "What can be trained on a TPU: keras-ptft describe tpu"
     )
 
 
@@ -88,7 +91,8 @@ def row(name: str) -> str:
     Args:
         name: of an entry or a table, or an entry with settings, as
             "cnn(dense=32)"; "pretrained" lists known models, "result" is
-            `result.json`, "signatures" what exports take and answer.
+            `result.json`, "signatures" what exports take and answer, "tpu"
+            what can be trained on one.
 
     Raises:
         UserError: there is none, or it has no such settings.
@@ -99,6 +103,8 @@ def row(name: str) -> str:
         return _pretrained()
     if name == "signatures":
         return _signatures()
+    if name == TPU:
+        return describe_tpu()
     found = [_table(name)] if name in TABLES else []
     entry = re.split(r"[(:]", name)[0].strip()
     having = [setting for setting, table in TABLES.items() if entry in table]

@@ -55,9 +55,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0, 1 if a comparison or a monitored log is not as
-        required, a server answers wrongly, or a run cannot be pushed to its
-        URL, 2 for an error that the user can correct, 3 if predict left out
-        inputs and answered the others, 130 if interrupted, 143 if terminated.
+        required, a server answers wrongly, the doctor finds a failure, or a
+        run cannot be pushed to its URL, 2 for an error that the user can
+        correct, 3 if predict left out inputs and answered the others, 130 if
+        interrupted, 143 if terminated.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
@@ -310,6 +311,16 @@ def describe(words: list[str]) -> None:
     print(described.row(words[0]) if words else described.tables())
 
 
+def doctor(words: list[str]) -> int:
+    """Says whether this machine can do the work, and what is missing."""
+    from keras_ptft.doctor import command
+    from keras_ptft.doctor.settings import DOCTOR_FIELDS, DoctorConfig
+
+    present, positional = parse(words, DOCTOR_FIELDS)
+    _expect("doctor", positional, 0)
+    return 0 if command.doctor(DoctorConfig(**present)) else _UNMET
+
+
 def launch(words: list[str]) -> int:
     """Starts a command in several processes that train together."""
     split = words.index("--") if "--" in words else len(words)
@@ -334,6 +345,7 @@ COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "monitor": monitor,
     "runs": runs,
     "describe": describe,
+    "doctor": doctor,
     "launch": launch,
 }
 

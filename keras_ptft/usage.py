@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from keras_ptft.comparison.settings import COMPARE_FIELDS
 from keras_ptft.config import EVALUATE_FIELDS, FIELDS, PREDICT_FIELDS
+from keras_ptft.doctor.settings import DOCTOR_FIELDS
 from keras_ptft.launch import JOB_FIELDS
 from keras_ptft.registry import nearest, table_names
 from keras_ptft.runs.settings import RUNS_FIELDS
@@ -133,6 +134,12 @@ COMMANDS = {
         "list models, optimizers, ..., or document one of them, or result",
         "keras-ptft describe cnn",
         {},
+    ),
+    "doctor": Command(
+        "",
+        "say whether this machine can do the work, and what is missing",
+        "keras-ptft doctor --json=doctor.json",
+        DOCTOR_FIELDS,
     ),
     "launch": Command(
         "-- COMMAND...",

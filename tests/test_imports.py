@@ -21,7 +21,7 @@ RANKS = [
     {"experiment"},
     {"comparison"},
     {"search"},
-    {"describe", "launch", "runs"},
+    {"describe", "doctor", "launch", "runs"},
     {"usage", "main", "__main__"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}

@@ -30,6 +30,7 @@ from keras_ptft.experiment.pretrained import Pretrained, is_known_model
 from keras_ptft.experiment.publication import check_export_settings
 from keras_ptft.experiment.remote_runs import localised
 from keras_ptft.experiment.teachers import check_teacher
+from keras_ptft.experiment.tpu import check_tpu
 from keras_ptft.models import BACKBONES
 from keras_ptft.models.backbone_input import BackboneInput
 from keras_ptft.models.feature_model import check_causal, feature_model
@@ -124,6 +125,7 @@ def check(config: Config) -> None:
     check_calibrate(config)
     check_teacher(config)
     _check_labels(config)
+    check_tpu(config)
 
 
 def prepare(config: Config) -> None:

@@ -19,6 +19,7 @@ from keras_ptft.errors import UserError
 from keras_ptft.experiment.weights import Weights
 from keras_ptft.objectives import Objective
 from keras_ptft.objectives.saved import objective_type
+from keras_ptft.training.distribution.strategies import TPU
 
 _LOG = logging.getLogger("keras_ptft")
 
@@ -53,7 +54,7 @@ def encoded(
     if kind.windows and weights is None:
         length = config.sequence_length or _WINDOW
     tokenizer = dataclasses.replace(tokenizer, sequence_length=length)
-    make = _maker(kind)
+    make = _maker(config, kind)
     parts = {name: make(s, tokenizer) for name, s in dataset.splits.items()}
     _log_losses(tokenizer, next(iter(parts.values())))
     made = dataclasses.replace(dataset, splits=parts, tokenizer=tokenizer)
@@ -62,11 +63,15 @@ def encoded(
     return made.noting(*_without_tokens(parts))
 
 
-def _maker(kind: type[Objective]) -> Callable[[Source, Tokenizer], Source]:
+def _maker(
+    config: Config, kind: type[Objective]
+) -> Callable[[Source, Tokenizer], Source]:
     """What makes tokens of the texts of a split."""
     if kind.windows:
         return token_window_source
-    return pair_source if kind.pairs else token_source
+    make = pair_source if kind.pairs else token_source
+    # a TPU compiles every length anew, which takes it minutes
+    return partial(make, one_length=config.strategy == TPU)
 
 
 def _without_partner(parts: Mapping[str, Source], longest: int) -> list[str]:

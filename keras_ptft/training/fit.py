@@ -23,6 +23,7 @@ from keras_ptft.training.checkpointing.callback import (
 from keras_ptft.training.checkpointing.preemption import stop_on_signal
 from keras_ptft.training.checkpointing.store import Checkpoint, Checkpoints
 from keras_ptft.training.distribution.strategies import distributed
+from keras_ptft.training.execution.tpu_step import check_step
 from keras_ptft.training.optimizers.averages import constrain
 from keras_ptft.training.progress import progress
 from keras_ptft.training.replay import Found, is_looked_for, look
@@ -202,8 +203,11 @@ class Session:
                 stop = stop_on_signal(self._saver.request_stop)
                 stack.enter_context(stop)
             validation = _validation(model, splits, self._config)
+            shown = _shown(model, splits["train"], self._config, self.step)
+            if model.plan.on_tpu:
+                check_step(model, shown)
             model.fit(
-                _shown(model, splits["train"], self._config, self.step),
+                shown,
                 initial_epoch=until if self.ended else self.step // steps,
                 epochs=until,
                 steps_per_epoch=steps,
@@ -239,6 +243,8 @@ def _shown(
     shards = [(index, replicas) for index in range(replicas)]
     make = _making(batching.training_batch, model.objective, fit_config)
     model.batch_at = make(source, shards=shards)
+    if model.plan.on_tpu:
+        model.hold_rows()
     return distributed(model.distribute_strategy, partial(_nothing, replicas))
 
 

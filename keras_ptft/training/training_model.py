@@ -4,14 +4,14 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.data.core.rows import rows_on
-from keras_ptft.data.pipeline.batching import BatchAt
+from keras_ptft.data.core.rows import HOST, rows_on
+from keras_ptft.data.pipeline.batching import BatchAt, Chosen
 from keras_ptft.models.rematerialize import forward_of
 from keras_ptft.training.execution.plan import Plan
 from keras_ptft.training.optimizers.averages import averages_of, constrain
@@ -134,10 +134,12 @@ class TrainingModel(keras.Model):
         self.stopped = _counter("stopped")
         self._waited = _counter("waited", 0.0, tf.float64)
         self.clock = Timer()
-        self._measures_waiting = not plan.resident and _may_read_clock()
+        # a TPU works while its host waits
+        unseen = plan.resident or plan.on_tpu
+        self._measures_waiting = not unseen and _may_read_clock()
         self._calls_to_skip = 0
         self._gradients = self.gradients
-        if plan.jit_compile:
+        if plan.compiles_pass:
             self._gradients = tf.function(self.gradients, jit_compile=True)
         optimizer.build(phase.variables if phase else self.tuning.variables)
         self.built = True
@@ -198,7 +200,8 @@ class TrainingModel(keras.Model):
     def waited_seconds(self) -> float | None:
         """Seconds that steps waited for data; None where none was measured.
 
-        That is under op determinism, and where no data come from outside.
+        That is under op determinism, on a TPU, and where no data come from
+        outside.
         """
         return float(self._waited.numpy()) if self._measures_waiting else None
 
@@ -340,11 +343,12 @@ class TrainingModel(keras.Model):
         def body(_: tf.Tensor) -> tuple[tf.Tensor]:
             strategy = self.distribute_strategy
             if self.batch_at is not None:
-                step = partial(self._resident_step, self.batch_at)
-                parts = strategy.run(step)
+                with tf.device(HOST):
+                    chosen = self.batch_at.choose(self.step)
+                parts = strategy.run(self.resident_step, args=(chosen,))
             else:
                 batch = self._next(iterator)
-                parts = strategy.run(self._replica_step, args=(batch,))
+                parts = strategy.run(self.replica_step, args=(batch,))
             total = strategy.reduce("SUM", parts, axis=None)
             loss, stopping = tf.unstack(total)
             passed = tf.constant(-1, tf.int64)
@@ -357,7 +361,7 @@ class TrainingModel(keras.Model):
         self.stopped.assign(tf.cast(stopping, tf.int64))
         return self.get_metrics_result()
 
-    def _replica_step(self, data: Batch) -> tf.Tensor:
+    def replica_step(self, data: Batch) -> tf.Tensor:
         """Trains one step; returns its loss and whether to stop, shape (2,).
 
         Both are summed over replicas, so all stop after the same step.
@@ -365,12 +369,28 @@ class TrainingModel(keras.Model):
         loss = self.train_step(data)
         return tf.stack([loss, tf.cast(self.stop_requested, tf.float32)])
 
-    def _resident_step(self, batch_at: BatchAt) -> tf.Tensor:
-        """Trains on a replica's part of a batch that it gathers itself."""
+    def resident_step(self, chosen: Chosen) -> tf.Tensor:
+        """As `replica_step`, on examples that the replica gathers itself."""
         context = tf.distribute.get_replica_context()
-        with rows_on(self.tuning.variables[0].value.device):
-            batch = batch_at(self.step, context.replica_id_in_sync_group)
-        return self._replica_step(batch)
+        with rows_on(self._place()):
+            make = cast(BatchAt, self.batch_at).make
+            batch = make(chosen, context.replica_id_in_sync_group)
+        return self.replica_step(batch)
+
+    def hold_rows(self) -> None:
+        """Puts the rows on a TPU before the step is traced.
+
+        That could not make variables, and a TPU is sent all others at each
+        step.
+        """
+        with self.distribute_strategy.scope(), rows_on(self._place()):
+            cast(BatchAt, self.batch_at)(tf.constant(0, tf.int64), 0)
+
+    def _place(self) -> str | tf.distribute.Strategy:
+        """Where a replica gathers rows."""
+        if self.plan.on_tpu:
+            return self.distribute_strategy
+        return self.tuning.variables[0].value.device
 
     def _next(self, iterator: Iterator[Any]) -> Any:
         """Returns the next batch, and measures how long it takes to come."""

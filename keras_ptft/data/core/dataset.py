@@ -161,6 +161,7 @@ class Source(abc.ABC):
     unknown: float = 0.0
     groups: np.ndarray | None = None
     by: np.ndarray | None = None
+    _targets: tuple[np.ndarray, Rows] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -210,7 +211,10 @@ class Source(abc.ABC):
             float32 of shape (batch,) or (batch, labels).
         """
         every = self.labels if self.values is None else self.values
-        return Rows(every).gather(indices)
+        if self._targets is None or self._targets[0] is not every:
+            # held once, wherever they are read
+            self._targets = every, Rows(every)
+        return self._targets[1].gather(indices)
 
     def name_of(self, index: int) -> str:
         """Returns what a user knows an example by, such as its file."""

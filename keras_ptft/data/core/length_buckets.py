@@ -38,8 +38,10 @@ def padded_length(lengths: tf.Tensor, edges: np.ndarray) -> tf.Tensor:
         edges: as `buckets` returns them.
 
     Returns:
-        int64 scalar.
+        int64 scalar; a constant where there is one bucket.
     """
+    if len(edges) == 1:
+        return tf.constant(edges[0], tf.int64)
     bucket = tf.searchsorted(edges, tf.reduce_max(lengths, keepdims=True))
     return tf.gather(edges, bucket[0])
 

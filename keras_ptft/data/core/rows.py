@@ -3,18 +3,25 @@
 import contextlib
 import contextvars
 from collections.abc import Iterable, Iterator
+from typing import TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
-# pipelines run on the host, also where there is a GPU
-_HOST = "CPU:0"
-_DEVICE = contextvars.ContextVar("device", default=_HOST)
+HOST = "CPU:0"
+"""Where pipelines run, also on a machine with a GPU."""
+
+Place: TypeAlias = str | tf.distribute.Strategy
+"""A device, or the strategy whose variables hold rows on each of its own."""
+
+_PLACE = contextvars.ContextVar[Place]("place", default=HOST)
 
 
 @contextlib.contextmanager
-def rows_on(device: str) -> Iterator[None]:
+def rows_on(place: Place) -> Iterator[None]:
     """Reads rows on a device while a function is traced; else on the host.
+
+    A TPU takes a strategy: it holds nothing but variables from step to step.
 
     Example:
 
@@ -23,11 +30,11 @@ def rows_on(device: str) -> Iterator[None]:
     ...     rows.gather(tf.constant([1])).numpy().tolist()
     [7]
     """
-    token = _DEVICE.set(device)
+    token = _PLACE.set(place)
     try:
         yield
     finally:
-        _DEVICE.reset(token)
+        _PLACE.reset(token)
 
 
 class Rows:
@@ -40,17 +47,17 @@ class Rows:
 
     def __init__(self, array: np.ndarray) -> None:
         self._mapped = array if isinstance(array, np.memmap) else None
-        self._held: dict[str, tf.Tensor] = {}
+        self._held: dict[Place, tf.Tensor | tf.Variable] = {}
         if self._mapped is None:
-            with tf.init_scope(), tf.device(_HOST):
-                self._held[_HOST] = tf.constant(array)
+            with tf.init_scope(), tf.device(HOST):
+                self._held[HOST] = tf.constant(array)
 
     @property
     def bytes_held(self) -> int | None:
         """Bytes on each device; None where rows are read from disk."""
         if self._mapped is not None:
             return None
-        held = self._held[_HOST]
+        held = self._held[HOST]
         return int(held.shape.num_elements() * held.dtype.size)
 
     def gather(self, indices: tf.Tensor) -> tf.Tensor:
@@ -72,14 +79,22 @@ class Rows:
         found = tf.numpy_function(read, [indices], array.dtype)
         return tf.ensure_shape(found, [*indices.shape, *array.shape[1:]])
 
-    def _here(self) -> tf.Tensor:
-        """The array on the device that `rows_on` names."""
-        device = _DEVICE.get()
-        if device not in self._held:
+    def _here(self) -> tf.Tensor | tf.Variable:
+        """The array where `rows_on` says."""
+        place = _PLACE.get()
+        if place not in self._held:
             # a constant inside a graph would be copied into each trace
-            with tf.init_scope(), tf.device(device):
-                self._held[device] = tf.identity(self._held[_HOST])
-        return self._held[device]
+            with tf.init_scope():
+                self._held[place] = _copied(self._held[HOST], place)
+        return self._held[place]
+
+
+def _copied(rows: tf.Tensor, place: Place) -> tf.Tensor | tf.Variable:
+    if isinstance(place, str):
+        with tf.device(place):
+            return tf.identity(rows)
+    with place.scope():
+        return tf.Variable(rows, trainable=False)
 
 
 def all_held(parts: Iterable[int | None]) -> int | None:

@@ -5,6 +5,7 @@ is a stateless permutation, so any step is reached at once and no state is
 kept anywhere.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -36,12 +37,32 @@ Seeds are int64 of shape (batch, 3): seed, epoch, index of the example.
 Inputs and targets are tensors or dicts of tensors, weights are (batch,).
 """
 
-BatchAt = Callable[[tf.Tensor, int | tf.Tensor], Any]
-"""(step, index of a shard) → what a `Transform` returns."""
+Chosen = tuple[tf.Tensor, tf.Tensor]
+"""The key of an epoch, int64 of shape (2,), and the examples of a whole
+batch, int64 of shape (batch,)."""
 
 _WHOLE = (0, 1)
 _ENDLESS = tf.int64.max
 _EVALUATION = -1
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchAt:
+    """What makes the batch of any step, by TensorFlow operations.
+
+    Its two parts may run on two devices: a TPU cannot choose.
+
+    Attributes:
+        choose: step → which examples there are in its batch.
+        make: (what was chosen, index of a shard) → what a `Transform`
+            returns.
+    """
+
+    choose: Callable[[tf.Tensor], Chosen]
+    make: Callable[[Chosen, int | tf.Tensor], Any]
+
+    def __call__(self, step: tf.Tensor, shard: int | tf.Tensor) -> Any:
+        return self.make(self.choose(step), shard)
 
 
 def steps_per_epoch(source: Source, batch_size: int) -> int:
@@ -106,8 +127,8 @@ def training_batch(
         shards: parts of each batch that can be asked for.
 
     Returns:
-        Pure function: (step, index in `shards`) → the triple that
-        `transform` returns.
+        Pure functions, together: (step, index in `shards`) → the triple
+        that `transform` returns.
 
     Raises:
         UserError: a batch of one example is to be mixed.
@@ -119,15 +140,17 @@ def training_batch(
         )
     steps = steps_per_epoch(source, batch_size)
     places = [showing.places(batch_size, shard) for shard in shards]
-    choose = _chooser(source, batch_size, steps, showing.balanced)
+    order = _chooser(source, batch_size, steps, showing.balanced)
 
-    def batch(step: tf.Tensor, shard: int | tf.Tensor) -> Any:
+    def choose(step: tf.Tensor) -> Chosen:
         key = tf.stack([tf.constant(seed, tf.int64), step // steps])
-        chosen = choose(step % steps, key)
-        own = places_of(places, shard)
-        return transform(*showing.examples(source, key, chosen, own))
+        return key, order(step % steps, key)
 
-    return batch
+    def make(chosen: Chosen, shard: int | tf.Tensor) -> Any:
+        own = places_of(places, shard)
+        return transform(*showing.examples(source, *chosen, own))
+
+    return BatchAt(choose, make)
 
 
 def evaluation_batches(

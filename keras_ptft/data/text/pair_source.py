@@ -12,7 +12,9 @@ from keras_ptft.data.text.tokenizers import END, Tokenizer
 _CHUNK = 4096
 
 
-def pair_source(source: Source, tokenizer: Tokenizer) -> TokenSource:
+def pair_source(
+    source: Source, tokenizer: Tokenizer, *, one_length: bool = False
+) -> TokenSource:
     """Encodes pairs of texts as tokens, once.
 
     Each of the two is cut off at the tokenizer's sequence length, and ends
@@ -21,6 +23,7 @@ def pair_source(source: Source, tokenizer: Tokenizer) -> TokenSource:
     Args:
         source: of texts that `pairs.joined` made of two.
         tokenizer: what makes tokens of texts.
+        one_length: whether all batches are padded to the longest pair.
     """
     longest = tokenizer.sequence_length
     ids, ends = encoded(_Parts(source), tokenizer, tokenizer)
@@ -32,9 +35,11 @@ def pair_source(source: Source, tokenizer: Tokenizer) -> TokenSource:
         stops[1::2],
         source.labels,
         source.hashes,
-        longest=2 * longest + 2,
+        longest=_longest_pair(longest),
         texts=source,
     )
+    if one_length:
+        tokens.pad_to_longest()
     over = (ends - starts > longest).reshape(-1, 2).any(axis=1)
     tokens.cut_off = float(np.mean(over))
     tokens.values, tokens.by = source.values, source.by
@@ -43,6 +48,9 @@ def pair_source(source: Source, tokenizer: Tokenizer) -> TokenSource:
 
 def parted(tokens: tf.Tensor, longest: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the two texts of each pair, both padded to the same length.
+
+    Of pairs that are padded to the longest, which all are on a TPU, the
+    texts are too.
 
     Args:
         tokens: int32 of shape (batch, length) or (batch, length, width), of
@@ -62,6 +70,8 @@ def parted(tokens: tf.Tensor, longest: int) -> tuple[tf.Tensor, tf.Tensor]:
     one, other = tf.cast(order[:, 0], tf.int64), tf.cast(order[:, 1], tf.int64)
     counts = tf.stack([one, other - one - 1], axis=1)
     edges = buckets(max(longest, 1))
+    if tokens.shape[1] == _longest_pair(longest):
+        edges = edges[-1:]
     columns = tf.range(padded_length(tf.reshape(counts, [-1]), edges))
     parts = []
     for start, count in ((tf.zeros_like(one), one), (one + 1, counts[:, 1])):
@@ -89,6 +99,11 @@ def incomplete(source: Source, longest: int) -> int:
         one, other = (tf.reduce_any(ids != 0, axis=1) for ids in flat)
         count += int(np.count_nonzero(~(one & other)))
     return count
+
+
+def _longest_pair(longest: int) -> int:
+    """Tokens of two texts, each with its end."""
+    return 2 * longest + 2
 
 
 class _Parts(Source):

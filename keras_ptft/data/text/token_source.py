@@ -79,6 +79,10 @@ class TokenSource(Source):
         rows = [self._ids, self._tags] if self._tags else [self._ids]
         return all_held(each.bytes_held for each in rows)
 
+    def pad_to_longest(self) -> None:
+        """Pads all batches to one length, as a TPU needs them."""
+        self._edges = self._edges[-1:]
+
     def gather(self, indices: tf.Tensor) -> tf.Tensor:
         """Reads ids, int32 of shape (batch, tokens[, width])."""
         rows, real = self._rows(indices)
@@ -102,12 +106,15 @@ class TokenSource(Source):
         return tf.where(real, rows, 0), real
 
 
-def token_source(source: Source, tokenizer: Tokenizer) -> TokenSource:
+def token_source(
+    source: Source, tokenizer: Tokenizer, *, one_length: bool = False
+) -> TokenSource:
     """Encodes the texts of a source as tokens, once.
 
     Args:
         source: of texts; with `tags`, each word of a text is one token.
         tokenizer: what makes tokens of texts.
+        one_length: whether all batches are padded to the longest text.
     """
     tags = source.tags
     encode = tokenizer if tags is None else words_encoder(tokenizer)
@@ -121,6 +128,8 @@ def token_source(source: Source, tokenizer: Tokenizer) -> TokenSource:
         tags=None if tags is None else np.concatenate(tags),
         texts=source,
     )
+    if one_length:
+        tokens.pad_to_longest()
     tokens.values, tokens.by = source.values, source.by
     return tokens
 

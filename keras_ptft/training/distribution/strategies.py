@@ -17,6 +17,9 @@ _LOG = logging.getLogger("keras_ptft")
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
+TPU = "tpu"
+"""What --strategy calls a TPU."""
+
 MakeBatches = Callable[..., tf.data.Dataset]
 """(shard=...) → batches, as `data.pipeline.batching` makes them."""
 
@@ -81,7 +84,7 @@ def get_strategy(name: str) -> tf.distribute.Strategy:
         name = "multi_worker"
     if name == "multi_worker":
         return _multi_worker(cluster.find_cluster(os.environ))
-    if name == "tpu":
+    if name == TPU:
         return _tpu(os.environ.get("TPU_NAME", "local"))
     gpus = tf.config.list_logical_devices("GPU")
     devices = [

@@ -11,6 +11,8 @@ from keras_ptft.errors import UserError
 
 # enough steps to hide the cost of one call, few enough to see progress
 _STEPS_PER_CALL = 32
+# a TPU is farther from the host, and done with a step sooner
+_STEPS_PER_TPU_CALL = 256
 # XLA has only plain loops for their gradients on a CPU
 _DEPTHWISE = (
     keras.layers.DepthwiseConv1D,
@@ -46,6 +48,16 @@ class Plan:
     resident: bool = False
     step_seconds: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
+    @property
+    def on_tpu(self) -> bool:
+        """Whether a TPU runs the steps, which compiles all of each."""
+        return is_tpu(self.strategy)
+
+    @property
+    def compiles_pass(self) -> bool:
+        """Whether XLA compiles the forward and backward pass on its own."""
+        return bool(self.jit_compile) and not self.on_tpu
+
     def as_before(self, earlier: Mapping[str, Any]) -> "Plan":
         """Returns this plan with XLA as it was before the training stopped.
 
@@ -73,6 +85,17 @@ class Plan:
         )
 
 
+def is_tpu(strategy: str) -> bool:
+    """Returns whether a strategy, by the name of its class, is of a TPU.
+
+    Example:
+
+    >>> is_tpu("TPUStrategyV2"), is_tpu("MirroredStrategy")
+    (True, False)
+    """
+    return strategy.startswith("TPUStrategy")
+
+
 def make_plan(
     strategy: tf.distribute.Strategy,
     model: keras.Model,
@@ -95,6 +118,8 @@ def make_plan(
             is legal (see `keras_ptft.training.execution.xla_autotune`).
         steps_per_execution: steps a call to the device; 0: chosen.
 
+    A TPU compiles the whole step, whatever `obstacle` and `jit_compile` say.
+
     Returns:
         The plan; its `jit_compile` is None where XLA is to be measured.
 
@@ -113,17 +138,34 @@ def make_plan(
             f"--batch_size={batch_size} is more than the training examples: "
             "make it smaller or take more examples."
         )
-    obstacle = obstacle or _obstacle(model, replicas)
-    jit, reason = _compile(jit_compile, obstacle, _drawback(model))
+    name = type(strategy).__name__.lstrip("_")
+    jit: bool | None = True
+    if is_tpu(name):
+        reason = _by_tpu(model)
+        usual = _STEPS_PER_TPU_CALL
+    else:
+        obstacle = obstacle or _obstacle(model, replicas)
+        jit, reason = _compile(jit_compile, obstacle, _drawback(model))
+        usual = _STEPS_PER_CALL
     return Plan(
-        strategy=type(strategy).__name__.lstrip("_"),
+        strategy=name,
         replicas=replicas,
         jit_compile=jit,
-        steps_per_execution=min(
-            steps_per_execution or _STEPS_PER_CALL, steps_per_epoch
-        ),
+        steps_per_execution=min(steps_per_execution or usual, steps_per_epoch),
         reason=reason,
     )
+
+
+def _by_tpu(model: keras.Model) -> str:
+    """Returns why a TPU compiles a model: it runs nothing else."""
+    for layer in model.layers:
+        if not layer.supports_jit:
+            raise UserError(
+                "--strategy=tpu runs what XLA compiles, and layer "
+                f"{layer.name!r} does not support XLA: use another backbone, "
+                "or --strategy=auto."
+            )
+    return "a TPU runs nothing else"
 
 
 def _compile(

@@ -20,7 +20,9 @@ def choose_resident(setting: str, source: Source, *, changing: bool) -> bool:
     Args:
         setting: "true", "false", or "auto" for where it is possible and
             faster: on a CPU for batches that are only gathered, on a GPU for
-            rows of 1 GB at most; not on a TPU, where it was never run.
+            rows of 1 GB at most; not on a TPU, where it was never run:
+            there no example may be changed, and "true" holds them as they
+            are stored in its memory.
         source: the training split.
         changing: whether examples are changed after they are gathered.
 

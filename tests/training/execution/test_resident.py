@@ -23,6 +23,7 @@ from keras_ptft.data.text.storage import in_memory
 from keras_ptft.data.text.token_source import TokenSource
 from keras_ptft.data.text.window_source import TokenWindowSource
 from keras_ptft.errors import UserError
+from keras_ptft.training.distribution.strategies import get_strategy
 from keras_ptft.training.execution.resident import choose_resident
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (60, 4, 4, 1), np.uint8)
@@ -117,6 +118,29 @@ def test_rows_are_held_once_on_each_device_that_reads_them():
     (held,) = read.get_concrete_function(tf.constant([0, 0])).captured_inputs
     assert held.device.endswith(second)
     assert rows.gather(tf.constant([1])).device.endswith("CPU:0")
+
+
+def test_a_strategy_holds_rows_as_variables_of_each_replica():
+    strategy = get_strategy("mirrored")
+    rows = Rows(np.arange(6, dtype=np.uint8).reshape(3, 2))
+    with rows_on(strategy):
+        held = rows.gather(tf.constant([1]))
+    assert held.numpy().tolist() == [[2, 3]]
+
+    def of_replica(indices):
+        with rows_on(strategy):
+            return rows.gather(indices)
+
+    @tf.function(autograph=False)
+    def read(indices):
+        return strategy.run(of_replica, args=(indices,))
+
+    indices = tf.constant([2, 0])
+    for part in strategy.experimental_local_results(read(indices)):
+        assert part.numpy().tolist() == [[4, 5], [0, 1]]
+    variables = read.get_concrete_function(indices).graph.variables
+    assert {v.device[-5:] for v in variables} == {"CPU:0", "CPU:1"}
+    assert {v.dtype for v in variables} == {tf.uint8}
 
 
 @pytest.fixture
