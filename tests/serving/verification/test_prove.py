@@ -82,13 +82,29 @@ def test_nothing_is_proved_unless_asked_for(tmp_path):
     assert prove(tmp_path, [], "") == prove(tmp_path, [], " , ") == {}
 
 
-def test_the_c_api_proves_every_signature(exported, digit_signatures):
-    found = prove(exported.path, digit_signatures, "c_api")
+def in_batches(images):
+    for start in range(0, len(images), 64):
+        yield {"image": images[start : start + 64]}
+
+
+def first_row(outputs):
+    return np.arange(len(outputs["logits"])) == 0
+
+
+def test_the_c_api_proves_every_signature(exported, digit_signatures, digits):
+    default, *others = digit_signatures
+    default = dataclasses.replace(default, is_unsure=first_row)
+    requests = in_batches(digits[0])
+    found = prove(exported.path, [default, *others], "c_api", requests)
     told = found.pop(f"TensorFlow's C API {tf.__version__}")
     assert found == {}
     assert told["examples"] == {"serving_default": 50, "encoded_images": 50}
     assert set(told["largest_difference"]) == set(told["examples"])
     assert max(told["largest_difference"].values()) <= 1e-5
+    more = told["requests"]
+    # 1797 in batches of 64
+    assert (more["examples"], more["unsure"]) == (1797 - 29, 29)
+    assert 0 < more["largest_difference"] <= 1e-5
     json.dumps(told)
 
 
@@ -105,6 +121,22 @@ def test_what_differs_is_not_published(digit_signatures, tmp_path):
     )
     assert "in 'serving_default', expected at most 1e-05: " in str(error.value)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_what_differs_on_other_examples_is_told(
+    exported, digit_signatures, digits
+):
+    default, *others = digit_signatures
+
+    def other(image):
+        outputs = default.function(image)
+        return {**outputs, "logits": outputs["logits"] + 0.1}
+
+    default = dataclasses.replace(default, function=other)
+    with pytest.raises(UserError, match="differs from the Keras model by 0.1"):
+        requests = in_batches(digits[0][:200])
+        prove(exported.path, [default, *others], "c_api", requests)
 
 
 @pytest.mark.slow
