@@ -9,7 +9,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from benchmarks.served import MAIN, c_api, c_library, export_of, rows_of, warm_up
+from benchmarks.served import (
+    MAIN,
+    c_api,
+    c_library,
+    export_of,
+    rows_of,
+    warm_up,
+)
 
 STEPS = "load", "warm-up", "first", "second"
 """What is measured: loading the export, and then answers to one row."""

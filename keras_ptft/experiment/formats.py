@@ -106,9 +106,7 @@ def _tell(
     quantize: str,
     counts: Mapping[str, int],
 ) -> None:
-    _LOG.info(
-        "Formats on %d test examples, one at a time:", counts["examples"]
-    )
+    _LOG.info("Formats on %d test examples, one at a time:", counts["examples"])
     _LOG.info(
         "  the model has %s parameters, %s of them zero.",
         f"{counts['parameters']:,}",

@@ -1,6 +1,5 @@
 """A process in which TensorFlow's C API answers."""
 
-import contextlib
 import json
 import os
 import pathlib
@@ -17,7 +16,7 @@ from keras_ptft.serving.verification.verify import worker_environment
 _WORKER = "keras_ptft.serving.verification.c_api_worker"
 
 
-class Worker(contextlib.AbstractContextManager):
+class Worker:
     """Compares an export with cases, in a process that ends with the block.
 
     Args:
@@ -29,7 +28,7 @@ class Worker(contextlib.AbstractContextManager):
     def __init__(self, word: str, library: str, folder: pathlib.Path) -> None:
         self._word = word
         # not a pipe, which would be full before anybody reads it
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(
             [sys.executable, "-m", _WORKER, library, os.fspath(folder)],
             env=worker_environment(),
@@ -37,6 +36,9 @@ class Worker(contextlib.AbstractContextManager):
             stdout=subprocess.PIPE,
             stderr=self._errors,
         )
+
+    def __enter__(self) -> "Worker":
+        return self
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()

@@ -50,9 +50,7 @@ def compare(library: str, folder: str, parts: Iterable[Cases]) -> dict:
     rest = iter(parts)
     first = next(rest)
     found["cases"], found["faults"] = largest_differences(answers, first)
-    for part in rest:
-        if found["faults"]:
-            break
+    while not found["faults"] and (part := next(rest, None)):
         some = {name: answers[name] for name in part}
         differences, found["faults"] = largest_differences(some, part)
         for name, value in differences.items():

@@ -132,7 +132,8 @@ def _send(
 
 def _to_all(workers: Sequence[Worker], cases: Cases) -> bool:
     """Whether all of them take more."""
-    return all([worker.send(cases) for worker in workers])
+    taking = [worker.send(cases) for worker in workers]
+    return all(taking)
 
 
 def _expected(signature: Signature, inputs: Arrays) -> Case:
