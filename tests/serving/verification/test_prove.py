@@ -17,7 +17,7 @@ from keras_ptft.serving.export import export
 from keras_ptft.serving.signatures.signature import Case
 from keras_ptft.serving.signatures.text import text_signatures
 from keras_ptft.serving.verification.prove import chosen_libraries, prove
-from tests.serving.conftest import KINDS
+from tests.serving.conftest import KINDS, TAGS
 
 # older than this one; of 250 MB each, only the first is downloaded
 WHEELS = ("2.19.1", "2.20.0")
@@ -137,6 +137,21 @@ def test_what_differs_on_other_examples_is_told(
     requests = in_batches(digits[0][:200])
     with pytest.raises(UserError, match=r"differs from the Keras .* by 0\.1 "):
         prove(exported.path, [wrong, *others], "c_api", requests)
+
+
+@pytest.mark.slow
+def test_words_are_compared_with_their_tags(
+    tagger, tokenizer, tagged_examples, publish
+):
+    found = text_signatures(
+        tagger, tokenizer, TAGS, *tagged_examples, tagging=True
+    )
+    path = publish(found).path
+    texts = np.array([b"card my freeze", b"", "卡 a".encode()], object)
+    (told,) = prove(path, found, "c_api", [{"text": texts}]).values()
+    more = told["requests"]
+    assert more["examples"] + more["unsure"] == 3
+    assert more["examples"] and more["largest_difference"] <= 1e-5
 
 
 @pytest.mark.slow
