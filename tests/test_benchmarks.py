@@ -8,7 +8,18 @@ import re
 import numpy as np
 import pytest
 
-from benchmarks import common, photos, report, runs, serving, texts
+from benchmarks import (
+    clients,
+    cold,
+    common,
+    photos,
+    report,
+    runs,
+    served,
+    serving,
+    strings,
+    texts,
+)
 from benchmarks import data as materials
 from benchmarks.__main__ import ROWS, SCRIPTS
 from benchmarks.common import CPUS, KERAS, LOADER, OURS, SLICES, Outcome, play
@@ -284,9 +295,28 @@ def test_what_serving_takes_becomes_a_table():
 
 @pytest.mark.slow
 def test_all_that_serve_answer_the_same(tmp_path):
-    serving.prepare("images", str(tmp_path))
+    served.prepare("images", str(tmp_path), ["openvino", "onnx", "litert"])
     expected = serving.by_call(str(tmp_path))(8)
     for name, contestant in serving.CONTESTANTS.items():
         found = contestant(str(tmp_path))(8)
         logits = found["logits"] if isinstance(found, dict) else found
         np.testing.assert_allclose(logits, expected, atol=1e-5, err_msg=name)
+    asked = clients.measure(str(tmp_path), 4, 3)
+    assert asked["rate"] > 0 and min(asked["milliseconds"]) > 0
+    for warm in (False, True):
+        found = cold.measure(str(tmp_path), warm)
+        assert list(found) == list(cold.STEPS)
+        assert (found["warm-up"] > 1e-2) == warm
+
+
+def test_what_clients_and_first_answers_take_becomes_tables():
+    asked = {16: {"rate": 1234.5, "milliseconds": [12.0, 30.0]}}
+    lines = clients.table("A", asked).splitlines()
+    assert lines[-1] == "| 16 | 1,234 | 12.00 / 30.00 |"
+    steps = [dict.fromkeys(cold.STEPS, taken) for taken in (1.0, 5.0, 2.0)]
+    lines = cold.table("A", {"with warm-up": steps}).splitlines()
+    assert lines[0].endswith("in a new process, medians of 3")
+    assert lines[-1] == "| with warm-up | 2.00 | 2.00 | 2.00 | 2.00 |"
+    lines = strings.table("A", {"tokens": [[1.0, 2.0]] * 4}).splitlines()
+    cells = " | ".join(["1.00 / 2.00"] * 4)
+    assert lines[-1] == f"| ids to answers | {cells} |"

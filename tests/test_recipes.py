@@ -104,7 +104,8 @@ def test_name_says_what_it_is(name):
     stage = "finetune" if config.init_from else "pretrain"
     stage = "distill" if config.teacher else stage
     assert config.name == name
-    assert re.fullmatch(rf"{stage}_[a-z0-9]+_[a-z0-9]+(_teacher|_views)?", name)
+    kinds = "_teacher|_views|_pruned"
+    assert re.fullmatch(rf"{stage}_[a-z0-9]+_[a-z0-9]+({kinds})?", name)
     assert config.init_from in ("", *NAMES) or is_known_model(config)
     assert config.teacher in ("", *NAMES)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from keras_ptft.experiment import bundling
 from keras_ptft.experiment.formats import formats
+from keras_ptft.experiment.proving import proved
 from keras_ptft.experiment.publication import Publication, intake_of
 from keras_ptft.experiment.run_files import CARD_FILE
 from keras_ptft.objectives.saved import write_objective
@@ -21,7 +22,6 @@ from keras_ptft.serving.monitoring.statistics import (
 from keras_ptft.serving.monitoring.watched import watch_signatures
 from keras_ptft.serving.signatures.columns import column_inputs
 from keras_ptft.serving.verification.graph import check_graph
-from keras_ptft.serving.verification.prove import prove
 from keras_ptft.serving.versioning.contract import (
     CONTRACT,
     check_contract,
@@ -90,11 +90,6 @@ def _graph(given: Publication, draft: Draft) -> Mapping[str, Any]:
     return check_graph(draft.folder, given.config.serve_with)
 
 
-def _proved(given: Publication, draft: Draft) -> Mapping[str, Any]:
-    """Runs it in TensorFlow without Python."""
-    return prove(draft.folder, draft.signatures, given.config.prove_with)
-
-
 def _statistics(given: Publication, draft: Draft) -> Mapping[str, Any]:
     """Writes what `monitor` compares requests with."""
     most, objective = given.config.statistics_examples, given.objective
@@ -121,7 +116,7 @@ PARTS: dict[str, Callable[[Publication, Draft], Mapping[str, Any]]] = {
     "intake": _intake,
     "columns": _columns,
     "graph": _graph,
-    "proved": _proved,
+    "proved": proved,
     "formats": formats,
     "statistics": _statistics,
 }

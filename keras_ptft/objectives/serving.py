@@ -14,12 +14,7 @@ from keras_ptft.serving.inference.predictor import (
     text_answer_predictor,
     text_predictor,
 )
-from keras_ptft.serving.signatures.answers import (
-    IsUnsure,
-    array_answers,
-    sure,
-    text_answers,
-)
+from keras_ptft.serving.signatures.answers import array_answers, text_answers
 from keras_ptft.serving.signatures.arrays import (
     class_scores,
     model_examples,
@@ -33,8 +28,10 @@ from keras_ptft.serving.signatures.intake import (
 )
 from keras_ptft.serving.signatures.labels import is_ambiguous, labelled
 from keras_ptft.serving.signatures.signature import (
+    IsUnsure,
     ServingFn,
     Signature,
+    sure,
     traced_once,
 )
 from keras_ptft.serving.signatures.text import text_signatures

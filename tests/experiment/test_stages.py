@@ -292,6 +292,9 @@ def test_evaluating_and_exporting_a_run():
     assert facts["graph"]["checked_against"] == "2.20"
     ((_, proved),) = facts["proved"].items()
     assert proved["examples"].keys() == facts["largest_difference"].keys()
+    more = proved["requests"]
+    assert more["examples"] + more["unsure"] == metrics["examples"]
+    assert more["largest_difference"] <= 1e-5
     with pytest.raises(UserError, match="--prove_with must name c_api or th"):
         keras_ptft.export("runs/first", prove_with="serving")
 

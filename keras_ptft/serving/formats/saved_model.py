@@ -37,7 +37,6 @@ def load(folder: pathlib.Path, signature: str) -> Run:
     return run
 
 
-def size(folder: pathlib.Path) -> int:
-    """Returns the bytes of a SavedModel, without what is kept beside it."""
-    paths = [path for part in _PARTS for path in folder.glob(part)]
-    return sum(path.stat().st_size for path in paths)
+def files(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Returns the files of a SavedModel, without what is kept beside it."""
+    return [path for part in _PARTS for path in folder.glob(part)]

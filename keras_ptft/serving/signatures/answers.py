@@ -1,6 +1,6 @@
 """Signatures of models whose answers need nothing but their outputs."""
 
-from collections.abc import Callable
+import dataclasses
 
 import keras
 import numpy as np
@@ -17,10 +17,12 @@ from keras_ptft.serving.signatures.intake import DEFAULT_INTAKE, Intake
 from keras_ptft.serving.signatures.labels import proofs
 from keras_ptft.serving.signatures.signature import (
     Arrays,
+    IsUnsure,
     ServingFn,
     Signature,
     Tensors,
     cases,
+    sure,
 )
 from keras_ptft.serving.signatures.text import (
     TEXT,
@@ -28,14 +30,6 @@ from keras_ptft.serving.signatures.text import (
     token_spec,
     with_odd_texts,
 )
-
-IsUnsure = Callable[[Arrays], np.ndarray]
-"""Outputs → which rows another rounding may answer otherwise."""
-
-
-def sure(outputs: Arrays) -> np.ndarray:
-    """Returns that no row is unsure: answers are numbers."""
-    return np.zeros(len(next(iter(outputs.values()))), bool)
 
 
 def array_answers(
@@ -63,7 +57,8 @@ def array_answers(
     outputs = expected_outputs(endpoint(model, answer), examples)
     kept = proofs(is_unsure(outputs))
     chosen = {name: rows[kept] for name, rows in examples.items()}
-    return array_signatures(model, answer, chosen, form, intake)
+    found = array_signatures(model, answer, chosen, form, intake)
+    return [dataclasses.replace(each, is_unsure=is_unsure) for each in found]
 
 
 def text_answers(
@@ -99,11 +94,12 @@ def text_answers(
     spec = token_spec(model)
     name = "tokens" if tokenizer.in_graph else "serving_default"
     proving = cases({"tokens": ids[kept]}, outputs)
-    found = [Signature(name, answer, {"tokens": spec}, proving)]
+    found = [Signature(name, answer, {"tokens": spec}, proving, is_unsure)]
     if tokenizer.in_graph:
         proving = cases({"text": texts[kept]}, outputs)
         text_fn = text_answer(answer, tokenizer)
-        default = Signature("serving_default", text_fn, {"text": TEXT}, proving)
+        name, specs = "serving_default", {"text": TEXT}
+        default = Signature(name, text_fn, specs, proving, is_unsure)
         found.insert(0, default)
     return found
 

@@ -57,15 +57,13 @@ def limited(signature: Signature, intake: Intake) -> Signature:
         intake: the limits; those of pixels are of what decodes them.
     """
     names = list(signature.inputs)
-    taken = signature.inputs.get(TEXT_INPUT)
-    # a column of numbers may have that name too
-    takes_texts = taken is not None and taken.dtype == tf.string
-    most_bytes = intake.most_text_bytes if takes_texts else 0
+    of_texts = takes_texts(signature)
+    most_bytes = intake.most_text_bytes if of_texts else 0
 
     def function(*tensors: tf.Tensor) -> Tensors:
         given = dict(zip(names, tensors, strict=True))
         checks = [_count_is_allowed(tensors[0], intake)]
-        if takes_texts:
+        if of_texts:
             checks.append(_texts_are_allowed(given[TEXT_INPUT], intake))
         with tf.control_dependencies(checks):
             passed = [tf.identity(tensor) for tensor in tensors]
@@ -77,6 +75,13 @@ def limited(signature: Signature, intake: Intake) -> Signature:
         for part in _within(case, most_bytes, intake.largest_batch)
     ]
     return dataclasses.replace(signature, function=function, cases=found)
+
+
+def takes_texts(signature: Signature) -> bool:
+    """Returns whether a signature takes texts, by the name TEXT_INPUT."""
+    taken = signature.inputs.get(TEXT_INPUT)
+    # a column of numbers may have that name too
+    return taken is not None and taken.dtype == tf.string
 
 
 def demand(

@@ -113,5 +113,5 @@ def trimmed(outputs: Arrays) -> Arrays:
     """
     if "words" not in outputs:
         return outputs
-    longest = (outputs["words"] != b"").sum(1).max()
+    longest = (outputs["words"] != b"").sum(1).max(initial=0)
     return {name: values[:, :longest] for name, values in outputs.items()}

@@ -15,6 +15,13 @@ Arrays = Mapping[str, np.ndarray]
 Tensors = Mapping[str, tf.Tensor]
 ServingFn = Callable[[Any], Tensors]
 """A model's inputs, a tensor or a dict of tensors → its outputs by name."""
+IsUnsure = Callable[[Arrays], np.ndarray]
+"""Outputs → which rows another rounding may answer otherwise."""
+
+
+def sure(outputs: Arrays) -> np.ndarray:
+    """Returns that no row is unsure: answers are numbers."""
+    return np.zeros(len(next(iter(outputs.values()))), bool)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -45,12 +52,14 @@ class Signature:
         inputs: input name, as clients send it, to its spec with the batch
             axis.
         cases: what it is verified with before it is published.
+        is_unsure: which rows of other outputs are no proof.
     """
 
     name: str
     function: Callable[..., Tensors]
     inputs: Mapping[str, tf.TensorSpec]
     cases: Sequence[Case]
+    is_unsure: IsUnsure = sure
 
 
 def cases(

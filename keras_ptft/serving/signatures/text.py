@@ -3,6 +3,7 @@
 The same functions run eagerly in Python and inside the exported graph.
 """
 
+import dataclasses
 import logging
 from collections.abc import Sequence
 
@@ -28,6 +29,7 @@ from keras_ptft.serving.signatures.signature import (
     Signature,
     Tensors,
     cases,
+    sure,
     traced_once,
 )
 
@@ -88,8 +90,10 @@ def text_signatures(
         ids, texts = ids[kept], texts[kept]
         outputs = {name: values[kept] for name, values in outputs.items()}
     tokens = cases({"tokens": ids}, outputs)
+    unsure = sure if tagging else is_ambiguous
+    of_ids = Signature("tokens", answer, {"tokens": spec}, tokens, unsure)
     if not tokenizer.in_graph:
-        return [Signature("serving_default", answer, {"tokens": spec}, tokens)]
+        return [dataclasses.replace(of_ids, name="serving_default")]
     text_fn = text_serving_fn(scores, tokenizer, label_names, tagging=tagging)
     if tagging:
         longest = tokenizer.sequence_length
@@ -98,10 +102,8 @@ def text_signatures(
         texts = texts[kept]
         outputs = {name: values[kept] for name, values in outputs.items()}
     text_cases = cases({"text": texts}, outputs, _trim if tagging else None)
-    return [
-        Signature("serving_default", text_fn, {"text": TEXT}, text_cases),
-        Signature("tokens", answer, {"tokens": spec}, tokens),
-    ]
+    name, specs = "serving_default", {"text": TEXT}
+    return [Signature(name, text_fn, specs, text_cases, is_ambiguous), of_ids]
 
 
 def token_spec(model: keras.Model) -> tf.TensorSpec:

@@ -8,13 +8,14 @@ import json
 import os
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 Arrays = Mapping[str, np.ndarray]
 Cases = Mapping[str, Sequence[Sequence[Arrays]]]
 """Signature name to [inputs, expected outputs] of each case."""
+File = str | os.PathLike | IO[bytes]
 Answer = Callable[[Arrays], Arrays]
 """Inputs of a signature by name → its outputs by name."""
 
@@ -23,14 +24,14 @@ class Mismatch(Exception):
     """An export differs in something else than the size of a number."""
 
 
-def write_cases(path: str | os.PathLike, cases: Cases) -> None:
+def write_cases(file: File, cases: Cases) -> None:
     """Writes cases to an npz file.
 
     An array of numbers is one array of the file. Strings are two, since npz
     files hold no objects: their lengths, and all their bytes in a row.
 
     Args:
-        path: of the file.
+        file: its path, or where it goes.
         cases: arrays of numbers or of strings of any bytes.
     """
     arrays: list[np.ndarray] = []
@@ -41,13 +42,13 @@ def write_cases(path: str | os.PathLike, cases: Cases) -> None:
         return start, len(arrays)
 
     places = _mapped(place, cases)
-    np.savez(path, np.array(json.dumps(places)), *arrays)
+    np.savez(file, np.array(json.dumps(places)), *arrays)
 
 
-def read_cases(path: str | os.PathLike) -> Cases:
+def read_cases(file: File) -> Cases:
     """Returns what `write_cases` wrote."""
-    with np.load(path, allow_pickle=False) as file:
-        text, *arrays = file.values()
+    with np.load(file, allow_pickle=False) as stored:
+        text, *arrays = stored.values()
     places = json.loads(str(text))
     return _mapped(lambda place: _unpacked(*arrays[slice(*place)]), places)
 

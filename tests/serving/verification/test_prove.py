@@ -17,7 +17,7 @@ from keras_ptft.serving.export import export
 from keras_ptft.serving.signatures.signature import Case
 from keras_ptft.serving.signatures.text import text_signatures
 from keras_ptft.serving.verification.prove import chosen_libraries, prove
-from tests.serving.conftest import KINDS
+from tests.serving.conftest import KINDS, TAGS
 
 # older than this one; of 250 MB each, only the first is downloaded
 WHEELS = ("2.19.1", "2.20.0")
@@ -82,13 +82,29 @@ def test_nothing_is_proved_unless_asked_for(tmp_path):
     assert prove(tmp_path, [], "") == prove(tmp_path, [], " , ") == {}
 
 
-def test_the_c_api_proves_every_signature(exported, digit_signatures):
-    found = prove(exported.path, digit_signatures, "c_api")
+def in_batches(images):
+    for start in range(0, len(images), 64):
+        yield {"image": images[start : start + 64]}
+
+
+def first_row(outputs):
+    return np.arange(len(outputs["logits"])) == 0
+
+
+def test_the_c_api_proves_every_signature(exported, digit_signatures, digits):
+    default, *others = digit_signatures
+    default = dataclasses.replace(default, is_unsure=first_row)
+    requests = in_batches(digits[0])
+    found = prove(exported.path, [default, *others], "c_api", requests)
     told = found.pop(f"TensorFlow's C API {tf.__version__}")
     assert found == {}
     assert told["examples"] == {"serving_default": 50, "encoded_images": 50}
     assert set(told["largest_difference"]) == set(told["examples"])
     assert max(told["largest_difference"].values()) <= 1e-5
+    more = told["requests"]
+    # 1797 in batches of 64
+    assert (more["examples"], more["unsure"]) == (1797 - 29, 29)
+    assert more["largest_difference"] <= 1e-5
     json.dumps(told)
 
 
@@ -105,6 +121,37 @@ def test_what_differs_is_not_published(digit_signatures, tmp_path):
     )
     assert "in 'serving_default', expected at most 1e-05: " in str(error.value)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_what_differs_on_other_examples_is_told(
+    exported, digit_signatures, digits
+):
+    default, *others = digit_signatures
+
+    def other(image):
+        outputs = default.function(image)
+        return {**outputs, "logits": outputs["logits"] + 0.1}
+
+    wrong = dataclasses.replace(default, function=other)
+    requests = in_batches(digits[0][:200])
+    with pytest.raises(UserError, match=r"differs from the Keras .* by 0\.1 "):
+        prove(exported.path, [wrong, *others], "c_api", requests)
+
+
+@pytest.mark.slow
+def test_words_are_compared_with_their_tags(
+    tagger, tokenizer, tagged_examples, publish
+):
+    found = text_signatures(
+        tagger, tokenizer, TAGS, *tagged_examples, tagging=True
+    )
+    path = publish(found).path
+    texts = np.array([b"card my freeze", b"", "卡 a".encode()], object)
+    (told,) = prove(path, found, "c_api", [{"text": texts}]).values()
+    more = told["requests"]
+    assert more["examples"] + more["unsure"] == 3
+    assert more["examples"] and more["largest_difference"] <= 1e-5
 
 
 @pytest.mark.slow

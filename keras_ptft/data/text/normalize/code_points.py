@@ -33,9 +33,13 @@ def change_some(
     change: Callable[[tf.Tensor], tf.Tensor],
 ) -> tf.Tensor:
     """Applies `change` to the chosen strings only, to save time."""
-    indices = tf.where(chosen)
-    changed = change(tf.gather_nd(texts, indices))
-    return tf.tensor_scatter_nd_update(texts, indices, changed)
+
+    def changed() -> tf.Tensor:
+        indices = tf.where(chosen)
+        found = change(tf.gather_nd(texts, indices))
+        return tf.tensor_scatter_nd_update(texts, indices, found)
+
+    return tf.cond(tf.reduce_any(chosen), changed, lambda: texts)
 
 
 def on_codes(

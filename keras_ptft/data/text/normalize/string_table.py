@@ -4,15 +4,20 @@ A table is constants of the graph. Unlike TensorFlow's lookup tables it needs
 no initialization, no tracking and no file beside an export.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
+Find = Callable[[tf.Tensor], tf.Tensor]
+"""Strings of shape (n,) → their indices in a table, -1 if missing."""
+
 _HASHES = 2**63 - 1
 
 
-def find(keys: np.ndarray, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def find(
+    keys: np.ndarray | tf.Tensor, values: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Finds numbers in a sorted table.
 
     Args:
@@ -29,7 +34,7 @@ def find(keys: np.ndarray, values: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     >>> int(indices[0]), found.numpy().tolist()
     (1, [True, False])
     """
-    indices = tf.minimum(tf.searchsorted(keys, values), len(keys) - 1)
+    indices = tf.minimum(tf.searchsorted(keys, values), keys.shape[0] - 1)
     return indices, tf.equal(tf.gather(keys, indices), values)
 
 
@@ -62,7 +67,18 @@ class StringTable:
 
     def find(self, values: tf.Tensor) -> tf.Tensor:
         """Returns indices in the table, int32 of shape (n,), -1 if missing."""
-        hashes = tf.strings.to_hash_bucket_fast(values, _HASHES)
-        slots, near = find(self._hashes, hashes)
-        same = tf.equal(tf.gather(self._strings, slots), values)
-        return tf.where(near & same, tf.gather(self._indices, slots), -1)
+        return self.finder()(values)
+
+    def finder(self) -> Find:
+        """Returns `find` for several uses, which share the constants."""
+        hashes, strings, indices = map(
+            tf.constant, (self._hashes, self._strings, self._indices)
+        )
+
+        def find_in_it(values: tf.Tensor) -> tf.Tensor:
+            wanted = tf.strings.to_hash_bucket_fast(values, _HASHES)
+            slots, near = find(hashes, wanted)
+            same = tf.equal(tf.gather(strings, slots), values)
+            return tf.where(near & same, tf.gather(indices, slots), -1)
+
+        return find_in_it

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from keras_ptft.data.text.normalize.string_table import StringTable
+from keras_ptft.data.text.normalize.string_table import Find, StringTable
 
 AFTER = "##"
 # longer words are unknown, as in BERT
@@ -36,6 +36,42 @@ class Pieces:
             Indices of the pieces, int32 of shape (words, None); -1: unknown.
         """
         sizes = tf.strings.length(words, unit="UTF8_CHAR")
+        find = self._table.finder()
+        whole = tf.where(sizes <= self._most, find(words), -1)
+        # most words are pieces themselves, the longest ones: only what is
+        # left takes loops
+        indices, lengths = tf.cond(
+            tf.reduce_any(whole < 0),
+            lambda: self._with_parts(find, words, sizes, whole),
+            lambda: (whole, tf.ones_like(whole, tf.int64)),
+        )
+        return tf.RaggedTensor.from_row_lengths(
+            indices, lengths, validate=False
+        )
+
+    def _with_parts(
+        self, find: Find, words: tf.Tensor, sizes: tf.Tensor, whole: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Cuts words that are no pieces; returns indices and row lengths."""
+        left = whole < 0
+        parts = self._parts(
+            find, tf.boolean_mask(words, left), tf.boolean_mask(sizes, left)
+        )
+        one_each = tf.ones_like(whole, tf.int64)
+        rows = tf.RaggedTensor.from_row_lengths(
+            tf.concat([whole, parts.values], 0),
+            tf.concat([one_each, parts.row_lengths()], 0),
+            validate=False,
+        )
+        count = tf.size(whole)
+        behind = count - 1 + tf.cumsum(tf.cast(left, tf.int32))
+        found = tf.gather(rows, tf.where(left, behind, tf.range(count)))
+        return found.values, found.row_lengths()
+
+    def _parts(
+        self, find: Find, words: tf.Tensor, sizes: tf.Tensor
+    ) -> tf.RaggedTensor:
+        """Cuts words of so many characters from piece to piece."""
         long = sizes > LONGEST
         sizes = tf.where(long, 1, sizes)
         owner = tf.repeat(tf.range(tf.size(words)), sizes)
@@ -43,7 +79,8 @@ class Pieces:
         start = tf.range(tf.size(owner)) - tf.gather(first, owner)
         left = tf.gather(sizes, owner) - start
         short = tf.where(long, "", words)
-        indices, lengths = self._matches(tf.gather(short, owner), start, left)
+        texts = tf.gather(short, owner)
+        indices, lengths = self._matches(find, texts, start, left)
         chosen, stuck = _walk(first, sizes, lengths)
         stuck = tf.gather(stuck, owner)
         chosen = tf.where(stuck, tf.equal(start, 0), chosen)
@@ -55,7 +92,7 @@ class Pieces:
         )
 
     def _matches(
-        self, words: tf.Tensor, start: tf.Tensor, left: tf.Tensor
+        self, find: Find, words: tf.Tensor, start: tf.Tensor, left: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns index and length of the longest piece at each character."""
 
@@ -65,7 +102,7 @@ class Pieces:
             sizes = tf.fill(tf.shape(start), size)
             cut = tf.strings.substr(words, start, sizes, unit="UTF8_CHAR")
             cut = tf.where(start > 0, tf.strings.join([AFTER, cut]), cut)
-            found = self._table.find(cut)
+            found = find(cut)
             here = (found >= 0) & (size <= left)
             indices = tf.where(here, found, indices)
             return size + 1, indices, tf.where(here, size, lengths)

@@ -28,6 +28,10 @@ def test_cutting_by_hand():
     words = ["unaffable", "unafable", "ba", "bab", "una", "b"]
     cut = pieces.cut(tf.constant(words)).to_list()
     assert cut == [[0, 1, 2], [-1], [5], [-1], [0, 3], [4]]
+    assert pieces.cut(tf.constant(["b", "ba"])).to_list() == [[4], [5]]
+    assert pieces.cut(tf.constant([], tf.string)).to_list() == []
+    # longer than any piece is without its sign
+    assert Pieces(["a", "##abc"]).cut(["##abc"]).to_list() == [[-1]]
 
 
 def test_a_word_of_more_than_100_letters_is_unknown():
