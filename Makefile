@@ -4,6 +4,7 @@
 # make test-slow  the longer tests
 # make bench      installs PyTorch and gensim too, and measures the same work;
 #                 ARGS="--rows mlp --processor=default,avx2" passes on
+# make docs       builds the documentation in build/docs; warnings are errors
 # make lint       checks rules, form and types
 # make lock       adds to requirements.lock what pyproject.toml asks for
 # make clean      removes .venv and caches; runs and exports stay
@@ -56,7 +57,7 @@ define CHECK
 @$(call need,$(VENV_WORKS),$(OTHER_VENV)):
 endef
 
-.PHONY: demo test test-slow bench lint lock clean check-python again
+.PHONY: demo test test-slow bench docs lint lock clean check-python again
 
 demo: .venv/.installed
 	@.venv/bin/keras-ptft run $(RECIPES)
@@ -75,10 +76,14 @@ bench: .venv/.installed
 	@$(PIP) $(TORCH) $(GENSIM)
 	@.venv/bin/python -m benchmarks $(ARGS)
 
+docs: .venv/.installed
+	@.venv/bin/python -m sphinx -W --keep-going -q -E -d build/doctrees \
+	docs build/docs
+
 lint: .venv/.installed
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
-	@.venv/bin/mypy keras_ptft
+	@.venv/bin/mypy keras_ptft docs/_ext/keras_ptft_docs
 
 check-python:
 	$(CHECK)

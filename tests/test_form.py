@@ -5,7 +5,7 @@ import functools
 import pathlib
 
 ROOT = pathlib.Path(__file__).parent.parent
-FOLDERS = ["keras_ptft", "tests", "benchmarks"]
+FOLDERS = ["keras_ptft", "tests", "benchmarks", "docs"]
 FILES = [
     str(path.relative_to(ROOT))
     for name in FOLDERS
