@@ -34,6 +34,9 @@ autodoc_typehints_description_target = "documented"
 autodoc_member_order = "bysource"
 napoleon_numpy_docstring = False
 
+# of blocks that name none
+highlight_language = "text"
+
 html_theme = "furo"
 html_title = "keras_ptft"
 html_show_sphinx = False

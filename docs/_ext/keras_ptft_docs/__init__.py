@@ -10,7 +10,15 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from keras_ptft_docs import code, commands, entries, recipes, results, settings
+from keras_ptft_docs import (
+    code,
+    commands,
+    entries,
+    public,
+    recipes,
+    results,
+    settings,
+)
 
 DIRECTIVES: dict[str, Callable[[str], str]] = {
     "commands": commands.commands,
@@ -18,6 +26,7 @@ DIRECTIVES: dict[str, Callable[[str], str]] = {
     "examples": code.examples,
     "known-models": entries.known_models,
     "modules": code.modules,
+    "public": public.public,
     "recipes": recipes.recipes,
     "recipe-table": recipes.recipe_table,
     "result-fields": results.result_fields,
