@@ -8,16 +8,21 @@ from keras_ptft_docs.markdown import block, code, escaped, table
 _ROOT = pathlib.Path(__file__).parents[3]
 
 
-def modules(package: str) -> str:
-    """Returns a table of the modules of a package: what each is, and holds.
+def modules(_: str) -> str:
+    """Returns a table for each package: what each module is, and holds."""
+    folder = _ROOT / "keras_ptft"
+    parts = [_package("keras_ptft", sorted(folder.glob("*.py")))]
+    for path in sorted(folder.glob("*/__init__.py")):
+        name = f"keras_ptft.{path.parent.name}"
+        parts.append(_package(name, sorted(path.parent.rglob("*.py"))))
+    return "\n".join(parts)
 
-    Args:
-        package: as "keras_ptft.data"; those within it are listed too.
-    """
-    folder = _ROOT.joinpath(*package.split("."))
-    rows = (_row(path, folder) for path in sorted(folder.rglob("*.py")))
+
+def _package(name: str, paths: list[pathlib.Path]) -> str:
+    rows = (_row(path, paths[0].parent) for path in paths)
     titles = "module", "is", "public names"
-    return table(titles, (row for row in rows if row[1]))
+    shown = table(titles, (row for row in rows if row[1]))
+    return f"## {name}\n\n{shown}"
 
 
 def examples(_: str) -> str:

@@ -11,10 +11,15 @@ from keras_ptft.registry import settings
 from keras_ptft_docs.markdown import code, escaped, table
 
 
-def entries(setting: str) -> str:
-    """Returns a section for each entry of the table behind a setting."""
+def entries(_: str) -> str:
+    """Returns a part for each table, with a section for each entry of it."""
+    return "\n".join(map(_part, TABLES))
+
+
+def _part(setting: str) -> str:
     rows = TABLES[setting].items()
-    return "\n".join(_section(setting, *row) for row in rows)
+    sections = (_section(setting, *row) for row in rows)
+    return "\n".join([f"## {setting}", "", *sections])
 
 
 def _section(setting: str, name: str, function: Callable[..., Any]) -> str:

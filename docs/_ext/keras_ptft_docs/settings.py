@@ -1,32 +1,23 @@
 """Tables of settings, from the fields of their classes."""
 
 import dataclasses
-import importlib
 import math
 from typing import Any
 
+from keras_ptft.config import FIELDS
 from keras_ptft.registry import table_names
 from keras_ptft_docs.markdown import code, escaped, table
 
 Field = dataclasses.Field[Any]
 
 
-def settings(name: str) -> str:
-    """Returns the settings of a class, a table for each of its groups.
-
-    Args:
-        name: "module:Class", and a group where only that is wanted, as
-            "keras_ptft.config:Config training".
-    """
-    path, _, group = name.partition(" ")
-    module, _, attribute = path.partition(":")
-    owner = getattr(importlib.import_module(module), attribute)
-    fields = [
-        field
-        for field in dataclasses.fields(owner)
-        if not group or field.metadata["group"] == group
-    ]
-    return field_table(fields)
+def settings(_: str) -> str:
+    """Returns the settings of a run, a section for each of their groups."""
+    groups: dict[str, list[Field]] = {}
+    for field in FIELDS.values():
+        groups.setdefault(field.metadata["group"], []).append(field)
+    sections = groups.items()
+    return "\n".join(f"## {n}\n\n{field_table(fs)}" for n, fs in sections)
 
 
 def field_table(fields: list[Field]) -> str:
