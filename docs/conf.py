@@ -19,8 +19,6 @@ extensions = [
     "keras_ptft_docs",
 ]
 exclude_patterns = ["_ext"]
-# folders of pages that a glob names may be empty
-suppress_warnings = ["toc.empty_glob"]
 # -- is what settings begin with
 smartquotes = False
 # docstrings mark code as Markdown does

@@ -1,8 +1,7 @@
 """The pages of the documentation, and the blocks of code in them.
 
 A block of ```sh or ```python is run, in the order of its page, in a folder
-that the page has to itself. A block of {code-block} with a caption is a file
-of that name. What cannot run here has a comment before it:
+that the page has to itself. What cannot run here has a comment before it:
 
     <!-- not run: needs docker -->
 
@@ -25,7 +24,6 @@ _FENCE = re.compile(
 )
 _COMMENT = re.compile(r"<!--\s*(.*?)\s*-->\s*\Z", re.DOTALL)
 _BEFORE = re.compile(r"<!--\s*goes on from:\s*(\S+)\s*-->")
-_CAPTION = re.compile(r":caption:[ ]*(\S+)\n+")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +36,6 @@ class Block:
         language: as the fence has it; of a directive its name in braces.
         code: without the fence.
         comment: what a comment right before it says, or nothing.
-        file: name of the file that it is, or nothing.
     """
 
     page: str
@@ -46,7 +43,6 @@ class Block:
     language: str
     code: str
     comment: str = ""
-    file: str = ""
 
     @property
     def where(self):
@@ -84,17 +80,13 @@ def blocks_of(text, name):
 
 
 def _block(text, name, found):
-    language, _, rest = found["info"].strip().partition(" ")
-    code, file = found["body"], ""
+    language = found["info"].strip().partition(" ")[0]
     line = text.count("\n", 0, found.start()) + 2
-    if language == "{code-block}" and (caption := _CAPTION.match(code)):
-        code, file = code[caption.end() :], caption[1]
-        language = rest
     before = _COMMENT.search(text[: found.start()])
     comment = before[1] if before else ""
     # the last comment of several
     comment = comment.rpartition("<!--")[2].strip()
-    return Block(name, line, language, code, comment, file)
+    return Block(name, line, language, found["body"], comment)
 
 
 def goes_on_from(name):

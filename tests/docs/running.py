@@ -25,8 +25,6 @@ def run_page(name, folder):
     for block in blocks(name):
         if block.is_output:
             assert_printed(block, printed)
-        elif block.file:
-            (folder / block.file).write_text(block.code, encoding="utf-8")
         elif block.language in RUN and not block.reason:
             printed = _run(block, folder, namespace)
 

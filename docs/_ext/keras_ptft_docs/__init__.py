@@ -39,7 +39,18 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Adds the directives."""
     for name, write in DIRECTIVES.items():
         app.add_directive(name, _directive(write))
+    # before napoleon, which writes marks of its own
+    app.connect("autodoc-process-docstring", _escape_stars, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _escape_stars(*event: Any) -> None:
+    """Leaves stars in docstrings as they are, which mean no emphasis there."""
+    lines = event[-1]
+    lines[:] = [
+        line if line.lstrip().startswith(">>>") else line.replace("*", r"\*")
+        for line in lines
+    ]
 
 
 def _directive(write: Callable[[str], str]) -> type[SphinxDirective]:

@@ -69,7 +69,7 @@ def _sentence(text: str) -> str:
 def _first(text: str) -> str:
     """The first sentence, or what comes before its colon."""
     whole = " ".join(text.split())
-    return escaped(re.split(r"(?<=\w)[.;:](?:\s|$)", whole)[0])
+    return escaped(re.split(r"\.(?:\s+(?=[A-Z])|$)|[;:]\s", whole)[0])
 
 
 def _anchor(path: pathlib.Path) -> str:
