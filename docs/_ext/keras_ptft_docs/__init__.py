@@ -6,7 +6,6 @@ Each directive is a function from its argument to Markdown.
 from collections.abc import Callable
 from typing import Any
 
-from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -60,7 +59,7 @@ def _directive(write: Callable[[str], str]) -> type[SphinxDirective]:
         optional_arguments = 1
         final_argument_whitespace = True
 
-        def run(self) -> list[nodes.Node]:
+        def run(self) -> list[Any]:
             markdown = write(self.arguments[0] if self.arguments else "")
             return self.parse_text_to_nodes(
                 markdown, allow_section_headings=True
