@@ -10,6 +10,7 @@
 #                 in .venv-nightly
 # make bench      installs PyTorch and gensim too, and measures the same work;
 #                 ARGS="--rows mlp --processor=default,avx2" passes on
+# make docs       builds the documentation in build/docs; warnings are errors
 # make lint       checks rules, form and types
 # make lock       adds to requirements.lock what pyproject.toml asks for, and
 #                 to requirements-oldest.lock its lowest versions, and to
@@ -70,8 +71,8 @@ define CHECK
 @$(call need,$(VENV_WORKS),$(OTHER_VENV)):
 endef
 
-.PHONY: demo test test-slow test-oldest test-nightly bench lint lock clean \
-	check-python again
+.PHONY: demo test test-slow test-oldest test-nightly bench docs lint lock \
+	clean check-python again
 
 demo: $(VENV)/.installed
 	@$(VENV)/bin/keras-ptft run $(RECIPES)
@@ -110,10 +111,14 @@ bench: $(VENV)/.installed
 	@$(PIP) $(TORCH) $(GENSIM)
 	@$(VENV)/bin/python -m benchmarks $(ARGS)
 
+docs: $(VENV)/.installed
+	@$(VENV)/bin/python -m sphinx -W --keep-going -q -E -d build/doctrees \
+	docs build/docs
+
 lint: $(VENV)/.installed
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
-	@$(VENV)/bin/mypy keras_ptft
+	@$(VENV)/bin/mypy keras_ptft docs/_ext/keras_ptft_docs
 
 check-python:
 	$(CHECK)

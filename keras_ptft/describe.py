@@ -125,7 +125,7 @@ def _pretrained() -> str:
     """Every known model, with what is known of it without loading it."""
     parts = []
     for name, function in PRETRAINED.items():
-        parts += [f"--init_from={name}", f"  {_summary(function)}"]
+        parts += [f"--init_from={name}", f"  {summary(function)}"]
         parts += [*_facts(name), ""]
     return "\n".join(parts)
 
@@ -166,11 +166,12 @@ def _facts(name: str) -> list[str]:
 
 def _table(setting: str) -> str:
     rows = TABLES[setting].items()
-    lines = (f"  {name:18} {_summary(row)}" for name, row in rows)
+    lines = (f"  {name:18} {summary(row)}" for name, row in rows)
     return "\n".join([f"--{setting}=", *lines, ""])
 
 
-def _summary(function: Callable) -> str:
+def summary(function: Callable) -> str:
+    """Returns the first line of help of an entry."""
     if isinstance(function, partial):
         values = ", ".join(f"{k}={v!r}" for k, v in function.keywords.items())
         return f"The same as {function.func.__name__}({values})."
@@ -180,11 +181,10 @@ def _summary(function: Callable) -> str:
 def _row(setting: str, name: str, function: Callable) -> str:
     told = function.func if isinstance(function, partial) else function
     text = inspect.getdoc(told) or ""
-    intro, *sections = _SECTION.split(text)
-    helps = _arguments(dict(zip(*[iter(sections)] * 2, strict=True)))
+    intro, helps = _SECTION.split(text)[0], argument_helps(text)
     lines = [f"--{setting}={name}", "", intro.strip(), ""]
     if told is not function:
-        lines += [_summary(function), ""]
+        lines += [summary(function), ""]
     parameters = settings(function).values()
     if parameters:
         lines += ["Settings", *(_entry(p, helps) for p in parameters), ""]
@@ -193,8 +193,10 @@ def _row(setting: str, name: str, function: Callable) -> str:
     return "\n".join(lines)
 
 
-def _arguments(sections: dict[str, str]) -> dict[str, str]:
-    """The text of each argument in the Args section of a docstring."""
+def argument_helps(docstring: str) -> dict[str, str]:
+    """Returns the text of each argument in the Args section of a docstring."""
+    _, *parts = _SECTION.split(docstring)
+    sections = dict(zip(*[iter(parts)] * 2, strict=True))
     entries = re.split(r"^    (\w+): ", sections.get("Args", ""), flags=re.M)
     pairs = zip(entries[1::2], entries[2::2], strict=True)
     return {name: " ".join(text.split()) for name, text in pairs}

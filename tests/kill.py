@@ -15,7 +15,7 @@ from tests.crash import Aim, watched
 from tests.forked import forked
 
 ROOT = pathlib.Path(__file__).parent.parent
-README = ROOT / "README.md"
+TEXT = ROOT / "CONTRIBUTING.md"
 # otherwise a measurement decides, which differs between processes
 PLAIN = ("--jit_compile=false", "--image_size=8")
 CNN = "--backbone=cnn(filters=[6,8],dense=8,batch_norm=True,dropout=0.3)"
@@ -97,7 +97,7 @@ RECIPES = {
         f"--explain=false {CNN}",
     ),
     "text": Recipe(
-        f"pretrain --name=x --dataset=text:{README} --epochs=5 "
+        f"pretrain --name=x --dataset=text:{TEXT} --epochs=5 "
         "--checkpoint_every=7 --tokenizer=characters(all=True) "
         "--sequence_length=32 --augment=drop_tokens(rate=0.05) "
         "--explain=false "

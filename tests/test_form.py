@@ -5,7 +5,7 @@ import functools
 import pathlib
 
 ROOT = pathlib.Path(__file__).parent.parent
-FOLDERS = ["keras_ptft", "tests", "benchmarks", "examples"]
+FOLDERS = ["keras_ptft", "tests", "benchmarks", "docs", "examples"]
 FILES = [
     str(path.relative_to(ROOT))
     for name in FOLDERS
