@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from keras_ptft.config import Config
 from keras_ptft.experiment import run_dir
 from keras_ptft.experiment.pretrained import is_known_name
+from keras_ptft.experiment.run_files import FLAGS_FILE
 
 
 def why_one_split(every: Iterable[Config]) -> str:
@@ -44,7 +45,7 @@ def _was_pretrained_on(config: Config) -> bool:
     if not run_dir.exists(config.init_from, config.runs_dir):
         return False
     path = run_dir.find_backbone(config.init_from, config.runs_dir)
-    if not pathlib.Path(path.parent, run_dir.FLAGS_FILE).exists():
+    if not pathlib.Path(path.parent, FLAGS_FILE).exists():
         return False
     theirs = run_dir.read_config(path.parent)
     return (theirs.dataset, theirs.classes) == (config.dataset, config.classes)

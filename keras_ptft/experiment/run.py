@@ -151,16 +151,16 @@ class Run:
 
     def export(
         self, to: str | os.PathLike = "", **settings: Any
-    ) -> pathlib.Path:
+    ) -> pathlib.Path | str:
         """Publishes the model as the next version for TensorFlow Serving.
 
         Args:
-            to: folder of versions; empty: as the run's settings say, or else
+            to: folder of versions, or its URL; empty: as the run's settings say, or else
                 `saved_models/` and the run's name.
             settings: those of the export that differ from the run's.
 
         Returns:
-            The folder of the new version.
+            The folder of the new version, or its URL.
 
         Raises:
             UserError: the folder is not writable, or a setting is not of the
