@@ -75,11 +75,12 @@ def test_every_command_takes_the_url_of_a_run(
     assert run("pretrain", "--name=a", f"--runs_dir={bucket}") == 0
     on("second")
     words = ["--name=b", "--backbone=", f"--runs_dir={bucket}"]
-    words += ["--epochs=1", f"--init_from={bucket}/a"]
-    assert run("finetune", *words) == 0
+    assert run("finetune", *words, "--epochs=1", "--init_from=a") == 0
     on("third")
-    backbone = run_dir.find_backbone("a", local(bucket))
-    assert backbone == opened(f"{bucket}/a/backbone.keras")
+    again = ["--name=c", "--backbone=", f"--init_from={bucket}/a"]
+    assert run("finetune", *again, "--epochs=1") == 0
+    flags = pathlib.Path("runs/c/flags.flags").read_text()
+    assert f"--init_from={bucket}/a\n" in flags
     capsys.readouterr()
     assert main(["evaluate", f"{bucket}/b", "--train_examples=100"]) == 0
     assert "accuracy" in capsys.readouterr().out
@@ -94,7 +95,7 @@ def test_every_command_takes_the_url_of_a_run(
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert [row[:4] for row in rows[-2:]] == [
         ["a", "pretrain", "complete", "–"],
-        ["b", "finetune", "complete", f"{bucket}/a"],
+        ["b", "finetune", "complete", "a"],
     ]
     result = opened(f"{bucket}/b") / "result.json"
     assert '"test train_examples=100"' in result.read_text()
