@@ -323,7 +323,7 @@ def _without_gaps(
     longest = padded_length(lengths, edges)
     if inputs.shape[1] == edges[-1]:
         # padded to the longest, as all are on a TPU
-        longest = tf.constant(edges[-1], tf.int64)
+        longest = int(edges[-1])
     order = tf.argsort(tf.cast(~keep, tf.int32), stable=True)[:, :longest]
     kept = tf.gather(keep, order, batch_dims=1)
     if inputs.shape.rank == 3:
