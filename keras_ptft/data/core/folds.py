@@ -136,10 +136,13 @@ def fold_numbers(
             f"got at most {most}: choose fewer."
         )
     if stratify and grouped:
-        order = np.lexsort((labels, inverse))
+        # shuffled here, since scikit-learn before 1.8 loses the shares of
+        # classes where it shuffles groups itself
+        drawn = np.random.default_rng(seed).permutation(len(keys))[inverse]
+        order = np.lexsort((labels, drawn))
         found = np.empty(len(source), np.int64)
-        splitter = _splitter("StratifiedGroupKFold", folds, seed)
-        found[order] = _divided(splitter, labels[order], inverse[order])
+        splitter = _splitter("StratifiedGroupKFold", folds)
+        found[order] = _divided(splitter, labels[order], drawn[order])
     else:
         splitter = _splitter(
             "StratifiedKFold" if stratify else "KFold", folds, seed
@@ -155,12 +158,12 @@ def fold_numbers(
     return found
 
 
-def _splitter(name: str, folds: int, seed: int) -> Any:
+def _splitter(name: str, folds: int, seed: int | None = None) -> Any:
     # a second to import, and most runs have no folds
     from sklearn import model_selection
 
     kind = getattr(model_selection, name)
-    return kind(folds, shuffle=True, random_state=seed)
+    return kind(folds, shuffle=seed is not None, random_state=seed)
 
 
 def _divided(
