@@ -14,6 +14,7 @@ from keras_ptft.experiment import stages
 from keras_ptft.experiment.results import RunResult
 from keras_ptft.experiment.run import Run
 from keras_ptft.registry import nearest
+from keras_ptft.remote import places
 
 
 def pretrain(
@@ -83,7 +84,7 @@ def _trained(
         k: v for k, v in given.items() if k not in named and v is not None
     }
     result = stage(config, **objects)
-    folder = pathlib.Path(config.runs_dir) / result.run
+    folder = pathlib.Path(places.local(config.runs_dir)) / result.run
     return Run(folder, result, objects.get("dataset"))
 
 

@@ -155,8 +155,8 @@ class Run:
         """Publishes the model as the next version for TensorFlow Serving.
 
         Args:
-            to: folder of versions, or its URL; empty: as the run's settings say, or else
-                `saved_models/` and the run's name.
+            to: folder of versions, or its URL; empty: as the run's settings
+                say, or else `saved_models/` and the run's name.
             settings: those of the export that differ from the run's.
 
         Returns:
