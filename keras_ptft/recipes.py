@@ -86,7 +86,7 @@ def header(name: str) -> dict[str, str]:
     """Returns what the first lines of a recipe tell.
 
     Returns:
-        The text of "Purpose", "Command" and "Measured", each on one line.
+        The text of "Purpose", "Command" and "Measured", in their lines.
     """
     found: dict[str, str] = {}
     title = ""
@@ -96,7 +96,7 @@ def header(name: str) -> dict[str, str]:
         if match := _TITLE.fullmatch(line):
             title, found[match[1]] = match.groups()
         elif title:
-            found[title] += f" {line.lstrip('# ')}"
+            found[title] += f"\n{line.lstrip('# ')}"
     return found
 
 
@@ -158,7 +158,7 @@ def _listing() -> str:
         lines.append(f"  {short:{width}}  {', '.join(recipes)}")
     for name in names():
         told = header(name)
-        measured = re.split(r"(?<=\.) ", told.get("Measured", ""))[0]
+        measured = re.split(r"(?<=\.)\s", told.get("Measured", ""))[0]
         purpose = told.get("Purpose", "")
         lines += ["", name, *_indented(purpose[:1].upper() + purpose[1:])]
         lines += _indented(f"Measured: {measured}")
