@@ -39,6 +39,7 @@ SHORT = {
 _PACKAGE = pathlib.Path(__file__).parent
 _INSTALLED = _PACKAGE / "flags"
 _SUFFIX = ".flags"
+_NAME = re.compile(r"[\w.-]{1,100}")
 _TITLE = re.compile(r"# (\w+): (.*)")
 _WIDTH = 80
 
@@ -117,7 +118,7 @@ def _paths(word: str) -> list[str]:
         return [word]
     known = names()
     found = SHORT.get(word, (word,) if word in known else ())
-    if not found:
+    if not found and not os.path.isdir(path):
         _check_path(word, known)
     return [_shown(name) for name in found] or [word]
 
@@ -130,7 +131,7 @@ def _check_path(word: str, known: list[str]) -> None:
             f"There is no file {word}, but a recipe of that name comes with "
             f"keras_ptft: write {stem}"
         )
-    if os.sep not in word and not word.endswith(_SUFFIX):
+    if _NAME.fullmatch(word) and not word.endswith(_SUFFIX):
         raise UserError(
             f"Expected a recipe, got {word!r}, which is no file and no "
             f"name{nearest(word, [*SHORT, *known])}: see keras-ptft describe "
