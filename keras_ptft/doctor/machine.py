@@ -31,6 +31,11 @@ _GOOD_MEMORY = 4e9
 _LEAST_SHARED = 6.4e7
 _LEAST_DISK = 5e8
 _GOOD_DISK = 1e10
+_CHOSEN_BY = {
+    "runs": "--runs_dir",
+    "data sets": "TFDS_DATA_DIR",
+    "temporary files": "TMPDIR",
+}
 # a folder of more files is measured in part
 _MOST_FILES = 50_000
 # of the clock of a file server
@@ -156,7 +161,7 @@ def disks(config: DoctorConfig) -> Iterator[Finding]:
         except UserError:
             yield failed(
                 f"{text}, which cannot be written",
-                f"choose another place for {title}",
+                f"choose another place by {_CHOSEN_BY[title]}",
                 **facts,
             )
             continue

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from keras_ptft import environment
 from keras_ptft.doctor.finding import Finding, failed, ok, warning
 from keras_ptft.doctor.settings import DoctorConfig
+from keras_ptft.errors import UserError
+from keras_ptft.training.distribution.cluster import several_workers
 
 _PACKAGE = "keras_ptft"
 # characters in a line of the page
@@ -103,7 +105,9 @@ def variables(config: DoctorConfig) -> Iterator[Finding]:
     for name in found:
         value = os.environ[name]
         text = " ".join(map(_cut, f"{name}={value}".split()))
-        if name in _SLOW and _SLOW[name][0](value):
+        if name == "TF_CONFIG":
+            yield _cluster(text, value)
+        elif name in _SLOW and _SLOW[name][0](value):
             yield warning(text, _SLOW[name][1], name=name, value=value)
         else:
             yield ok(text, name=name, value=value)
@@ -129,6 +133,18 @@ def encoding(config: DoctorConfig) -> Iterator[Finding]:
     else:
         remedy = "names of files and labels may break: export PYTHONUTF8=1"
         yield warning(text, remedy, **facts)
+
+
+def _cluster(text: str, value: str) -> Finding:
+    """Of a variable with which every command is one of several workers."""
+    facts = {"name": "TF_CONFIG", "value": value}
+    try:
+        several = several_workers({"TF_CONFIG": value})
+    except UserError as error:
+        return failed(str(error), "unset TF_CONFIG to train alone", **facts)
+    if several:
+        text += ", so trainings wait for the other workers"
+    return ok(text, **facts)
 
 
 def _cut(word: str) -> str:

@@ -25,6 +25,7 @@ from keras_ptft.doctor.finding import (
 )
 from keras_ptft.doctor.settings import DoctorConfig
 from keras_ptft.errors import UserError
+from keras_ptft.training.distribution.cluster import Cluster
 from tests.conftest import ROOT
 
 QUICK = DoctorConfig(quick=True)
@@ -144,7 +145,7 @@ def test_words_are_refused(capsys):
         ("CUDA_VISIBLE_DEVICES", "-1", WARNING),
         ("CUDA_VISIBLE_DEVICES", "0,1", OK),
         ("TF_ENABLE_ONEDNN_OPTS", "0", WARNING),
-        ("TF_CONFIG", "{}", OK),
+        ("TF_CONFIG", "", OK),
     ],
 )
 def test_variables_of_the_environment(name, value, status, monkeypatch):
@@ -156,14 +157,23 @@ def test_variables_of_the_environment(name, value, status, monkeypatch):
 
 
 def test_a_long_variable_is_cut(monkeypatch):
-    value = str({"worker": ["10.0.0.1:2222"] * 9}).replace(" ", "")
+    workers = tuple(f"10.0.0.{i}:2222" for i in range(9))
+    value = Cluster(workers, 0).to_tf_config().replace(" ", "")
     monkeypatch.setenv("TF_CONFIG", value)
     monkeypatch.setenv("XLA_FLAGS", "--xla_a=true  --xla_b=false")
     found = {f.facts["name"]: f for f in findings(software.variables)}
-    assert len(found["TF_CONFIG"].text) == 58
-    assert found["TF_CONFIG"].text.endswith("...")
+    first, rest = found["TF_CONFIG"].text.split(" ", 1)
+    assert (len(first), first[-4:]) == (59, "...,")
+    assert rest == "so trainings wait for the other workers"
     assert found["TF_CONFIG"].facts["value"] == value
     assert found["XLA_FLAGS"].text == "XLA_FLAGS=--xla_a=true --xla_b=false"
+
+
+def test_a_cluster_that_cannot_be_read(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", "{}")
+    found = {f.facts["name"]: f for f in findings(software.variables)}
+    assert found["TF_CONFIG"].status == FAILED
+    assert found["TF_CONFIG"].text.startswith("TF_CONFIG cannot be used")
 
 
 @pytest.mark.parametrize(
@@ -276,6 +286,7 @@ def test_a_folder_that_cannot_be_written():
     runs, *others = findings(machine.disks, config)
     assert runs.status == FAILED
     assert runs.text.endswith("for runs in /proc/runs, which cannot be written")
+    assert runs.remedy == "choose another place by --runs_dir"
     assert all(found.status != FAILED for found in others)
 
 
