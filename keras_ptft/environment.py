@@ -98,10 +98,7 @@ def load(module: str) -> ModuleType:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if missing := missing_requirements():
-            raise UserError(
-                "keras_ptft needs packages that are not installed: pip "
-                f"install {shlex.join(missing)}"
-            ) from error
+            raise UserError(missing) from error
         raise
 
 
@@ -112,21 +109,27 @@ def versions() -> str:
     return f"keras-ptft {__version__} ({told})"
 
 
-def missing_requirements() -> list[str]:
-    """Returns what is required and not installed, but for the frameworks.
+def missing_requirements() -> str:
+    """Returns a line about what is required and not installed, or nothing.
 
-    They are missing where `pip install --no-deps` has kept a second
-    TensorFlow away.
+    It leaves the frameworks out. Packages are missing where `pip install
+    --no-deps` has kept a second TensorFlow away.
     """
     try:
         wanted = metadata.requires("keras_ptft") or []
     except metadata.PackageNotFoundError:
-        return []
-    return [
+        return ""
+    missing = [
         requirement
         for requirement in wanted
         if "extra ==" not in requirement and _is_missing(requirement)
     ]
+    if not missing:
+        return ""
+    return (
+        "keras_ptft needs packages that are not installed: pip install "
+        f"{shlex.join(missing)}"
+    )
 
 
 def _is_missing(requirement: str) -> bool:

@@ -199,7 +199,7 @@ def test_the_versions_are_those_of_the_project():
 
 def test_this_environment_can_be_used():
     assert list(environment.faults()) == []
-    assert environment.missing_requirements() == []
+    assert environment.missing_requirements() == ""
 
 
 def test_what_was_left_out_is_named_when_it_is_needed(packages, tmp_path):

@@ -91,7 +91,9 @@ def test_settings_follow_a_name(capsys):
 def test_of_a_short_name_the_last_is_compared(capsys, command):
     # its origin is not there
     assert main.main([command, "digits"]) == 2
-    assert "pretrain_cnn_digits" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "known model 'pretrain_cnn_digits'; runs in runs: none; " in error
+    assert "known models: all_minilm_l6_v2, " in error
 
 
 def test_headers_tell_purpose_command_and_result():

@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from keras_ptft import environment
 from keras_ptft.doctor import machine, software
 from keras_ptft.doctor.finding import Finding, failed
 from keras_ptft.doctor.settings import DoctorConfig
@@ -29,6 +30,9 @@ def _with_tensorflow(module: str, name: str) -> Look:
     """A function whose module is imported late: TensorFlow may be broken."""
 
     def look(config: DoctorConfig) -> Iterator[Finding]:
+        if any(environment.faults()):
+            # "packages" says so
+            return
         found = importlib.import_module(f"keras_ptft.doctor.{module}")
         yield from getattr(found, name)(config)
 

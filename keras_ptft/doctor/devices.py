@@ -26,6 +26,11 @@ _SEE_WHY = (
     "see which library is missing by TF_CPP_MIN_LOG_LEVEL=0 keras-ptft doctor "
     '--quick; pip install "tensorflow[and-cuda]" brings CUDA'
 )
+# one is not installed over the other
+_TPU_INSTEAD = (
+    "if this is a TPU: pip uninstall -y tensorflow && pip install "
+    "tensorflow-tpu"
+)
 _QUERY_SECONDS = 20
 
 
@@ -44,8 +49,7 @@ def tpu(config: DoctorConfig) -> Iterator[Finding]:
     try:
         strategy = get_strategy(TPU)
     except UserError as error:
-        remedy = 'the last TensorFlow with TPUs: pip install "tensorflow-tpu"'
-        yield failed(str(error), remedy, cores=0)
+        yield failed(str(error), _TPU_INSTEAD, cores=0)
         return
     count = strategy.num_replicas_in_sync
     yield ok(f"{count} cores, --strategy=tpu", cores=count)

@@ -31,6 +31,11 @@ _GOOD_MEMORY = 4e9
 _LEAST_SHARED = 6.4e7
 _LEAST_DISK = 5e8
 _GOOD_DISK = 1e10
+_CHOSEN_BY = {
+    "runs": "--runs_dir",
+    "data sets": "TFDS_DATA_DIR",
+    "temporary files": "TMPDIR",
+}
 # a folder of more files is measured in part
 _MOST_FILES = 50_000
 # of the clock of a file server
@@ -92,7 +97,10 @@ def cpu_quota(cgroup: pathlib.Path) -> float | None:
 def memory(config: DoctorConfig) -> Iterator[Finding]:
     """Memory that there is, that is left, and that this process may take."""
     del config
-    total, available = _memory()
+    if (told := _memory()) is None:
+        yield ok("not known on this system")
+        return
+    total, available = told
     limit = memory_limit(_CGROUP)
     facts = {"total": total, "available": available, "limit": limit}
     text = f"{size(available)} free of {size(total)}"
@@ -140,6 +148,9 @@ def shared_memory(config: DoctorConfig) -> Iterator[Finding]:
 def disks(config: DoctorConfig) -> Iterator[Finding]:
     """Space for runs, data sets and temporary files, and if it is written."""
     for title, path in _folders(config).items():
+        if files.is_url(path):
+            yield ok(f"{title} in {path}, which is not looked at", path=path)
+            continue
         place = pathlib.Path(path).absolute()
         there = next(p for p in (place, *place.parents) if p.is_dir())
         free = shutil.disk_usage(there).free
@@ -150,7 +161,7 @@ def disks(config: DoctorConfig) -> Iterator[Finding]:
         except UserError:
             yield failed(
                 f"{text}, which cannot be written",
-                f"choose another place for {title}",
+                f"choose another place by {_CHOSEN_BY[title]}",
                 **facts,
             )
             continue
@@ -200,7 +211,8 @@ def clock(config: DoctorConfig) -> Iterator[Finding]:
             **facts,
         )
     else:
-        yield ok(f"{facts['time']}, the same as that of files", **facts)
+        known = "not compared with files" if skew is None else "as files say"
+        yield ok(f"{facts['time']}, {known}", **facts)
 
 
 def folder_size(path: pathlib.Path) -> tuple[int, bool]:
@@ -238,13 +250,16 @@ def _keras_home() -> pathlib.Path:
     return pathlib.Path(os.path.expanduser(home))
 
 
-def _memory() -> tuple[int, int]:
+def _memory() -> tuple[int, int] | None:
     """Bytes that there are, and that are free or can be made so."""
     with contextlib.suppress(OSError, KeyError):
         lines = pathlib.Path("/proc/meminfo").read_text().splitlines()
         pairs = (line.split()[:2] for line in lines)
         known = {name.rstrip(":"): 1024 * int(kb) for name, kb in pairs}
         return known["MemTotal"], known["MemAvailable"]
+    if not hasattr(os, "sysconf"):
+        # Windows
+        return None
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return total, total
 

@@ -8,30 +8,25 @@ import re
 import sys
 from collections.abc import Iterator
 
+from keras_ptft import environment
 from keras_ptft.doctor.finding import Finding, failed, ok, warning
 from keras_ptft.doctor.settings import DoctorConfig
+from keras_ptft.errors import UserError
+from keras_ptft.training.distribution.cluster import several_workers
 
 _PACKAGE = "keras_ptft"
+# characters in a line of the page
+_LONGEST = 58
 # of Terraform, and what the program sets itself
 _OF_OTHERS = ("TF_CLI_", "TF_VAR_", "TF_CPP_MIN_LOG_LEVEL")
-# extras for those who develop the package
-_OF_DEVELOPERS = {"dev", "docs", "bench"}
+# extras for those who develop the package, and CUDA, of which "GPU" tells
+_NOT_TOLD = {"dev", "docs", "bench", "gpu"}
 _PREFIXES = (
     *("CUDA_", "KERAS_", "NVIDIA_VISIBLE_", "OMP_", "SLURM_JOB_"),
     *("TF_", "TFDS_", "TPU_", "COLAB_TPU_", "XLA_"),
 )
 _REQUIREMENT = re.compile(r"([\w.-]+)[^;]*;.*extra == ['\"]([\w.-]+)['\"]")
 # name → (what it must not be, the remedy)
-_HARMFUL = {
-    "KERAS_BACKEND": (
-        lambda value: value != "tensorflow",
-        "the package needs TensorFlow: unset KERAS_BACKEND",
-    ),
-    "TF_USE_LEGACY_KERAS": (
-        lambda value: value.lower() in ("1", "true"),
-        "the package needs Keras 3: unset TF_USE_LEGACY_KERAS",
-    ),
-}
 _SLOW = {
     "CUDA_VISIBLE_DEVICES": (
         lambda value: value in ("", "-1"),
@@ -59,6 +54,12 @@ def python(config: DoctorConfig) -> Iterator[Finding]:
 def packages(config: DoctorConfig) -> Iterator[Finding]:
     """The versions that are imported, and what distributions they are of."""
     del config
+    if missing := environment.missing_requirements():
+        yield failed(missing, "most commands stop without them")
+    if wrong := list(environment.faults()):
+        for fault in wrong:
+            yield failed(fault, "till then nothing below imports TensorFlow")
+        return
     import keras
     import tensorflow as tf
 
@@ -80,7 +81,9 @@ def packages(config: DoctorConfig) -> Iterator[Finding]:
 def extras(config: DoctorConfig) -> Iterator[Finding]:
     """Optional packages, and what to type for those that are missing."""
     del config
-    for extra, names in _extras().items():
+    if not (wanted := _extras()):
+        yield ok("not known: keras_ptft is not installed, but run as it is")
+    for extra, names in wanted.items():
         versions = {name: _version(name) for name in names}
         missing = [name for name, found in versions.items() if not found]
         told = ", ".join(f"{n} {v}" for n, v in versions.items() if v)
@@ -101,9 +104,9 @@ def variables(config: DoctorConfig) -> Iterator[Finding]:
     )
     for name in found:
         value = os.environ[name]
-        text = f"{name}={value}"
-        if name in _HARMFUL and _HARMFUL[name][0](value):
-            yield failed(text, _HARMFUL[name][1], name=name, value=value)
+        text = " ".join(map(_cut, f"{name}={value}".split()))
+        if name == "TF_CONFIG":
+            yield _cluster(text, value)
         elif name in _SLOW and _SLOW[name][0](value):
             yield warning(text, _SLOW[name][1], name=name, value=value)
         else:
@@ -132,6 +135,23 @@ def encoding(config: DoctorConfig) -> Iterator[Finding]:
         yield warning(text, remedy, **facts)
 
 
+def _cluster(text: str, value: str) -> Finding:
+    """Of a variable with which every command is one of several workers."""
+    facts = {"name": "TF_CONFIG", "value": value}
+    try:
+        several = several_workers({"TF_CONFIG": value})
+    except UserError as error:
+        return failed(str(error), "unset TF_CONFIG to train alone", **facts)
+    if several:
+        text += ", so trainings wait for the other workers"
+    return ok(text, **facts)
+
+
+def _cut(word: str) -> str:
+    """A word that fits the page; TF_CONFIG names every machine."""
+    return word if len(word) <= _LONGEST else f"{word[: _LONGEST - 3]}..."
+
+
 def _extras() -> dict[str, list[str]]:
     """The optional packages of each extra, as the package asks for them."""
     try:
@@ -142,7 +162,7 @@ def _extras() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for requirement in asked:
         match = _REQUIREMENT.match(requirement)
-        if match and match[2] not in _OF_DEVELOPERS:
+        if match and match[2] not in _NOT_TOLD:
             found.setdefault(match[2], []).append(match[1])
     return found
 

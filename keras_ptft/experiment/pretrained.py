@@ -73,7 +73,8 @@ def named_anywhere(config: Config) -> Config:
         config.runs_dir,
     )
     if init_from and not is_known_model(config):
-        init_from = told(run_dir.find_backbone(init_from, runs_dir))
+        found = run_dir.find_backbone(init_from, runs_dir, PRETRAINED)
+        init_from = told(found)
     if teacher and not is_known_name(teacher, runs_dir):
         teacher = told(run_dir.locate(teacher, runs_dir))
     return config.replace(init_from=init_from, teacher=teacher)

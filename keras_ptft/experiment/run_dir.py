@@ -292,11 +292,11 @@ def find_backbone(
         p.parent.name for p in pathlib.Path(runs_dir).glob("*/flags.flags")
     )
     models = sorted(known_models)
+    known = f"; known models: {', '.join(models)}" if models else ""
     raise UserError(
         f"No pretrained run, .keras file or known model {init_from!r}"
         f"{nearest(init_from, [*runs, *models])}; runs in {runs_dir}: "
-        f"{', '.join(runs) or 'none'}; known models: "
-        f"{', '.join(models) or 'none'}; pretrain one first."
+        f"{', '.join(runs) or 'none'}{known}; pretrain one first."
     )
 
 

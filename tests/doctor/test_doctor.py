@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_ptft import main
+from keras_ptft import environment, main
 from keras_ptft.data import Loading, load
 from keras_ptft.doctor import checks, devices, machine, software, trials
 from keras_ptft.doctor.command import doctor
@@ -25,6 +25,7 @@ from keras_ptft.doctor.finding import (
 )
 from keras_ptft.doctor.settings import DoctorConfig
 from keras_ptft.errors import UserError
+from keras_ptft.training.distribution.cluster import Cluster
 from tests.conftest import ROOT
 
 QUICK = DoctorConfig(quick=True)
@@ -140,13 +141,11 @@ def test_words_are_refused(capsys):
 @pytest.mark.parametrize(
     ("name", "value", "status"),
     [
-        ("KERAS_BACKEND", "jax", FAILED),
         ("KERAS_BACKEND", "tensorflow", OK),
-        ("TF_USE_LEGACY_KERAS", "1", FAILED),
         ("CUDA_VISIBLE_DEVICES", "-1", WARNING),
         ("CUDA_VISIBLE_DEVICES", "0,1", OK),
         ("TF_ENABLE_ONEDNN_OPTS", "0", WARNING),
-        ("TF_CONFIG", "{}", OK),
+        ("TF_CONFIG", "", OK),
     ],
 )
 def test_variables_of_the_environment(name, value, status, monkeypatch):
@@ -157,13 +156,55 @@ def test_variables_of_the_environment(name, value, status, monkeypatch):
     assert bool(found[name].remedy) is (status != OK)
 
 
+def test_a_long_variable_is_cut(monkeypatch):
+    workers = tuple(f"10.0.0.{i}:2222" for i in range(9))
+    value = Cluster(workers, 0).to_tf_config().replace(" ", "")
+    monkeypatch.setenv("TF_CONFIG", value)
+    monkeypatch.setenv("XLA_FLAGS", "--xla_a=true  --xla_b=false")
+    found = {f.facts["name"]: f for f in findings(software.variables)}
+    first, rest = found["TF_CONFIG"].text.split(" ", 1)
+    assert (len(first), first[-4:]) == (59, "...,")
+    assert rest == "so trainings wait for the other workers"
+    assert found["TF_CONFIG"].facts["value"] == value
+    assert found["XLA_FLAGS"].text == "XLA_FLAGS=--xla_a=true --xla_b=false"
+
+
+def test_a_cluster_that_cannot_be_read(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", "{}")
+    found = {f.facts["name"]: f for f in findings(software.variables)}
+    assert found["TF_CONFIG"].status == FAILED
+    assert found["TF_CONFIG"].text.startswith("TF_CONFIG cannot be used")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("KERAS_BACKEND", "jax"), ("TF_USE_LEGACY_KERAS", "1")]
+)
+def test_another_keras_is_told_once(name, value, monkeypatch):
+    monkeypatch.setenv(name, value)
+    found = list(checks.examine(QUICK))
+    (wrong,) = ((n, f.text) for n, f in found if f.status == FAILED)
+    (fault,) = environment.faults()
+    assert wrong == ("packages", fault)
+    assert not {"TPU", "GPU", "CPU"} & {check for check, _ in found}
+
+
+def test_requirements_that_are_missing(monkeypatch):
+    line = "keras_ptft needs packages that are not installed: pip install x"
+    monkeypatch.setattr(environment, "missing_requirements", lambda: line)
+    missing, versions = findings(software.packages)
+    assert (missing.status, missing.text) == (FAILED, line)
+    assert versions.status == OK
+
+
 def test_extras_name_what_to_type(monkeypatch):
     asked = ["keras>=3", 'jieba>=0.42; extra == "zh"', "sphinx; extra == 'dev'"]
+    asked.append('tensorflow[and-cuda]>=2.19; extra == "gpu"')
     asked.append('keras-hub>=0.21; python_version >= "3.11" and extra == "hub"')
     monkeypatch.setattr(
         software.importlib.metadata, "requires", lambda _: asked
     )
-    known = {"jieba": "0.42.1"}
+    # CUDA is not there because TensorFlow is
+    known = {"jieba": "0.42.1", "tensorflow": "2.21.0"}
     monkeypatch.setattr(software, "_version", lambda name: known.get(name, ""))
     zh, hub = findings(software.extras)
     assert zh.text == "zh: jieba 0.42.1"
@@ -172,6 +213,11 @@ def test_extras_name_what_to_type(monkeypatch):
     assert 'pip install "keras_ptft[hub]"' in hub.text
     # nobody needs all of them
     assert hub.status == OK
+
+
+def test_extras_of_a_package_that_is_not_installed(monkeypatch):
+    monkeypatch.setattr(software, "_PACKAGE", "not-installed-anywhere")
+    assert the_only(software.extras).text.startswith("not known")
 
 
 def test_an_encoding_that_breaks_names(monkeypatch):
@@ -230,12 +276,26 @@ def test_memory_is_what_psutil_says():
     assert 0 < available <= total
 
 
+def test_memory_where_no_system_call_tells_it(monkeypatch):
+    monkeypatch.setattr(machine, "_memory", lambda: None)
+    assert the_only(machine.memory).text == "not known on this system"
+
+
 def test_a_folder_that_cannot_be_written():
     config = DoctorConfig(quick=True, runs_dir="/proc/runs")
     runs, *others = findings(machine.disks, config)
     assert runs.status == FAILED
     assert runs.text.endswith("for runs in /proc/runs, which cannot be written")
+    assert runs.remedy == "choose another place by --runs_dir"
     assert all(found.status != FAILED for found in others)
+
+
+def test_a_url_has_no_disk():
+    config = DoctorConfig(quick=True, runs_dir="gs://bucket/runs")
+    runs, *_ = findings(machine.disks, config)
+    assert runs.text == "runs in gs://bucket/runs, which is not looked at"
+    (clock,) = findings(machine.clock, config)
+    assert clock.text.endswith(", not compared with files")
 
 
 @pytest.mark.parametrize(
@@ -265,7 +325,7 @@ def test_a_large_folder_is_measured_in_part(tmp_path, monkeypatch):
 
 def test_a_file_from_the_future(tmp_path):
     (tmp_path / "runs" / "later").mkdir(parents=True)
-    assert the_only(machine.clock).status == OK
+    assert the_only(machine.clock).text.endswith(", as files say")
     hour = time.time() + 3600
     os.utime(tmp_path / "runs" / "later", (hour, hour))
     found = the_only(machine.clock)
