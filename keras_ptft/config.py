@@ -4,9 +4,12 @@ No TensorFlow here: `--help` must answer at once.
 """
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 from keras_ptft import settings
+from keras_ptft.errors import UserError
+from keras_ptft.registry import nearest
 from keras_ptft.settings import setting
 
 
@@ -776,3 +779,13 @@ PREDICT_FIELDS = {
 EVALUATE_FIELDS = {
     field.name: field for field in dataclasses.fields(EvaluateConfig)
 }
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Raises a UserError unless each name is that of a setting."""
+    for name in names:
+        if name not in FIELDS:
+            raise UserError(
+                f"Unknown setting {name!r}{nearest(name, FIELDS)}: see "
+                "help(keras_ptft.Config)."
+            )

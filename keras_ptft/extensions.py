@@ -96,8 +96,8 @@ def import_modules() -> None:
             importlib.import_module(name)
         except UserError:
             raise
-        # a user's code may fail in any way
-        except Exception as error:
+        # a user's code may fail in any way, a script by an exit
+        except (Exception, SystemExit) as error:
             raise UserError(
                 f"{MODULES} names {name!r}, which cannot be imported "
                 f"({type(error).__name__}: {on_one_line(error)}): put its "

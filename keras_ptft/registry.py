@@ -16,7 +16,7 @@ import reprlib
 import types
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, get_args, get_origin
+from typing import Any, Union, get_args, get_origin
 
 from keras_ptft.errors import UserError
 
@@ -147,12 +147,17 @@ def type_text(wanted: Any) -> str:
     'int or a list of int'
     """
     kinds = get_args(wanted)
-    if isinstance(wanted, types.UnionType):
+    if _is_union(wanted):
         return " or ".join(map(type_text, kinds))
     if get_origin(wanted) is tuple:
         within = (kind for kind in kinds if kind is not ...)
         return f"a list of {' and '.join(map(type_text, within))}"
     return "None" if wanted is types.NoneType else wanted.__name__
+
+
+def _is_union(wanted: Any) -> bool:
+    """Whether an annotation is `int | None`, or `Optional[int]`."""
+    return get_origin(wanted) in (types.UnionType, Union)
 
 
 def _parse(spec: str, kind: str) -> tuple[str, list, dict]:
@@ -229,7 +234,7 @@ def _checked(value: Any, parameter: inspect.Parameter, label: str) -> Any:
 def _fit(value: Any, wanted: Any) -> Any:
     """Converts lists to tuples and ints to floats where annotated so."""
     kinds = get_args(wanted)
-    if isinstance(wanted, types.UnionType):
+    if _is_union(wanted):
         for kind in kinds:
             with contextlib.suppress(TypeError, ValueError, OverflowError):
                 return _fit(value, kind)

@@ -112,6 +112,17 @@ def test_there_is_a_section_for_each_kind_of_addition():
     assert [*expected.split(", "), "optimizer"] == ADDITIONS
 
 
+def test_cases_stand_where_it_says():
+    table = TEXT.partition("| its case stands in |")[2].partition("\n\n")[0]
+    for row in table.strip().splitlines()[1:]:
+        paths = [ROOT / path for path in re.findall("`(tests/.*?)`", row)]
+        files = [p for path in paths for p in (path, *path.glob("*.py"))]
+        text = "".join(p.read_text("utf-8") for p in files if p.is_file())
+        assert paths and all(path.exists() for path in paths)
+        for name in re.findall("`([A-Z_]+)`", row):
+            assert re.search(rf"^{name} = ", text, re.M), name
+
+
 @pytest.mark.slow
 def test_additions_show_up_in_help(added):
     text = " ".join(program(added, "--help").split())

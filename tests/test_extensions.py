@@ -132,6 +132,7 @@ def test_modules_of_the_environment_are_imported(tmp_path, monkeypatch):
     [
         ("import no_such_package", "(ModuleNotFoundError: No module named"),
         ("1 / 0", "(ZeroDivisionError: division by zero): put its folder"),
+        ("raise SystemExit(0)", "(SystemExit: 0): put its folder"),
     ],
 )
 def test_a_module_that_fails_is_named(code, told, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Runs as a user of the library holds them."""
 
+import keras
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -169,6 +170,32 @@ def test_an_export_is_told_in_the_run(run, tmp_path):
 def test_a_setting_that_there_is_not():
     with pytest.raises(UserError, match=r'did you mean "epochs"\?'):
         keras_ptft.pretrain(dataset="digits", epoch=5)
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "export"])
+def test_a_setting_that_a_run_does_not_have(run, verb):
+    with pytest.raises(UserError, match=r'did you mean "classes"\?'):
+        getattr(run, verb)(clases="0-4")
+
+
+@pytest.mark.parametrize(
+    "given, told",
+    [
+        ({"dataset": 3}, "must be a keras_ptft.Dataset, got int: make one"),
+        ({"backbone": keras.Sequential()}, "must be functional, got Sequenti"),
+    ],
+    ids=["dataset", "backbone"],
+)
+def test_objects_of_another_kind(runs_dir, given, told):
+    with pytest.raises(UserError) as caught:
+        keras_ptft.pretrain(name="kind", runs_dir=runs_dir, **TINY | given)
+    assert told in str(caught.value)
+    assert not (runs_dir / "kind").exists()
+
+
+def test_settings_that_are_no_config():
+    with pytest.raises(UserError, match="a Config, got 'digits': give sett"):
+        keras_ptft.pretrain("digits")
 
 
 def test_what_is_no_complete_run(tmp_path):

@@ -1,6 +1,7 @@
 """lookup: a row by its text, its settings bound, nothing evaluated."""
 
 import builtins
+from typing import Optional
 
 import pytest
 
@@ -224,6 +225,15 @@ def test_wrong_type(setting, kinds):
 )
 def test_wrong_type_within(setting, kinds):
     assert f" must be {kinds}, got " in refusal(f"steps({setting})")
+
+
+def test_an_annotation_as_older_code_writes_it():
+    def entry(*, l2: Optional[float] = None):  # noqa: UP045
+        return l2
+
+    assert lookup({"entry": entry}, "entry(l2=1)", "mix")() == 1.0
+    with pytest.raises(UserError, match="must be float or None, got 'x'"):
+        lookup({"entry": entry}, "entry(l2='x')", "mix")
 
 
 @pytest.mark.parametrize(

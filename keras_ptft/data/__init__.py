@@ -95,6 +95,11 @@ def checked(dataset: Dataset, spec: str, loading: Loading) -> Dataset:
     Raises:
         UserError: see `keras_ptft.data.core.checks.check`.
     """
+    if not isinstance(dataset, Dataset):
+        raise UserError(
+            f"--dataset={spec} must be a keras_ptft.Dataset, got "
+            f"{type(dataset).__name__}: make one of keras_ptft.ArraySource."
+        )
     found = sum(len(part) for part in dataset.splits.values())
     found += sum(part.count for part in dataset.left_out)
     dataset = dataclasses.replace(dataset, found=found)

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from keras_ptft import files
-from keras_ptft.config import FIELDS, Config, PredictConfig
+from keras_ptft.config import FIELDS, Config, PredictConfig, check_names
 from keras_ptft.data.core.dataset import Dataset, Source
 from keras_ptft.errors import UserError
 from keras_ptft.experiment import builders, run_dir
@@ -367,6 +367,7 @@ def _generate(
 
 
 def _check_changes(verb: str, group: str, changes: dict[str, Any]) -> None:
+    check_names(changes)
     for name in changes:
         if FIELDS[name].metadata["group"] != group:
             raise UserError(

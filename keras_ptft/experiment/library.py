@@ -7,13 +7,13 @@ from typing import Any
 
 import keras
 
-from keras_ptft.config import FIELDS, Config
+from keras_ptft.config import Config, check_names
 from keras_ptft.data.core.dataset import Dataset
 from keras_ptft.errors import UserError
 from keras_ptft.experiment import stages
 from keras_ptft.experiment.results import RunResult
 from keras_ptft.experiment.run import Run
-from keras_ptft.registry import nearest
+from keras_ptft.models.saved import functional
 from keras_ptft.remote import places
 
 
@@ -83,6 +83,8 @@ def _trained(
     objects = {
         k: v for k, v in given.items() if k not in named and v is not None
     }
+    if "backbone" in objects:
+        objects["backbone"] = functional("backbone", objects["backbone"])
     result = stage(config, **objects)
     folder = pathlib.Path(places.local(config.runs_dir)) / result.run
     return Run(folder, result, objects.get("dataset"))
@@ -90,12 +92,12 @@ def _trained(
 
 def _configured(config: Config | None, settings: Mapping[str, Any]) -> Config:
     """The settings, of which those that are given one by one count."""
-    for name in settings:
-        if name not in FIELDS:
-            raise UserError(
-                f"Unknown setting {name!r}{nearest(name, FIELDS)}: see "
-                "help(keras_ptft.Config)."
-            )
+    if not isinstance(config, Config | None):
+        raise UserError(
+            f"Expected a Config, got {config!r}: give settings by name, as "
+            "epochs=5."
+        )
+    check_names(settings)
     plain = {
         name: os.fspath(value) if isinstance(value, os.PathLike) else value
         for name, value in settings.items()

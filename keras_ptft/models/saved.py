@@ -45,7 +45,7 @@ def load_model(path: str | os.PathLike) -> keras.Model:
     # a broken file fails in as many ways as it can be broken
     except Exception as error:
         raise UserError(_unreadable(path, error)) from error
-    return _functional(path, model)
+    return functional(f"model in {path}", model)
 
 
 def _check_memory(path: str | os.PathLike) -> None:
@@ -109,19 +109,28 @@ def _check_layers(path: str | os.PathLike, config: Any) -> None:
         )
 
 
-def _functional(path: str | os.PathLike, model: Any) -> keras.Model:
+def functional(what: str, model: Any) -> keras.Model:
+    """Returns a functional model; of a Sequential one that of its layers.
+
+    Args:
+        what: what the model is called in an error, as "backbone".
+        model: that was loaded, or handed over.
+
+    Raises:
+        UserError: it is none, or has several inputs or outputs without names.
+    """
     if isinstance(model, keras.Sequential) and model.built:
         return keras.Model(model.inputs, model.outputs[0], name=model.name)
     if not isinstance(model, keras.Function):
         raise UserError(
-            f"The model in {path} must be functional, got "
+            f"The {what} must be functional, got "
             f"{type(model).__name__}: rebuild it from keras.Input."
         )
     try:
         input_tensors(model), output_tensors(model)
     except ValueError:
         raise UserError(
-            f"The model in {path} has {len(model.inputs)} input(s) and "
+            f"The {what} has {len(model.inputs)} input(s) and "
             f"{len(model.outputs)} output(s), of which several must be named: "
             "rebuild it as keras.Model({name: tensor, ...}, ...)."
         ) from None

@@ -3,7 +3,7 @@
 import itertools
 import os
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,8 +43,14 @@ def as_given(inputs: Any) -> Given:
     """
     if isinstance(inputs, str | os.PathLike):
         return [inputs]
-    if hasattr(inputs, "keys"):
+    # a Series of pandas has keys too, those of its rows
+    if hasattr(inputs, "keys") and getattr(inputs, "ndim", 2) == 2:
         return {str(name): inputs[name] for name in inputs}
+    if not isinstance(inputs, Iterable):
+        raise UserError(
+            "Expected paths, texts, an array of examples or columns by name, "
+            f"got {inputs!r}: give one of these."
+        )
     if not isinstance(inputs, np.ndarray):
         listed = list(inputs)
         if all(isinstance(one, str | os.PathLike) for one in listed):

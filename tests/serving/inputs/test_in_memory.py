@@ -92,6 +92,19 @@ def test_several_inputs_come_by_name():
     assert found["age"].tolist() == [1.0, 2.0, 3.0]
 
 
+class Series(list):
+    """What a Series has in common with a list; its keys are its rows."""
+
+    ndim = 1
+
+    def keys(self):
+        return range(len(self))
+
+
+def test_a_column_alone_is_a_list_of_texts():
+    assert as_given(Series(["a", "b"])) == ["a", "b"]
+
+
 def test_paths_and_texts_stay_what_they_are(tmp_path):
     assert as_given("a text") == ["a text"]
     assert as_given(tmp_path) == [tmp_path]
@@ -119,6 +132,7 @@ def test_paths_and_texts_stay_what_they_are(tmp_path):
         ),
         ({"a": [1]}, {"a": VECTOR, "b": VECTOR}, "The model takes a, b, got"),
         (np.array([{}, []], object), VECTOR, "array of Python objects"),
+        (3, VECTOR, "or columns by name, got 3: give one of these"),
     ],
     ids=[
         "name",
@@ -129,6 +143,7 @@ def test_paths_and_texts_stay_what_they_are(tmp_path):
         "texts",
         "named",
         "objects",
+        "number",
     ],
 )
 def test_what_does_not_fit_is_told(inputs, spec, words):
