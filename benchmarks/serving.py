@@ -191,7 +191,7 @@ def _clients(row: str, folder: str, calls: int) -> str:
 
 def _strings(row: str, folder: str, calls: int) -> str:
     if row != "texts":
-        return ""
+        return f"{ROWS[row][0]}: no strings, it takes none"
     measured = call({}, "strings", "measure", folder, calls)
     return strings.table(ROWS[row][0], measured)
 
@@ -207,13 +207,7 @@ PARTS: dict[str, Callable[[str, str, int], str]] = {
 
 def main() -> None:
     """Measures what is requested and prints it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS))
-    parser.add_argument(
-        "--parts", nargs="*", choices=PARTS, default=list(PARTS)
-    )
-    parser.add_argument("--calls", type=int, default=500)
-    given = parser.parse_args()
+    given = _parsed()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     limit_threads()
     for row in given.rows:
@@ -225,9 +219,29 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
             call({}, "served", "prepare", row, folder, list(names))
             for part in given.parts:
-                found = PARTS[part](row, folder, given.calls)
-                if found:
-                    print(f"{found}\n", flush=True)
+                print(f"{PARTS[part](row, folder, given.calls)}\n", flush=True)
+
+
+def _parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for option, choices, shown in (
+        ("--rows", ROWS, "what is served"),
+        ("--parts", PARTS, "what is measured"),
+    ):
+        parser.add_argument(
+            option,
+            nargs="+",
+            choices=choices,
+            default=list(choices),
+            help=f"{shown}; default: all",
+        )
+    parser.add_argument(
+        "--calls", type=int, default=500, help="most of each batch size"
+    )
+    given = parser.parse_args()
+    if given.calls < 1:
+        parser.error(f"--calls must be at least 1, got {given.calls}")
+    return given
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from keras_ptft.experiment.several import (
     trainers,
 )
 from keras_ptft.experiment.stages import training_of
+from keras_ptft.remote.mirrored import push
 from keras_ptft.streams import only_warnings
 
 _LOG = logging.getLogger("keras_ptft")
@@ -112,6 +113,8 @@ def _outcomes(every: Sequence[Cell], parallel: int) -> Iterator[Outcome]:
     with trainers(parallel) as pool:
         results = pool.map(run_cell, every)
         for cell, result in zip(every, results, strict=True):
+            # below a URL, processes of the pool do not push what they train
+            push(cell.config.runs_dir)
             yield _told(cell, result)
 
 

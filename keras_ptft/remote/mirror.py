@@ -28,7 +28,7 @@ from keras_ptft.remote.manifest import (
     files_in,
     object_of,
 )
-from keras_ptft.remote.places import Place
+from keras_ptft.remote.places import ASIDE, STATE, Place
 from keras_ptft.remote.storage import Storage
 
 _LOG = logging.getLogger("keras_ptft")
@@ -288,7 +288,7 @@ class Mirror:
         moment = f"{datetime.datetime.now():%Y%m%d-%H%M%S}"
         mark = uuid.uuid4().hex[:4]
         name = f"{self.copy.name}-{moment}-{mark}"
-        aside = self.copy.parent / ".aside" / name
+        aside = self.copy.parent / ASIDE / name
         aside.parent.mkdir(parents=True, exist_ok=True)
         os.replace(self.copy, aside)
         self._digests.clear()
@@ -300,7 +300,7 @@ class Mirror:
         )
 
     def _hidden(self, kind: str) -> pathlib.Path:
-        return self.copy.parent / ".remote" / f"{self.copy.name}.{kind}"
+        return self.copy.parent / STATE / f"{self.copy.name}.{kind}"
 
     def _state(self) -> _State:
         try:

@@ -11,6 +11,11 @@ from keras_ptft.errors import UserError
 CACHE_VARIABLE = "KERAS_PTFT_CACHE"
 """Environment variable: folder of working copies, in place of the usual."""
 
+ASIDE = ".aside"
+"""Folder beside working copies, of those that a URL went on without."""
+STATE = ".remote"
+"""Folder beside working copies, of what is known of each."""
+
 # as most file systems have it
 _LONGEST_NAME = 255
 
@@ -93,15 +98,10 @@ def place_of(path: str | os.PathLike) -> Place | None:
     Args:
         path: of a working copy, or of what is in one.
     """
-    try:
-        parts = pathlib.Path(path).absolute().relative_to(cache_folder()).parts
-    except ValueError:
+    url, *names = _parts(path) or [""]
+    if not names:
         return None
-    if len(parts) < 2:
-        return None
-    url = urllib.parse.unquote(parts[0])
-    copy = cache_folder() / parts[0] / parts[1]
-    return Place(f"{url}/{parts[1]}", copy)
+    return Place(f"{url}/{names[0]}", working_copies(url) / names[0])
 
 
 def told(path: str | os.PathLike) -> str:
@@ -109,11 +109,20 @@ def told(path: str | os.PathLike) -> str:
 
     What is written into a run folder must be true on every machine.
     """
-    path = os.fspath(path)
+    return "/".join(_parts(path)) or os.fspath(path)
+
+
+def _parts(path: str | os.PathLike) -> list[str]:
+    """The URL that a path has a working copy of, and the names below it.
+
+    Nothing of a path elsewhere, or in a folder that stands beside the copies.
+    """
     try:
-        parts = pathlib.Path(path).absolute().relative_to(cache_folder()).parts
+        below = pathlib.Path(path).absolute().relative_to(cache_folder())
+        folder, *names = below.parts
     except ValueError:
-        return path
-    if not parts:
-        return path
-    return "/".join([urllib.parse.unquote(parts[0]), *parts[1:]])
+        return []
+    url = urllib.parse.unquote(folder)
+    if not files.is_url(url) or names[:1] in ([ASIDE], [STATE]):
+        return []
+    return [url, *names]

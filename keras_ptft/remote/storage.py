@@ -23,11 +23,21 @@ class Storage:
 
     Args:
         url: without a slash at its end.
+
+    Raises:
+        UserError: it is a file:// URL of no absolute path.
     """
 
     def __init__(self, url: str) -> None:
+        scheme, _, path = url.partition("://")
+        if scheme == "file" and not path.startswith("/"):
+            # the first name would be that of a host, and be left out
+            raise UserError(
+                f"Expected file:// and an absolute path, got {url}: write "
+                f"file://{os.path.abspath(path)}."
+            )
         self.url = url
-        self._is_object_store = url.partition("://")[0] in _OBJECT_STORES
+        self._is_object_store = scheme in _OBJECT_STORES
 
     def at(self, name: str) -> str:
         """Returns the URL of an object."""
@@ -185,10 +195,12 @@ def _gfile(url: str, doing: str) -> Iterator[Any]:
         yield tf.io.gfile
     except tf.errors.UnimplementedError as error:
         raise _unknown(url, tf.io.gfile.get_registered_schemes()) from error
-    except tf.errors.NotFoundError as error:
-        raise MissingError(_line(url, doing, error)) from error
     except tf.errors.OpError as error:
-        raise RemoteError(_line(url, doing, error)) from error
+        # a file may be where a folder of that name is looked for
+        is_missing = isinstance(error, tf.errors.NotFoundError)
+        is_missing |= error.message.endswith("Not a directory")
+        kind = MissingError if is_missing else RemoteError
+        raise kind(_line(url, doing, error)) from error
 
 
 def _unknown(url: str, schemes: list[str]) -> RemoteError:

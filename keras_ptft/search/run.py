@@ -20,6 +20,7 @@ from keras_ptft.experiment.several import (
     standing_alone,
     trainers,
 )
+from keras_ptft.remote.mirrored import push
 from keras_ptft.search.budget import has_room, parse_budget
 from keras_ptft.search.default_space import (
     default_space,
@@ -234,6 +235,8 @@ class _Running:
                 trial = future.result()
                 self._remember(trial, told=True)
                 yield waiting.pop(future), trial
+                # with its note, and what a process of the pool did not push
+                push(self._folder)
 
     def _remember(self, trial: Trial, told: bool = False) -> None:
         self._trials[trial.number] = trial

@@ -16,6 +16,7 @@ from keras_ptft.remote.errors import (
     RemoteError,
     TakenOverError,
 )
+from keras_ptft.remote.listing import listed
 from keras_ptft.remote.mirrored import mirrored, opened, push
 from keras_ptft.remote.places import local
 from tests.remote.conftest import content, write
@@ -355,3 +356,23 @@ def test_a_url_that_cannot_be_written(tmp_path):
     assert told.endswith("Check the URL, your credentials and the network.")
     storage.check_url(f"file://{tmp_path}/runs", "runs_dir")
     assert content(tmp_path / "runs") == {}
+
+
+def test_a_file_beside_the_runs_is_no_run(bucket, begin):
+    first_state(begin)
+    (bucket_of(bucket) / "README.txt").write_text("mine")
+    with listed(bucket, {"flags.flags"}) as place:
+        assert [path.name for path in place.iterdir()] == ["x"]
+    with pytest.raises(UserError, match="No run at file://"):
+        opened(f"{bucket}/README.txt")
+
+
+def test_what_was_set_aside_is_opened_and_not_pushed(bucket, begin):
+    folder = first_state(begin)
+    with mirrored(folder):
+        write(folder, **{"history.csv": "mine"})
+        aside = folder.parent / ".aside" / "x-1"
+        shutil.copytree(folder, aside)
+    with mirrored(opened(aside)):
+        write(aside, **{"result.json": "{}"})
+    assert [path.name for path in bucket_of(bucket).iterdir()] == ["x"]

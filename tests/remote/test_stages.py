@@ -5,6 +5,8 @@ import pathlib
 import pytest
 
 from keras_ptft import Config, UserError, pretrain
+from keras_ptft.comparison import run as comparing
+from keras_ptft.comparison.plan import Cell
 from keras_ptft.config import FIELDS
 from keras_ptft.experiment import builders, run_dir
 from keras_ptft.main import main
@@ -14,7 +16,7 @@ from keras_ptft.remote.mirror import Mirror
 from keras_ptft.remote.mirrored import opened, push
 from keras_ptft.remote.places import local
 from tests.alike import differences
-from tests.remote.conftest import content
+from tests.remote.conftest import content, write
 
 SMALL = "--backbone=mlp(hidden=[8]) --image_size=8 --epochs=2 --explain=false"
 SMALL += " --jit_compile=false --checkpoint_every=20"
@@ -178,3 +180,23 @@ def test_a_command_whose_run_is_not_there(bucket, capsys):
     assert "Expected a folder of runs at file://" in capsys.readouterr().err
     assert main(["runs", bucket, "--delete=x"]) == 2
     assert "gcloud storage rm -r URL/NAME" in capsys.readouterr().err
+
+
+def test_a_comparison_is_pushed_after_each_of_its_runs(on, bucket, monkeypatch):
+    on("first")
+    folder = pathlib.Path(local(bucket)) / "x-compare"
+    config = Config(runs_dir=str(folder))
+    every = [Cell("scratch", "recipe", config.replace(seed=n)) for n in (0, 1)]
+
+    def trained_elsewhere(cell):
+        # as by --parallel=2, whose processes do not push
+        write(folder, **{f"{cell.number}__result.json": "{}"})
+
+    monkeypatch.setattr(comparing, "run_cell", trained_elsewhere)
+    monkeypatch.setattr(comparing, "_told", lambda cell, _: cell.number)
+    with opening.mirrored(folder):
+        for number in comparing._outcomes(every, 1):
+            on("second")
+            found = opened(f"{bucket}/x-compare")
+            assert len(content(found)) == number + 1
+            on("first")

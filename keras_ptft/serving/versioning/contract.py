@@ -209,7 +209,9 @@ def told(clauses: Sequence[str]) -> str:
 
 
 def _in_use(base: pathlib.Path) -> list[pathlib.Path]:
-    found = {int(path.name): path for path in versions(base)}
+    # below a URL the upload of a version may have died
+    whole = (path for path in versions(base) if (path / GRAPH).is_file())
+    found = {int(path.name): path for path in whole}
     numbers = set(version_labels(base).values()) or set(sorted(found)[-1:])
     # another export may come and go meanwhile
     return [found[n] for n in sorted(numbers) if n in found]

@@ -1,14 +1,17 @@
 """Publishes versions below a URL, as gs://bucket/models/digits.
 
-TensorFlow Serving knows a version by its number alone. It tries one without
-`saved_model.pb` five times, a minute apart, serves the version before
-meanwhile, and then gives that number up until it is started again
-(`file_system_storage_path_source.cc`, `loader_harness.cc`). Object stores have
-no folders that could be renamed. So a version is uploaded under a name that is
-no number; when all is there its objects are renamed one by one, which an object
-store does without moving bytes, `saved_model.pb` last. A server may see the
-number for about a second before it can load it, and loads it by its next try.
-An upload that dies leaves no number.
+TensorFlow Serving takes every number in the folder for a version, whatever is
+in it (`file_system_storage_path_source.cc`). One that it cannot load it tries
+again five times, a minute apart, unless --max_num_load_retries and
+--load_retry_interval_micros say otherwise (`loader_harness.cc`), and serves the
+version before meanwhile; then it leaves that number alone as long as it is
+there. Object stores have no folders that could be renamed. So a version is
+uploaded under a name that is no number; when all is there its objects are
+renamed one by one, which an object store does by itself, `saved_model.pb` last.
+A server that sees the number between the first rename and the last one should
+load it when it tries again; that was read in its sources, not tried. An upload
+that dies leaves no number; one that dies among the renames leaves a number
+without `saved_model.pb`.
 """
 
 import contextlib
@@ -23,7 +26,8 @@ from collections.abc import Iterator
 
 from keras_ptft import files
 from keras_ptft.errors import UserError
-from keras_ptft.remote.places import normal, place_of_url
+from keras_ptft.remote.locks import held
+from keras_ptft.remote.places import STATE, normal, place_of_url
 from keras_ptft.remote.storage import Storage, pathname
 from keras_ptft.serving.versioning.versions import (
     EXTRA,
@@ -59,16 +63,18 @@ def publishing(export_to: str | os.PathLike) -> Iterator[pathlib.Path]:
         return
     url, base = place_of_url(export_to)
     storage = Storage(url)
-    # what an upload that failed left there was not published
-    shutil.rmtree(base, ignore_errors=True)
-    before = _fetch(storage, base)
-    yield base
-    after = {path.name for path in versions(base)}
-    for number in sorted(after - before, key=int):
-        _upload_version(storage, base, number)
-    _upload_files(storage, base)
-    for number in sorted(before - after, key=int):
-        storage.remove_folder(number)
+    # another export of this machine to the same URL would work in that folder
+    with held(base.parent / STATE / f"{base.name}.export"):
+        # what an upload that failed left there was not published
+        shutil.rmtree(base, ignore_errors=True)
+        before = _fetch(storage, base)
+        yield base
+        after = {path.name for path in versions(base)}
+        for number in sorted(after - before, key=int):
+            _upload_version(storage, base, number)
+        _upload_files(storage, base)
+        for number in sorted(before - after, key=int):
+            storage.remove_folder(number)
 
 
 def is_published(path: str) -> bool:
@@ -98,12 +104,14 @@ def _fetch(storage: Storage, base: pathlib.Path) -> set[str]:
     base.mkdir(parents=True, exist_ok=True)
     top = storage.names()
     numbers = {name for name in top if _is_number(name)}
+    whole = {n for n in numbers if storage.size(f"{n}/{GRAPH}") is not None}
     for number in numbers:
+        # a number whose upload died stays taken, and is no version
         (base / number).mkdir()
-        for name in _READ:
+        for name in _READ if number in whole else ():
             _download(storage, base, f"{number}/{name}")
-    if numbers:
-        _hold_places(storage, base, max(numbers, key=int))
+    if whole:
+        _hold_places(storage, base, max(whole, key=int))
     if VERSIONS_FILE in top:
         _download(storage, base, VERSIONS_FILE)
     for name in storage.files(_SERVER_FILES):

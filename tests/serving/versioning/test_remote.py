@@ -9,6 +9,7 @@ import pytest
 from keras_ptft.errors import UserError
 from keras_ptft.remote import storage
 from keras_ptft.remote.places import CACHE_VARIABLE
+from keras_ptft.serving.export import find_export
 from keras_ptft.serving.versioning.contract import check_contract, contract_in
 from keras_ptft.serving.versioning.releases import promote
 from keras_ptft.serving.versioning.remote import (
@@ -134,3 +135,22 @@ def test_a_number_that_another_export_took(url):
         place.mkdir(parents=True)
         (place / "saved_model.pb").touch()
     assert there(url) == {"1/saved_model.pb"}
+
+
+def test_a_number_whose_upload_died_is_no_version(url):
+    with publishing(url) as base:
+        publish_small(base, source={"run": "a"})
+    died = pytest.MonkeyPatch.context(), publishing(url)
+    with pytest.raises(Killed), died[0] as patch, died[1] as base:
+        publish_small(base, source={"run": "b"})
+        # three uploads, and one of three renamings
+        killed_at(patch, 5)
+    assert there(url, "2") == {"assets.extra/export.json"}
+    with publishing(url) as base:
+        # the same command does not take it for what it has exported
+        assert find_export(base, {"run": "b"}) is None
+        contract = contract_in(base / "1")
+        with pytest.raises(UserError, match="is missing"):
+            check_contract(base, {**contract, "signatures": {}}, breaking=False)
+        assert publish_small(base) == 3
+    assert there(url, "3") == WHOLE
