@@ -37,6 +37,7 @@ highlight_language = "text"
 
 html_theme = "furo"
 html_title = "keras_ptft"
+html_show_copyright = False
 html_show_sphinx = False
 html_copy_source = False
 html_theme_options = {"navigation_with_keys": True}
