@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 from scipy import sparse
+from scipy.stats import binomtest
 
 _RESAMPLES = 1000
 _SEED = 0
@@ -28,7 +29,9 @@ def class_intervals(
     confusion matrix, so that many examples take no longer. As in
     `class_metrics`, an average is over the classes that have examples in it.
     Of more than 10,000 different pairs of a true and a predicted class there
-    are no intervals: they would take seconds.
+    are no intervals: they would take seconds. Where all are right, or all
+    wrong, so is every resample, which tells nothing: accuracy has the
+    interval of Wilson 1927 then, and macro F1 none.
 
     Args:
         labels: true classes, int of shape (examples,).
@@ -36,8 +39,9 @@ def class_intervals(
 
     Example:
 
-    >>> class_intervals(np.array([0, 1]), np.array([0, 1]))
-    {'accuracy': [1.0, 1.0], 'f1_macro': [1.0, 1.0]}
+    >>> found = class_intervals(np.array([0, 1]), np.array([0, 1]))
+    >>> [round(end, 4) for end in found["accuracy"]]
+    [0.3424, 1.0]
     """
     pairs, counts = np.unique(
         np.stack([labels, predicted], axis=1), axis=0, return_counts=True
@@ -46,6 +50,8 @@ def class_intervals(
         return {}
     true, chosen = pairs.T
     examples = len(labels)
+    if len(set(true == chosen)) == 1:
+        return {"accuracy": _wilson(counts[true == chosen].sum(), examples)}
     found = np.random.default_rng(_SEED).multinomial(
         examples, counts / examples, _RESAMPLES
     )
@@ -106,7 +112,8 @@ def binary_intervals(
         probabilities: of the positive class, likewise.
 
     Returns:
-        Of examples of a single class nothing.
+        Of examples of a single class nothing, nor where the curves separate
+        the classes and every resample has the same area.
     """
     if len(true) > _MOST_OF_CURVES or true.all() or not true.any():
         return {}
@@ -115,6 +122,8 @@ def binary_intervals(
     resamples = _resamples(2 * steps + true, 2 * (steps.max() + 1))
     curves = [_areas(found[:, 1::2], found[:, ::2]) for found in resamples]
     roc_auc, average_precision = np.concatenate(curves, axis=1)
+    if np.ptp(roc_auc) == 0:
+        return {}
     return {
         "roc_auc": _interval(roc_auc),
         "average_precision": _interval(average_precision),
@@ -169,6 +178,11 @@ def _summed(counts: np.ndarray, of: np.ndarray, classes: int) -> np.ndarray:
     shape = classes, len(of)
     belongs = sparse.csr_array((np.ones(len(of)), (of, columns)), shape)
     return (belongs @ counts.T).T
+
+
+def _wilson(right: int, examples: int) -> Interval:
+    found = binomtest(int(right), examples).proportion_ci(method="wilson")
+    return [float(found.low), float(found.high)]
 
 
 def _interval(values: np.ndarray) -> Interval:

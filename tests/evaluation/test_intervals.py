@@ -57,6 +57,18 @@ def test_they_are_those_of_plain_resamples():
     )
 
 
+def test_where_all_are_right_or_wrong_the_interval_has_a_width():
+    labels = np.arange(16) % 2
+    # 1.96² / (16 + 1.96²)
+    share = pytest.approx(0.1936, abs=1e-4)
+    found = class_intervals(labels, labels)
+    assert set(found) == {"accuracy"}
+    assert (1 - found["accuracy"][0], found["accuracy"][1]) == (share, 1.0)
+    found = class_intervals(labels, 1 - labels)
+    assert (found["accuracy"][0], found["accuracy"][1]) == (0.0, share)
+    assert binary_intervals(labels == 1, labels.astype(float)) == {}
+
+
 def test_of_two_classes_too_and_with_equal_probabilities():
     numbers = np.random.default_rng(0)
     true = numbers.random(300) < 0.3
@@ -133,6 +145,8 @@ def test_what_is_not_there_has_no_interval(monkeypatch):
 
 
 def test_resamples_without_a_class_count_for_nothing():
-    # of two examples, half of the resamples have one class alone
-    found = binary_intervals(np.array([True, False]), np.array([0.9, 0.1]))
-    assert found == {"roc_auc": [1.0, 1.0], "average_precision": [1.0, 1.0]}
+    # a third of the resamples have one class alone; of the rest, a third have
+    # only the example above the positive one, and a third only that below
+    true = np.array([True, False, False])
+    found = binary_intervals(true, np.array([0.5, 0.6, 0.4]))
+    assert found["roc_auc"] == [0.0, 1.0]
