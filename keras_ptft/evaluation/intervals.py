@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 from scipy import sparse
-from scipy.stats import binomtest
 
 _RESAMPLES = 1000
 _SEED = 0
@@ -181,6 +180,9 @@ def _summed(counts: np.ndarray, of: np.ndarray, classes: int) -> np.ndarray:
 
 
 def _wilson(right: int, examples: int) -> Interval:
+    # half a second to import, and few runs are without a mistake
+    from scipy.stats import binomtest
+
     found = binomtest(int(right), examples).proportion_ci(method="wilson")
     return [float(found.low), float(found.high)]
 
