@@ -53,17 +53,16 @@ __all__ = sorted(_PUBLIC)
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from keras_ptft import notebook
-
-    if notebook.in_notebook():
-        notebook.prepare(_PUBLIC[name])
     return getattr(_imported(_PUBLIC[name]), name)
 
 
 def _imported(module: str) -> ModuleType:
     if module.endswith(_SETTINGS):
         return importlib.import_module(module)
-    environment = importlib.import_module("keras_ptft.environment")
+    from keras_ptft import environment, notebook
+
+    if notebook.in_notebook():
+        notebook.prepare(module)
     return environment.load(module)
 
 

@@ -1,12 +1,13 @@
 """What a process writes to its terminal, silenced."""
 
 import contextlib
-import importlib
 import logging
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
+
+from keras_ptft import environment
 
 
 @contextlib.contextmanager
@@ -57,7 +58,10 @@ def import_silently(module: str) -> None:
 
     Args:
         module: its whole name.
+
+    Raises:
+        UserError: TensorFlow or Keras is not as it must be.
     """
     with silenced_stderr(show_on_error=True):
-        importlib.import_module(module)
+        environment.load(module)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
