@@ -117,7 +117,7 @@ def test_smaller_batches_go_on_to_the_same_result(tmp_path, caplog, stage):
     now = {"batch_size": 8, "gradient_accumulation": 4}
     again = getattr(keras_ptft, stage)(Config(**settings | now))
     assert "Resuming with batches of 8, 4 a step (32 before)" in caplog.text
-    assert again.resumed == [7]
+    assert again.result.resumed == [7]
     assert [row["epoch"] for row in again.history] == [1, 2, 3]
     for row, other in zip(whole.history, again.history, strict=True):
         assert other["loss"] == pytest.approx(row["loss"], rel=1e-5)
