@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common import Lazy
-from benchmarks.served import MAIN, MODEL, rows_of
+from benchmarks.served import MAIN, MODEL, markdown, rows_of
 
 servicer = Lazy("tests.serving.servicer")
 smoke = Lazy("keras_ptft.serving.smoke.clients")
@@ -78,15 +78,13 @@ def table(title: str, measured: Mapping[int, Mapping[str, Any]]) -> str:
         title: of what is served.
         measured: number of clients → what `measure` returned.
     """
-    lines = [
-        f"{title}: clients at once, one row a request, by gRPC",
-        "",
-        "| clients | requests a second | ms, median / 99 % |",
-        "|---|---|---|",
-    ]
+    rows = []
     for clients, found in measured.items():
         p50, p99 = found["milliseconds"]
-        lines.append(
-            f"| {clients} | {found['rate']:,.0f} | {p50:.2f} / {p99:.2f} |"
-        )
-    return "\n".join(lines)
+        taken = f"{p50:.2f} / {p99:.2f}"
+        rows.append([str(clients), f"{found['rate']:,.0f}", taken])
+    return markdown(
+        f"{title}: clients at once, one row a request, by gRPC",
+        ["clients", "requests a second", "ms, median / 99 %"],
+        rows,
+    )

@@ -14,6 +14,7 @@ from benchmarks.served import (
     c_api,
     c_library,
     export_of,
+    markdown,
     rows_of,
     warm_up,
 )
@@ -53,15 +54,13 @@ def table(
         title: of what is served.
         measured: how it began → what `measure` returned, of each process.
     """
-    lines = [
-        f"{title}: milliseconds in a new process, medians of "
-        f"{min(map(len, measured.values()))}",
-        "",
-        f"| C API | {' | '.join(STEPS)} |",
-        f"|---|{'---|' * len(STEPS)}",
-    ]
+    rows = []
     for name, found in measured.items():
         medians = [np.median([each[step] for each in found]) for step in STEPS]
-        cells = " | ".join(f"{value:.2f}" for value in medians)
-        lines.append(f"| {name} | {cells} |")
-    return "\n".join(lines)
+        rows.append([name, *(f"{value:.2f}" for value in medians)])
+    return markdown(
+        f"{title}: milliseconds in a new process, medians of "
+        f"{min(map(len, measured.values()))}",
+        ["C API", *STEPS],
+        rows,
+    )

@@ -4,7 +4,7 @@ import importlib.util
 import os
 import pathlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,21 @@ BATCHES = 1, 8, 64, 512
 _WARM, _SECONDS = 5, 5.0
 _CLASSES = 10
 _WARMUP = 1, 32
+
+
+def markdown(
+    title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]
+) -> str:
+    """Returns a table below its title.
+
+    Args:
+        title: a line.
+        heads: of the columns.
+        rows: as many cells as heads each.
+    """
+    every = [heads, ["---"] * len(heads), *rows]
+    lines = [f"| {' | '.join(cells)} |" for cells in every]
+    return "\n".join([title, "", *lines])
 
 
 def prepare_images(folder: str, names: Sequence[str]) -> None:

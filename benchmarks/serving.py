@@ -33,6 +33,7 @@ from benchmarks.served import (
     c_session,
     export_of,
     formats,
+    markdown,
     milliseconds,
     rows_of,
     write,
@@ -137,27 +138,24 @@ def _quantiles(answer: Callable[[], Any], calls: int) -> list[float]:
 
 def table(row: str, measured: Mapping[str, Mapping[str, Any]]) -> str:
     """Returns a Markdown table of what contestants took."""
-    heads = [f"{batch}" for batch in BATCHES]
-    lines = [
-        f"{ROWS[row][0]}: milliseconds of an answer, median / 99 %",
-        "",
-        f"| rows a request | {' | '.join(heads)} | cold start |",
-        f"|---|{'---|' * (len(heads) + 1)}",
-    ]
+    rows = []
     for name, found in measured.items():
         ids = ", of ids" if row == "texts" and name in _OF_IDS else ""
         cells = [f"{p50:.2f} / {p99:.2f}" for p50, p99 in found["batches"]]
-        cells = [name + ids, *cells, f"{found['cold']:.2f} s"]
-        lines.append(f"| {' | '.join(cells)} |")
+        rows.append([name + ids, *cells, f"{found['cold']:.2f} s"])
+    shown = markdown(
+        f"{ROWS[row][0]}: milliseconds of an answer, median / 99 %",
+        ["rows a request", *map(str, BATCHES), "cold start"],
+        rows,
+    )
     first, rival = (
         measured[name]["batches"][0][0] for name in ("C API", "model.predict")
     )
-    lines += [
-        "",
+    return (
+        f"{shown}\n\n"
         f"One row by the C API is {rival / first:.1f} times as fast as by "
-        f"model.predict (target {_TARGET}).",
-    ]
-    return "\n".join(lines)
+        f"model.predict (target {_TARGET})."
+    )
 
 
 def _answers(row: str, folder: str, calls: int) -> str:

@@ -15,6 +15,7 @@ from benchmarks.served import (
     BATCHES,
     MAIN,
     c_session,
+    markdown,
     milliseconds,
     rows_of,
 )
@@ -71,14 +72,12 @@ def table(title: str, measured: Mapping[str, Sequence[Sequence[float]]]) -> str:
         title: of what is served.
         measured: what `measure` returned.
     """
-    heads = [f"{batch}" for batch in BATCHES]
-    lines = [
+    rows = (
+        [WAYS[name][1], *(f"{wall:.2f} / {busy:.2f}" for wall, busy in found)]
+        for name, found in measured.items()
+    )
+    return markdown(
         f"{title}: milliseconds in the C API, median / of all processors",
-        "",
-        f"| rows a request | {' | '.join(heads)} |",
-        f"|---|{'---|' * len(heads)}",
-    ]
-    for name, found in measured.items():
-        cells = " | ".join(f"{wall:.2f} / {busy:.2f}" for wall, busy in found)
-        lines.append(f"| {WAYS[name][1]} | {cells} |")
-    return "\n".join(lines)
+        ["rows a request", *map(str, BATCHES)],
+        rows,
+    )

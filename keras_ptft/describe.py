@@ -27,6 +27,7 @@ from keras_ptft.models.pretrained import FACTS, PRETRAINED
 from keras_ptft.models.structure import input_spec
 from keras_ptft.objectives import OBJECTIVES
 from keras_ptft.objectives.probes import PROBES
+from keras_ptft.quantities import short
 from keras_ptft.registry import lookup, nearest, settings
 from keras_ptft.serving.signatures import promises
 from keras_ptft.training.distribution.strategies import TPU
@@ -97,14 +98,8 @@ def row(name: str) -> str:
     Raises:
         UserError: there is none, or it has no such settings.
     """
-    if name == "result":
-        return describe_result()
-    if name == "pretrained":
-        return _pretrained()
-    if name == "signatures":
-        return _signatures()
-    if name == TPU:
-        return describe_tpu()
+    if name in _PAGES:
+        return _PAGES[name]()
     found = [_table(name)] if name in TABLES else []
     entry = re.split(r"[(:]", name)[0].strip()
     having = [setting for setting, table in TABLES.items() if entry in table]
@@ -276,13 +271,13 @@ def _cost_table(backbone: keras.Model, costs: list[CutCost]) -> str:
 
 def _cost_line(cost: CutCost, width: int) -> str:
     # the rest is of 1,000 examples
-    size, cached, uncached = "-", "-", _short(1000 * cost.uncached_step)
+    size, cached, uncached = "-", "-", short(1000 * cost.uncached_step)
     if cost.cached_bytes is not None:
-        size = _short(1000 * cost.cached_bytes, "B")
-        cached = _short(1000 * cost.cached_step)
+        size = short(1000 * cost.cached_bytes, "B")
+        cached = short(1000 * cost.cached_step)
     pairs = (
-        (_short(cost.frozen_parameters), _short(cost.trained_parameters)),
-        (_short(cost.frozen), _short(cost.trained)),
+        (short(cost.frozen_parameters), short(cost.trained_parameters)),
+        (short(cost.frozen), short(cost.trained)),
         (cached, uncached),
     )
     cells = (f"{left:>7} {right:>8}" for left, right in pairs)
@@ -297,10 +292,10 @@ def _example(backbone: keras.Model) -> str:
     return f"texts of {_TOKENS} tokens"
 
 
-def _short(number: float, unit: str = "") -> str:
-    """Returns three digits, a power of 1,000 and the unit, as "3.41 M"."""
-    for power in ("", "k", "M", "G"):
-        if number < 999.5:
-            return f"{number:.3g} {power}{unit}".rstrip()
-        number /= 1000
-    return f"{number:.3g} T{unit}"
+# what is documented that is no entry of a table
+_PAGES: dict[str, Callable[[], str]] = {
+    "result": describe_result,
+    "pretrained": _pretrained,
+    "signatures": _signatures,
+    TPU: describe_tpu,
+}

@@ -109,19 +109,48 @@ def versions() -> str:
     return f"keras-ptft {__version__} ({told})"
 
 
+def requirements() -> list[str]:
+    """Returns what this package asks for, as its metadata have it.
+
+    Returns:
+        Requirements with their markers, extras too; none where it is run
+        from a checkout that is not installed.
+    """
+    try:
+        return metadata.requires("keras_ptft") or []
+    except metadata.PackageNotFoundError:
+        return []
+
+
+def version_of(distribution: str) -> str:
+    """Returns the version of what is installed, or nothing.
+
+    Example:
+
+    >>> version_of("no-such-distribution")
+    ''
+    """
+    try:
+        return str(metadata.version(distribution))
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def keras_home() -> str:
+    """Returns the folder where Keras keeps its settings and files."""
+    home = os.environ.get("KERAS_HOME", os.path.join("~", ".keras"))
+    return os.path.expanduser(home)
+
+
 def missing_requirements() -> str:
     """Returns a line about what is required and not installed, or nothing.
 
     It leaves the frameworks out. Packages are missing where `pip install
     --no-deps` has kept a second TensorFlow away.
     """
-    try:
-        wanted = metadata.requires("keras_ptft") or []
-    except metadata.PackageNotFoundError:
-        return ""
     missing = [
         requirement
-        for requirement in wanted
+        for requirement in requirements()
         if "extra ==" not in requirement and _is_missing(requirement)
     ]
     if not missing:
@@ -136,11 +165,7 @@ def _is_missing(requirement: str) -> bool:
     name = re.split(r"[^\w.-]", requirement)[0]
     if name in (TENSORFLOW.module, KERAS.module):
         return False
-    try:
-        metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return True
-    return False
+    return not version_of(name)
 
 
 def _fault(framework: Framework) -> str:
@@ -163,11 +188,9 @@ def _fault(framework: Framework) -> str:
 
 def _installed(framework: Framework) -> dict[str, str]:
     """The distributions that hold a framework, with their versions."""
-    found = {}
-    for name in (*framework.special, framework.module):
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = str(metadata.version(name))
-    return found
+    names = (*framework.special, framework.module)
+    found = {name: version_of(name) for name in names}
+    return {name: version for name, version in found.items() if version}
 
 
 def _several(framework: Framework, installed: Mapping[str, str]) -> str:
@@ -248,8 +271,7 @@ def _backend() -> str:
 
 def _configured_backend() -> tuple[str, str]:
     """The backend in the file where Keras looks, and its path."""
-    folder = os.environ.get("KERAS_HOME", os.path.join("~", ".keras"))
-    path = os.path.join(os.path.expanduser(folder), "keras.json")
+    path = os.path.join(keras_home(), "keras.json")
     with (
         contextlib.suppress(OSError, ValueError, AttributeError),
         open(path, encoding="utf-8") as file,

@@ -200,6 +200,22 @@ def _flush_names(folder: pathlib.Path) -> None:
             raise
 
 
+def digest_of(path: str | os.PathLike, digest: Any) -> str:
+    """Returns the digest of a file's content, in hexadecimal.
+
+    Args:
+        path: of the file, which may be larger than memory.
+        digest: of `hashlib`, to which nothing was added.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with open(path, "rb") as file:
+        while chunk := file.read(2**20):
+            digest.update(chunk)
+    return str(digest.hexdigest())
+
+
 def write_text(path: str | os.PathLike, text: str) -> None:
     """Writes UTF-8 text, whole or not at all."""
     with replacing(path) as partial:

@@ -36,7 +36,7 @@ from keras_ptft.config import (
     PredictConfig,
 )
 from keras_ptft.errors import TrainingInterrupted, UserError
-from keras_ptft.streams import silenced_stderr
+from keras_ptft.streams import without_tensorflow_messages
 
 _JOINING = {"multi_worker", "tpu"}
 _UNMET = 1
@@ -536,16 +536,13 @@ def _load(module: str, strategies: Set[str] = frozenset()) -> Any:
     fails, all of it is shown. Strategies that join other machines must find
     the devices uninitialised. Modules of the user's come last.
     """
-    level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    name = f"keras_ptft.{module}"
-    if level in ("0", "1"):
-        loaded = _imported(name)
-    else:
-        with silenced_stderr(show_on_error=True):
-            loaded = _imported(name)
-            if not strategies & _JOINING and "TF_CONFIG" not in os.environ:
-                config = importlib.import_module("tensorflow").config
-                config.list_logical_devices()
+    joins = strategies & _JOINING or "TF_CONFIG" in os.environ
+    with without_tensorflow_messages(show_on_error=True) as silenced:
+        loaded = _imported(f"keras_ptft.{module}")
+        if silenced and not joins:
+            config = importlib.import_module("tensorflow").config
+            config.list_logical_devices()
+    if silenced:
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
     extensions.import_modules()
     return loaded

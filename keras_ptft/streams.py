@@ -38,6 +38,29 @@ def silenced_stderr(*, show_on_error: bool = False) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def without_tensorflow_messages(
+    *, show_on_error: bool = False
+) -> Iterator[bool]:
+    """Discards TensorFlow's messages, unless the environment asks for them.
+
+    It asks by a TF_CPP_MIN_LOG_LEVEL of 0 or 1; where it says nothing, it is
+    set to 3.
+
+    Args:
+        show_on_error: as in `silenced_stderr`.
+
+    Yields:
+        Whether they are discarded.
+    """
+    level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if level in ("0", "1"):
+        yield False
+        return
+    with silenced_stderr(show_on_error=show_on_error):
+        yield True
+
+
+@contextlib.contextmanager
 def only_warnings() -> Iterator[None]:
     """Discards standard output, and what is logged below a warning."""
     logger = logging.getLogger("keras_ptft")

@@ -79,6 +79,21 @@ def no_wait_for_the_disk():
         yield
 
 
+@pytest.fixture
+def restored_tables():
+    """Leaves the tables as they were: other tests go through all rows."""
+    from keras_ptft.evaluation.metrics import METRICS
+    from keras_ptft.objectives import OBJECTIVES
+    from keras_ptft.training.optimizers import OPTIMIZERS
+
+    tables = (METRICS, OBJECTIVES, OPTIMIZERS)
+    before = [dict(table) for table in tables]
+    yield
+    for table, rows in zip(tables, before, strict=True):
+        table.clear()
+        table.update(rows)
+
+
 def folder_of(name, variable, what):
     """A folder that a user's machine may not have: its tests are skipped."""
     beside = ROOT.parent / "shared" / name

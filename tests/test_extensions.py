@@ -7,25 +7,15 @@ import pytest
 
 from keras_ptft import Config, Metric, UserError, extensions, register
 from keras_ptft.data.core.info import DataInfo
-from keras_ptft.evaluation.metrics import METRICS, classifier_metrics
+from keras_ptft.evaluation.metrics import classifier_metrics
 from keras_ptft.experiment import builders
 from keras_ptft.models.saved import load_model
-from keras_ptft.objectives import OBJECTIVES
 from keras_ptft.objectives.classification import Classification
 from keras_ptft.objectives.objective import Objective
 from keras_ptft.objectives.saved import make_objective
 from keras_ptft.training.optimizers import OPTIMIZERS, make_optimizer
 
-
-@pytest.fixture(autouse=True)
-def restored():
-    """Leaves the tables as they were: other tests go through all rows."""
-    tables = (METRICS, OBJECTIVES, OPTIMIZERS)
-    before = [dict(table) for table in tables]
-    yield
-    for table, rows in zip(tables, before, strict=True):
-        table.clear()
-        table.update(rows)
+pytestmark = pytest.mark.usefixtures("restored_tables")
 
 
 def nadam(learning_rate, /, *, beta_1: float = 0.9):

@@ -12,7 +12,8 @@ import keras_ptft
 PACKAGE = pathlib.Path(keras_ptft.__file__).parent
 RANKS = [
     {"errors", "files", "streams", "registry", "settings", "config"}
-    | {"environment", "extensions", "notebook", "recipes"},
+    | {"environment", "extensions", "locks", "notebook", "quantities"}
+    | {"recipes"},
     {"remote"},
     {"data", "models"},
     {"training"},

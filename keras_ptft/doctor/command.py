@@ -7,8 +7,6 @@ there is nothing to do) and `facts`, an object whose keys depend on the check.
 Keys may be added within a schema; none is removed or renamed.
 """
 
-import contextlib
-import os
 import textwrap
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -17,7 +15,7 @@ from keras_ptft import __version__, files
 from keras_ptft.doctor.checks import examine
 from keras_ptft.doctor.finding import FAILED, OK, WARNING, Finding
 from keras_ptft.doctor.settings import DoctorConfig
-from keras_ptft.streams import silenced_stderr
+from keras_ptft.streams import without_tensorflow_messages
 
 SCHEMA = 1
 _WIDTH = 80
@@ -47,7 +45,7 @@ def doctor(
     if config.json:
         files.check_file(config.json, "json")
     found: list[tuple[str, Finding]] = []
-    with _quiet():
+    with without_tensorflow_messages():
         for name, finding in examine(config):
             again = bool(found) and found[-1][0] == name
             found.append((name, finding))
@@ -69,12 +67,6 @@ def worst_of(statuses: Iterable[str]) -> str:
     """
     order = (OK, WARNING, FAILED)
     return max(statuses, key=order.index, default=OK)
-
-
-def _quiet() -> contextlib.AbstractContextManager[None]:
-    """Discards TensorFlow's messages, unless the environment asks for them."""
-    level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    return contextlib.nullcontext() if level in "01" else silenced_stderr()
 
 
 def _line(name: str, finding: Finding) -> str:

@@ -43,18 +43,3 @@ def warning(text: str, remedy: str, **facts: Any) -> Finding:
 def failed(text: str, remedy: str, **facts: Any) -> Finding:
     """Returns what does not work."""
     return Finding(FAILED, text, remedy, facts)
-
-
-def size(count: float) -> str:
-    """Returns bytes in three digits.
-
-    Example:
-
-    >>> size(1_500_000_000), size(12_345)
-    ('1.5 GB', '12.3 kB')
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"

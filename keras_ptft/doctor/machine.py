@@ -1,6 +1,7 @@
 """Processor, memory, disks and clock."""
 
 import contextlib
+import functools
 import math
 import os
 import pathlib
@@ -9,11 +10,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-from keras_ptft import files
+from keras_ptft import environment, files
 from keras_ptft.comparison.machine import processor_facts, usable_cores
-from keras_ptft.doctor.finding import Finding, failed, ok, size, warning
+from keras_ptft.doctor.finding import Finding, failed, ok, warning
 from keras_ptft.doctor.settings import DoctorConfig
 from keras_ptft.errors import UserError
+from keras_ptft.quantities import short
 
 _INSTRUCTIONS = {
     "avx2": "AVX2",
@@ -42,6 +44,8 @@ _MOST_FILES = 50_000
 _SKEW_SECONDS = 5.0
 # this package is younger
 _EARLIEST = time.mktime((2026, 1, 1, 0, 0, 0, 0, 0, 0))
+
+_size = functools.partial(short, unit="B")
 
 
 def processor(config: DoctorConfig) -> Iterator[Finding]:
@@ -103,10 +107,10 @@ def memory(config: DoctorConfig) -> Iterator[Finding]:
     total, available = told
     limit = memory_limit(_CGROUP)
     facts = {"total": total, "available": available, "limit": limit}
-    text = f"{size(available)} free of {size(total)}"
+    text = f"{_size(available)} free of {_size(total)}"
     left = available
     if limit is not None and limit < total:
-        text += f", {size(limit)} allowed (cgroup)"
+        text += f", {_size(limit)} allowed (cgroup)"
         left = min(left, limit)
     remedy = "end other programs, or take a smaller --batch_size and model"
     if left < _LEAST_MEMORY:
@@ -136,7 +140,7 @@ def shared_memory(config: DoctorConfig) -> Iterator[Finding]:
         yield ok("no /dev/shm on this system")
         return
     usage = shutil.disk_usage(_SHARED)
-    text = f"{size(usage.free)} free of {size(usage.total)} in {_SHARED}"
+    text = f"{_size(usage.free)} free of {_size(usage.total)} in {_SHARED}"
     facts = {"total": usage.total, "free": usage.free}
     if usage.free < _LEAST_SHARED:
         remedy = "several GPUs need it: docker run --shm-size=1g"
@@ -155,7 +159,7 @@ def disks(config: DoctorConfig) -> Iterator[Finding]:
         there = next(p for p in (place, *place.parents) if p.is_dir())
         free = shutil.disk_usage(there).free
         facts = {"path": str(path), "free": free}
-        text = f"{size(free)} free for {title} in {path}"
+        text = f"{_size(free)} free for {title} in {path}"
         try:
             files.check_folder(path, "runs_dir")
         except UserError:
@@ -179,11 +183,11 @@ def caches(config: DoctorConfig) -> Iterator[Finding]:
     kept = {
         "features": pathlib.Path(config.runs_dir) / ".features",
         "data sets": pathlib.Path(_data_dir()),
-        "Keras": _keras_home(),
+        "Keras": pathlib.Path(environment.keras_home()),
     }
     for title, path in kept.items():
         count, exact = folder_size(path)
-        about = size(count) if exact else f"at least {size(count)}"
+        about = _size(count) if exact else f"at least {_size(count)}"
         yield ok(f"{title}: {about} in {path}", path=str(path), bytes=count)
 
 
@@ -243,11 +247,6 @@ def _folders(config: DoctorConfig) -> dict[str, str]:
 def _data_dir() -> str:
     home = os.path.join("~", "tensorflow_datasets")
     return os.path.expanduser(os.environ.get("TFDS_DATA_DIR", home))
-
-
-def _keras_home() -> pathlib.Path:
-    home = os.environ.get("KERAS_HOME", os.path.join("~", ".keras"))
-    return pathlib.Path(os.path.expanduser(home))
 
 
 def _memory() -> tuple[int, int] | None:

@@ -84,7 +84,7 @@ def extras(config: DoctorConfig) -> Iterator[Finding]:
     if not (wanted := _extras()):
         yield ok("not known: keras_ptft is not installed, but run as it is")
     for extra, names in wanted.items():
-        versions = {name: _version(name) for name in names}
+        versions = {name: environment.version_of(name) for name in names}
         missing = [name for name, found in versions.items() if not found]
         told = ", ".join(f"{n} {v}" for n, v in versions.items() if v)
         if missing:
@@ -154,21 +154,9 @@ def _cut(word: str) -> str:
 
 def _extras() -> dict[str, list[str]]:
     """The optional packages of each extra, as the package asks for them."""
-    try:
-        asked = importlib.metadata.requires(_PACKAGE) or []
-    except importlib.metadata.PackageNotFoundError:
-        # run from a checkout that is not installed
-        return {}
     found: dict[str, list[str]] = {}
-    for requirement in asked:
+    for requirement in environment.requirements():
         match = _REQUIREMENT.match(requirement)
         if match and match[2] not in _NOT_TOLD:
             found.setdefault(match[2], []).append(match[1])
     return found
-
-
-def _version(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return ""

@@ -2,7 +2,6 @@
 
 import contextlib
 import datetime
-import hashlib
 import logging
 import os
 import pathlib
@@ -24,12 +23,12 @@ from keras_ptft.remote.manifest import (
     OBJECTS,
     Entry,
     Manifest,
-    digest_of,
     files_in,
+    new_digest,
     object_of,
 )
 from keras_ptft.remote.places import ASIDE, STATE, Place
-from keras_ptft.remote.storage import Storage
+from keras_ptft.remote.storage import Storage, tell_moved
 
 _LOG = logging.getLogger("keras_ptft")
 
@@ -149,7 +148,7 @@ class Mirror:
         for name in here.keys() - manifest.files.keys():
             (self.copy / name).unlink(missing_ok=True)
         if count:
-            _tell("Pulled", self.url, count, size, started)
+            tell_moved("Pulled", self.url, count, size, started)
 
     def fetch(self, name: str, entry: Entry, path: pathlib.Path) -> None:
         """Downloads a file of the run, and verifies it.
@@ -159,7 +158,7 @@ class Mirror:
             entry: what the manifest says of it.
             path: where it is written, whole or not at all.
         """
-        digest = hashlib.blake2b(digest_size=16)
+        digest = new_digest()
         with files.replacing(path) as partial:
             with open(partial, "wb") as file:
                 for chunk in self._storage.chunks(object_of(name, entry)):
@@ -192,7 +191,7 @@ class Mirror:
         self._remove_objects(after, before, claim)
         if sent:
             size = sum(now[name].size for name in sent)
-            _tell("Pushed", self.url, len(sent), size, started)
+            tell_moved("Pushed", self.url, len(sent), size, started)
 
     def _upload(
         self, now: Mapping[str, Entry], before: Manifest | None
@@ -279,7 +278,7 @@ class Mirror:
         stamp = stat.st_size, stat.st_mtime_ns
         known, digest = self._digests.get(name, (None, ""))
         if known != stamp:
-            digest = digest_of(path)
+            digest = files.digest_of(path, new_digest())
             self._digests[name] = stamp, digest
         return Entry(stat.st_size, digest, stat.st_mtime)
 
@@ -329,16 +328,4 @@ def _manifest_of(entries: Mapping[str, Entry]) -> Manifest:
         pushed_by=f"{platform.node()}, process {os.getpid()}",
         pushed_at=now.isoformat(timespec="seconds"),
         files=entries,
-    )
-
-
-def _tell(did: str, url: str, count: int, size: int, started: float) -> None:
-    _LOG.info(
-        "%s %s: %d file%s, %.1f MB, %.1f s.",
-        did,
-        url,
-        count,
-        "s" * (count != 1),
-        size / 1e6,
-        time.monotonic() - started,
     )

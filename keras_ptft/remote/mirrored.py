@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 from keras_ptft import files
 from keras_ptft.errors import UserError
+from keras_ptft.locks import held, tried
 from keras_ptft.remote.errors import (
     NotPushedError,
     RemoteError,
     TakenOverError,
 )
-from keras_ptft.remote.locks import held, tried
 from keras_ptft.remote.mirror import Mirror
 from keras_ptft.remote.places import Place, normal, place_of, place_of_url
 

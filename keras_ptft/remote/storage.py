@@ -1,15 +1,19 @@
 """Objects below a URL, through the file systems that TensorFlow knows."""
 
 import contextlib
+import logging
 import os
 import pathlib
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
 from keras_ptft.errors import UserError
 from keras_ptft.remote.errors import MissingError, RemoteError
+
+_LOG = logging.getLogger("keras_ptft")
 
 # where an object appears whole or not at all, and folders need not be made
 _OBJECT_STORES = ("gs", "s3")
@@ -161,6 +165,29 @@ def check_url(url: str, setting: str) -> None:
         storage.remove(name)
     except RemoteError as error:
         raise RemoteError(f"--{setting}={url}: {error}") from error
+
+
+def tell_moved(
+    did: str, url: str, count: int, size: int, started: float
+) -> None:
+    """Logs what went to a URL, or came from it.
+
+    Args:
+        did: the verb, as "Pushed".
+        url: of what was moved.
+        count: files.
+        size: bytes of all.
+        started: when that began, by `time.monotonic`.
+    """
+    _LOG.info(
+        "%s %s: %d file%s, %.1f MB, %.1f s.",
+        did,
+        url,
+        count,
+        "s" * (count != 1),
+        size / 1e6,
+        time.monotonic() - started,
+    )
 
 
 def pathname(name: str) -> pathlib.PurePosixPath:

@@ -16,14 +16,14 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from keras_ptft.data.core.info import DataInfo
-from keras_ptft.evaluation.metrics import METRICS
 from keras_ptft.objectives import OBJECTIVES
-from keras_ptft.training.optimizers import OPTIMIZERS
 from tests.serving.servicer import ServedModel, serving
 
 ROOT = pathlib.Path(__file__).parents[2]
 FOLDER = ROOT / "examples"
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
+
+pytestmark = pytest.mark.usefixtures("restored_tables")
 
 
 def load(name):
@@ -32,17 +32,6 @@ def load(name):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-@pytest.fixture(autouse=True)
-def restored():
-    """Leaves the tables as they were: other tests go through all rows."""
-    tables = (METRICS, OBJECTIVES, OPTIMIZERS)
-    before = [dict(table) for table in tables]
-    yield
-    for table, rows in zip(tables, before, strict=True):
-        table.clear()
-        table.update(rows)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import os
 import pathlib
 from importlib import metadata
 
+from keras_ptft import files
 from keras_ptft.errors import UserError
 
 
@@ -52,14 +53,10 @@ def sha256_of(path: str | os.PathLike) -> str:
     Raises:
         UserError: it cannot be read.
     """
-    digest = hashlib.sha256()
     try:
-        with open(path, "rb") as file:
-            while block := file.read(2**20):
-                digest.update(block)
+        return files.digest_of(path, hashlib.sha256())
     except OSError as error:
         raise UserError(
             f"Cannot read {path}: {error.strerror or error}. Expected a "
             "file of weights; check the path."
         ) from error
-    return digest.hexdigest()

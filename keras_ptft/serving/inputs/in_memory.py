@@ -1,6 +1,5 @@
 """Inputs that are in memory: arrays, and columns by name."""
 
-import itertools
 import os
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from keras_ptft.serving.inputs.array_files import array_batches
 from keras_ptft.serving.inputs.arrays import Batch
 from keras_ptft.serving.inputs.options import InputOptions
 from keras_ptft.serving.inputs.tables import row_batches
-from keras_ptft.serving.inputs.texts import shortened, texts_of
+from keras_ptft.serving.inputs.texts import cut, shortened, texts_of
 
 Given = Sequence[str | os.PathLike] | np.ndarray | Mapping[str, Any]
 """Paths and texts; or examples, as an array or as columns by name."""
@@ -117,13 +116,8 @@ def _texts(
     table: ColumnsTable, options: InputOptions, batch_size: int
 ) -> Iterator[Batch]:
     texts = texts_of(table, named_columns(options.text_column), options.columns)
-    for start in itertools.count(0, batch_size):
-        some = list(itertools.islice(texts, batch_size))
-        if not some and start:
-            return
-        if not some:
-            raise UserError(f"Expected a text in {table.path}, got none.")
-        yield [shortened(text) for text in some], np.array(some, object)
+    for _, batch in cut(texts, batch_size, table.path):
+        yield [shortened(text) for text in batch], batch
 
 
 def _named(

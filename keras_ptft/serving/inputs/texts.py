@@ -4,7 +4,7 @@ import itertools
 import os
 import pathlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -54,12 +54,32 @@ def text_batches(
     columns = named_columns(text_column)
     for word in words:
         texts = _read(word, columns, trained_columns)
-        start = 0
-        while some := list(itertools.islice(texts, batch_size)):
-            yield _names(word, some, start), np.array(some, object)
-            start += len(some)
-        if not start:
-            raise UserError(f"Expected a text in {word}, got none: add some.")
+        for start, batch in cut(texts, batch_size, word):
+            yield _names(word, batch, start), batch
+
+
+def cut(
+    texts: Iterator[bytes], batch_size: int, where: str | os.PathLike
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Cuts texts into batches, at least one.
+
+    Args:
+        texts: all of them.
+        batch_size: largest number of texts in a batch.
+        where: what they come from, for errors.
+
+    Yields:
+        The index of the first text, and the texts, an array of `bytes`.
+
+    Raises:
+        UserError: there is none.
+    """
+    start = 0
+    while some := list(itertools.islice(texts, batch_size)):
+        yield start, np.array(some, object)
+        start += len(some)
+    if not start:
+        raise UserError(f"Expected a text in {where}, got none: add some.")
 
 
 def shortened(text: bytes) -> str:
@@ -142,7 +162,7 @@ def _stdin_lines() -> Iterator[bytes]:
         yield line.removesuffix(b"\n").removesuffix(b"\r")
 
 
-def _names(word: str, texts: Sequence[bytes], start: int) -> list[str]:
+def _names(word: str, texts: Iterable[bytes], start: int) -> list[str]:
     if word != STDIN and _is_file(word):
-        return [f"{word}[{start + i}]" for i in range(len(texts))]
+        return [f"{word}[{i}]" for i, _ in enumerate(texts, start)]
     return [shortened(text) for text in texts]

@@ -16,10 +16,10 @@ from collections.abc import Collection
 
 from keras_ptft import files
 from keras_ptft.errors import UserError
+from keras_ptft.locks import held
 from keras_ptft.serving.versioning.release import is_canary
 from keras_ptft.serving.versioning.versions import (
     VERSIONS_FILE,
-    locked,
     versions,
 )
 
@@ -104,7 +104,7 @@ def update_labels(base: pathlib.Path) -> Labels | None:
     Raises:
         UserError: `versions.json` is damaged, or cannot be written.
     """
-    with locked(base):
+    with held(base):
         labels = read_labels(base)
         if labels is not None and labels != _recorded(base):
             _write(base, labels)
@@ -123,7 +123,7 @@ def promote_canary(base: pathlib.Path) -> Labels:
     Raises:
         UserError: `versions.json` is damaged, or cannot be written.
     """
-    with locked(base):
+    with held(base):
         labels = read_labels(base)
         if labels is None:
             found = [int(path.name) for path in versions(base)]

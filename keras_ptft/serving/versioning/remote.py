@@ -15,10 +15,8 @@ without `saved_model.pb`.
 """
 
 import contextlib
-import logging
 import os
 import pathlib
-import re
 import shutil
 import time
 import uuid
@@ -26,18 +24,17 @@ from collections.abc import Iterator
 
 from keras_ptft import files
 from keras_ptft.errors import UserError
-from keras_ptft.remote.locks import held
+from keras_ptft.locks import held
 from keras_ptft.remote.places import STATE, normal, place_of_url
-from keras_ptft.remote.storage import Storage, pathname
+from keras_ptft.remote.storage import Storage, pathname, tell_moved
 from keras_ptft.serving.versioning.versions import (
     EXTRA,
     FACTS,
     GRAPH,
     VERSIONS_FILE,
+    is_version,
     versions,
 )
-
-_LOG = logging.getLogger("keras_ptft")
 
 _SERVER_FILES = "serving"
 # what the next version is compared with, of each version
@@ -89,7 +86,7 @@ def is_published(path: str) -> bool:
     else:
         folder, number = os.path.split(path)
         found = os.listdir(folder) if os.path.isdir(folder) else []
-    return any(int(name) >= int(number) for name in filter(_is_number, found))
+    return any(int(name) >= int(number) for name in filter(is_version, found))
 
 
 def path_of(export_to: str, version: pathlib.Path) -> str:
@@ -103,7 +100,7 @@ def _fetch(storage: Storage, base: pathlib.Path) -> set[str]:
     """Downloads what the next version depends on; returns the numbers."""
     base.mkdir(parents=True, exist_ok=True)
     top = storage.names()
-    numbers = {name for name in top if _is_number(name)}
+    numbers = {name for name in top if is_version(name)}
     whole = {n for n in numbers if storage.size(f"{n}/{GRAPH}") is not None}
     for number in numbers:
         # a number whose upload died stays taken, and is no version
@@ -153,19 +150,12 @@ def _upload_version(storage: Storage, base: pathlib.Path, number: str) -> None:
             storage.rename(f"{partial}/{name}", f"{number}/{name}")
     finally:
         storage.remove_folder(partial)
-    _LOG.info(
-        "Uploaded %s/%s: %d files, %.1f MB, %.1f s.",
-        storage.url,
-        number,
-        len(names),
-        size / 1e6,
-        time.monotonic() - started,
-    )
+    tell_moved("Uploaded", storage.at(number), len(names), size, started)
 
 
 def _upload_files(storage: Storage, base: pathlib.Path) -> None:
     """Uploads what stands beside the versions."""
-    here = [n for n in _files_in(base) if not _is_number(n.split("/")[0])]
+    here = [n for n in _files_in(base) if not is_version(n.split("/")[0])]
     for name in here:
         storage.write(name, (base / name).read_bytes())
     there = storage.files(_SERVER_FILES)
@@ -178,7 +168,3 @@ def _files_in(folder: pathlib.Path) -> Iterator[str]:
         name = path.relative_to(folder)
         if path.is_file() and not name.parts[0].startswith("."):
             yield name.as_posix()
-
-
-def _is_number(name: str) -> bool:
-    return re.fullmatch("[0-9]+", name) is not None

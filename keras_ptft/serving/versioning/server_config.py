@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 
 from keras_ptft import files
+from keras_ptft.locks import held
 from keras_ptft.serving.versioning.labels import version_labels
-from keras_ptft.serving.versioning.versions import locked, versions
+from keras_ptft.serving.versioning.versions import versions
 
 CONFIG_FILE = "serving/models.config"
 """ModelServerConfig beside the versions, where there is one."""
@@ -81,7 +82,7 @@ def refresh_config(base: pathlib.Path) -> None:
     path = base / CONFIG_FILE
     if not path.is_file():
         return
-    with locked(base):
+    with held(base):
         lines = files.read_text(path).splitlines()
         fields = config_fields(base)
         changed = _replaced(lines, fields)

@@ -5,14 +5,13 @@ finds all of it or nothing. A number never stands for two models, since a server
 that has loaded a number does not load it again.
 """
 
-import contextlib
 import errno
 import os
 import pathlib
 import platform
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from keras_ptft import files
@@ -31,9 +30,20 @@ VERSIONS_FILE = "versions.json"
 _LEFTOVER = re.compile(r"\.(partial|removed)-\d+-(?P<host>.*)-(?P<pid>\d{1,9})")
 
 
+def is_version(name: str) -> bool:
+    """Returns whether a file name is that of a version: an integer.
+
+    Example:
+
+    >>> is_version("12"), is_version(".partial-12")
+    (True, False)
+    """
+    return re.fullmatch("[0-9]+", name) is not None
+
+
 def versions(base: pathlib.Path) -> list[pathlib.Path]:
     """Returns the paths named by an integer, in numerical order."""
-    found = (p for p in base.iterdir() if re.fullmatch("[0-9]+", p.name))
+    found = (path for path in base.iterdir() if is_version(path.name))
     return sorted(found, key=lambda path: int(path.name))
 
 
@@ -139,27 +149,6 @@ def remove(version: pathlib.Path) -> bool:
         return False
     shutil.rmtree(gone, ignore_errors=True)
     return True
-
-
-@contextlib.contextmanager
-def locked(base: pathlib.Path) -> Iterator[None]:
-    """Waits until no other process is in here with the same folder.
-
-    The lock goes with its process. Where a file system has no locks there is
-    none.
-    """
-    if os.name == "nt":
-        yield
-        return
-    import fcntl
-
-    descriptor = os.open(base, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _link(source: str, target: str) -> None:
