@@ -205,7 +205,9 @@ def test_extras_name_what_to_type(monkeypatch):
     )
     # CUDA is not there because TensorFlow is
     known = {"jieba": "0.42.1", "tensorflow": "2.21.0"}
-    monkeypatch.setattr(software, "_version", lambda name: known.get(name, ""))
+    monkeypatch.setattr(
+        software.environment, "version_of", lambda name: known.get(name, "")
+    )
     zh, hub = findings(software.extras)
     assert zh.text == "zh: jieba 0.42.1"
     assert zh.facts["missing"] == []
@@ -216,7 +218,12 @@ def test_extras_name_what_to_type(monkeypatch):
 
 
 def test_extras_of_a_package_that_is_not_installed(monkeypatch):
-    monkeypatch.setattr(software, "_PACKAGE", "not-installed-anywhere")
+    requires = software.importlib.metadata.requires
+    monkeypatch.setattr(
+        software.importlib.metadata,
+        "requires",
+        lambda _: requires("not-installed-anywhere"),
+    )
     assert the_only(software.extras).text.startswith("not known")
 
 
