@@ -23,6 +23,12 @@ COLUMNS = "columns"
 FEATURES = "features"
 """The signature that answers with features, and its output."""
 
+# of inputs at a time: 27 photos of 224 pixels, of which the layers of a
+# network give 60 MB each
+_BYTES = 2**22
+# where an example has no fixed size
+_EXAMPLES = 32
+
 
 class Observed(NamedTuple):
     """What was measured of some examples.
@@ -125,7 +131,10 @@ def watch_signatures(
 
 
 def _predictor(signature: Signature, size: int) -> Predictor:
-    """A signature's function, not compiled: it runs a few batches."""
+    """A signature's function, not compiled: it runs a few batches.
+
+    So all that layers give is held until a batch is done.
+    """
 
     def function(tensors: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
         return signature.function(*(tensors[x] for x in signature.inputs))
@@ -134,7 +143,24 @@ def _predictor(signature: Signature, size: int) -> Predictor:
         name: tf.TensorSpec((None, *array.shape[1:]), array.dtype, name)
         for name, array in signature.cases[0].outputs.items()
     }
+    size = min(size, *map(_most, signature.inputs.values()))
     return Predictor(function, signature.inputs, outputs, size)
+
+
+def _most(spec: tf.TensorSpec) -> int:
+    """Examples of an input that a model is given at a time.
+
+    Example:
+
+    >>> _most(tf.TensorSpec((None, 224, 224, 3), tf.uint8))
+    27
+    >>> _most(tf.TensorSpec((None,), tf.string))
+    32
+    """
+    numbers = spec.shape[1:].num_elements()
+    if numbers is None or spec.dtype == tf.string:
+        return _EXAMPLES
+    return max(_BYTES // (numbers * spec.dtype.size), 1)
 
 
 def _joined(parts: Sequence[Values]) -> Values:
