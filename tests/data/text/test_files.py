@@ -1,5 +1,6 @@
 import io
 import os
+import re
 
 import pytest
 
@@ -95,7 +96,8 @@ def test_files_that_cannot_be_read(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     assert "but it is a pipe or a device" in refused(tmp_path / "pipe")
     assert "a device" in refused("/dev/null")
-    assert "Cannot read a\\x00b: embedded null" in refused("a\0b")
+    # Python 3.13 says which call found it
+    assert re.search(r"Cannot read a\\x00b: .*embedded null", refused("a\0b"))
     for content in (b"", b"\xef\xbb\xbf"):
         (tmp_path / "empty").write_bytes(content)
         assert "empty is empty, expected text" in refused(tmp_path / "empty")
