@@ -219,59 +219,79 @@ def test_values_in_other_files_are_refused(tmp_path):
         load(f"applications('VGG16', weights={str(path)!r})")
 
 
+# what each attempt came to is a line of its own, as Keras prints too
 CODE = """
-import sys
+import os, sys
 from keras_ptft.errors import UserError
 from keras_ptft.models.pretrained.applications import applications
-try:
-    backbone = applications(96, sys.argv[1]).backbone
-    print(float(backbone.get_layer("conv1").kernel.numpy().max()))
-except UserError as error:
-    print(error)
+
+cached, broken, place = sys.argv[1:]
+
+def attempt(name):
+    try:
+        backbone = applications(96, name).backbone
+        kernel = backbone.get_layer("conv1").kernel
+        print("came to", float(kernel.numpy().max()))
+    except UserError as error:
+        print("came to", error)
+
+attempt("mobilenet")
+attempt("NASNetMobile")
+for file in (cached, broken):
+    os.replace(file, place)
+    attempt("MobileNet")
 """
 
 
-def offline(name, home):
-    """Loads ImageNet weights in a process that reaches no network."""
+@pytest.fixture(scope="module")
+def offline(tmp_path_factory):
+    """Loads ImageNet weights in a process that reaches no network.
+
+    Returns:
+        The folder that Keras caches files in, and what each attempt came to.
+    """
+    home = tmp_path_factory.mktemp("home")
+    model = keras.applications.MobileNet(
+        include_top=False, weights=None, input_shape=(96, 96, 3)
+    )
+    kernel = model.get_layer("conv1").kernel
+    kernel.assign(np.full(kernel.shape, 0.25))
+    cached, broken = home / "cached.h5", home / "broken.h5"
+    write_keras_2(model, cached)
+    broken.write_bytes(b"half of it")
+    place = home / "models" / "mobilenet_1_0_224_tf_no_top.h5"
     proxy = "http://127.0.0.1:9"
     variables = {"KERAS_HOME": str(home), "https_proxy": proxy, "no_proxy": ""}
     done = subprocess.run(
-        [sys.executable, "-c", CODE, name],
+        [sys.executable, "-c", CODE, cached, broken, place],
         env=os.environ | variables | {"HTTPS_PROXY": proxy},
         capture_output=True,
         text=True,
         check=True,
         timeout=300,
     )
-    return done.stdout.splitlines()[-1]
+    return home / "models", re.findall("^came to (.*)$", done.stdout, re.M)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "file"),
+    ("attempt", "file"),
     [
-        ("mobilenet", "mobilenet_1_0_224_tf_no_top.h5"),
+        (0, "mobilenet_1_0_224_tf_no_top.h5"),
         # kept under another name than it is fetched by
-        ("NASNetMobile", "nasnet_mobile_no_top.h5"),
+        (1, "nasnet_mobile_no_top.h5"),
     ],
 )
-def test_without_a_network_the_file_is_named(name, file, tmp_path):
-    line = offline(name, tmp_path)
+def test_without_a_network_the_file_is_named(attempt, file, offline):
+    folder, lines = offline
+    line = lines[attempt]
     assert line.startswith("Cannot get the ImageNet weights of ")
-    assert f"put {file} into {tmp_path / 'models'}, or name another" in line
+    assert f"put {file} into {folder}, or name another" in line
 
 
 @pytest.mark.slow
-def test_cached_weights_need_no_network(tmp_path):
-    model = keras.applications.MobileNet(
-        include_top=False, weights=None, input_shape=(96, 96, 3)
-    )
-    kernel = model.get_layer("conv1").kernel
-    kernel.assign(np.full(kernel.shape, 0.25))
-    (tmp_path / "models").mkdir()
-    cached = tmp_path / "models" / "mobilenet_1_0_224_tf_no_top.h5"
-    write_keras_2(model, cached)
-    assert offline("MobileNet", tmp_path) == "0.25"
-    cached.write_bytes(b"half of it")
-    line = offline("MobileNet", tmp_path)
-    assert "file signature not found" in line and str(cached.parent) in line
+def test_cached_weights_need_no_network(offline):
+    folder, (*_, line, of_broken) = offline
+    assert line == "0.25"
+    assert "file signature not found" in of_broken
+    assert str(folder) in of_broken
