@@ -1,9 +1,12 @@
 """Image files as examples, decoded as they are read."""
 
+import contextlib
+import functools
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -43,6 +46,8 @@ IMAGE_FILES = FileKind(
 )
 
 _SIZE = 224
+# files that are scanned one by one in less time than a pipeline takes to start
+_FEW = 100
 
 
 class FolderSource(EncodedSource):
@@ -161,31 +166,60 @@ def _scan(
     paths: Sequence[pathlib.Path], background: Color
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns each file's hash, whether it can be decoded, and its start."""
-
-    @tf.autograph.experimental.do_not_convert
-    def read(index: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        encoded = tf.io.read_file(path)
-        hashed = tf.numpy_function(_checked_hash, [encoded], tf.uint64)
-        with tf.control_dependencies([hashed]):
-            pixels = read_pixels(encoded, 3, background)
-        return index, hashed, tf.size(pixels), tf.strings.substr(encoded, 0, 2)
-
     hashes = np.zeros(len(paths), np.uint64)
     good = np.zeros(len(paths), bool)
     starts = np.zeros(len(paths), "S2")
     small = [n for n, p in enumerate(paths) if p.stat().st_size <= MOST_BYTES]
-    indices = tf.constant(small, tf.int64)
-    files = tf.data.Dataset.from_tensor_slices(
-        (indices, tf.gather(_tensor(paths), indices))
-    )
-    decoded = files.map(read, num_parallel_calls=tf.data.AUTOTUNE)
+    scanned = _one_by_one if len(small) <= _FEW else _side_by_side
     # files that cannot be read are left out here, and stay bad; libraries
     # write about them to standard error
     with silenced_stderr():
-        for index, hashed, pixels, start in decoded.ignore_errors():
+        for index, hashed, pixels, start in scanned(paths, small, background):
             hashes[index], good[index] = hashed, pixels > 0
             starts[index] = start.numpy()
     return hashes, good, starts
+
+
+def _one_by_one(
+    paths: Sequence[pathlib.Path], chosen: Sequence[int], background: Color
+) -> Iterator[tuple[Any, ...]]:
+    scan = _scanner(background)
+    for index in chosen:
+        path = _tensor(paths[index : index + 1])[0]
+        with contextlib.suppress(tf.errors.OpError):
+            yield index, *scan(path)
+
+
+def _side_by_side(
+    paths: Sequence[pathlib.Path], chosen: Sequence[int], background: Color
+) -> Iterator[tuple[Any, ...]]:
+    scan, indices = _scanner(background), tf.constant(chosen, tf.int64)
+    files = tf.data.Dataset.from_tensor_slices(
+        (indices, tf.gather(_tensor(paths), indices))
+    )
+
+    @tf.autograph.experimental.do_not_convert
+    def read(index: tf.Tensor, path: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return index, *scan(path)
+
+    scanned = files.map(read, num_parallel_calls=tf.data.AUTOTUNE)
+    return iter(scanned.ignore_errors())
+
+
+@functools.cache
+def _scanner(background: Color) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
+    """Returns what is known of a file by its path; it is traced once."""
+
+    def scan(path: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        encoded = tf.io.read_file(path)
+        hashed = tf.numpy_function(_checked_hash, [encoded], tf.uint64)
+        with tf.control_dependencies([hashed]):
+            pixels = read_pixels(encoded, 3, background)
+        return hashed, tf.size(pixels), tf.strings.substr(encoded, 0, 2)
+
+    with tf.init_scope():
+        graph = tf.function(scan, autograph=False)
+        return graph.get_concrete_function(tf.TensorSpec((), tf.string))
 
 
 def _checked_hash(encoded: bytes) -> np.uint64:

@@ -1,5 +1,6 @@
 """A signature that takes image files, of which some may be damaged."""
 
+import functools
 from collections.abc import Callable
 from functools import partial
 
@@ -110,6 +111,17 @@ def _reader(
             f"The model takes images of {size * size:,} pixels, and "
             f"--most_pixels={most} refuses them: raise it."
         )
+    return _reader_of(size, channels, form, most)
+
+
+@functools.cache
+def _reader_of(
+    size: int, channels: int, form: ImageForm, most: int
+) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
+    """Returns a function that is traced once, since that takes a second.
+
+    Keras traces each signature twice: for its variables, and to save it.
+    """
     decode = partial(decode_image, size=size, channels=channels, form=form)
     blank = np.zeros((size, size, channels), np.uint8)
     one = partial(_decoded, decode=decode, blank=blank, most=most)
@@ -117,7 +129,12 @@ def _reader(
         tf.TensorSpec(blank.shape, tf.uint8),
         tf.TensorSpec((), tf.int32),
     )
-    return lambda files: tf.map_fn(one, files, fn_output_signature=kinds)
+
+    def read(files: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return tf.map_fn(one, files, fn_output_signature=kinds)
+
+    with tf.init_scope():
+        return tf.function(read, autograph=False).get_concrete_function(FILES)
 
 
 def _decoded(

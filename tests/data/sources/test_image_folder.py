@@ -11,8 +11,10 @@ from keras_ptft.data.core.dataset import Loading, fingerprint
 from keras_ptft.data.core.info import ImageForm
 from keras_ptft.data.images.formats import FORMATS
 from keras_ptft.data.images.resize import decode_image, resize_images
+from keras_ptft.data.sources import image_files
 from keras_ptft.data.sources.image_folder import folder
 from keras_ptft.errors import UserError
+from tests.bad_input import broken
 
 SMALL = Loading(image_size=8)
 KINDS = (".png", ".webp")
@@ -44,6 +46,20 @@ def presplit(tmp_path):
             draw(tmp_path / split / "cat" / f"{value}.png", value)
             draw(tmp_path / split / "dog" / f"{value}.png", 9 + number + value)
     return tmp_path
+
+
+def test_few_files_are_scanned_as_many_are(two_classes, monkeypatch):
+    for name, make in broken.IMAGES.items():
+        (two_classes / "dog" / name).write_bytes(make())
+    found = []
+    for few in (100, 0):
+        monkeypatch.setattr(image_files, "_FEW", few)
+        loading = Loading(image_size=8, skip_bad_images=True)
+        dataset = load(f"folder:{two_classes}", loading)
+        hashes = [part.hashes.tolist() for part in dataset.splits.values()]
+        found.append((hashes, account(dataset).as_dict()))
+    assert found[0] == found[1]
+    assert sum(map(len, found[0][0])) == found[0][1]["used"] == 40
 
 
 def test_flowers_are_decoded_as_serving_will(shared_data, tmp_path):
