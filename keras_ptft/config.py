@@ -430,6 +430,13 @@ class Config:
         low=0.0,
         high=0.99999,
     )
+    privacy: str = setting(
+        "none",
+        "training",
+        "hide whether an example was trained on, as "
+        "dp_sgd(epsilon=3, delta=1e-5)",
+        table="privacy/mechanisms.py:MECHANISMS",
+    )
     sampling: str = setting(
         "shuffled",
         "training",

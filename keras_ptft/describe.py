@@ -27,6 +27,7 @@ from keras_ptft.models.pretrained import FACTS, PRETRAINED
 from keras_ptft.models.structure import input_spec
 from keras_ptft.objectives import OBJECTIVES
 from keras_ptft.objectives.probes import PROBES
+from keras_ptft.privacy import MECHANISMS
 from keras_ptft.quantities import short
 from keras_ptft.registry import lookup, nearest, settings
 from keras_ptft.serving.signatures import promises
@@ -50,6 +51,7 @@ TABLES: dict[str, Mapping[str, Callable[..., Any]]] = {
     "probe": PROBES,
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
+    "privacy": MECHANISMS,
 }
 _IMAGE = BackboneInput(
     tf.TensorSpec((224, 224, 3), tf.uint8, "image"),

@@ -14,7 +14,7 @@ RANKS = [
     {"errors", "files", "streams", "registry", "settings", "config"}
     | {"environment", "extensions", "locks", "notebook", "quantities"}
     | {"recipes"},
-    {"remote"},
+    {"remote", "privacy"},
     {"data", "models"},
     {"training"},
     {"transfer", "evaluation", "serving"},

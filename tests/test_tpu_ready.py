@@ -68,6 +68,7 @@ IMAGES = {
 }
 # they need more pixels
 LARGE = {
+    "tanh_cnn": "tanh_cnn(filters=[4, 4], dense=6)",
     "efficientnet_lite0": "efficientnet_lite0",
     "applications": "applications:VGG16",
 }

@@ -45,6 +45,7 @@ from keras_ptft.objectives.saved import (
     objective_type,
     write_objective,
 )
+from keras_ptft.privacy import MECHANISMS, budget_of
 from keras_ptft.registry import lookup, settings
 from keras_ptft.training.checkpointing.store import parse_interval
 from keras_ptft.training.distribution import strategies
@@ -114,12 +115,14 @@ def check(config: Config) -> None:
         (LORA, config.lora, "low-rank adaptation"),
         (MIXES, config.mix, "mix"),
         (PROBES, config.probe, "probe"),
+        (MECHANISMS, config.privacy, "privacy"),
     ]
     if is_known_model(config):
         tables.append((PRETRAINED, config.init_from, "pretrained model"))
     for table, spec, kind in tables:
         if spec != GIVEN:
             lookup(table, spec, kind)
+    budget_of(config.privacy)
     _check_servable(config)
     _check_batch(config)
     check_calibrate(config)

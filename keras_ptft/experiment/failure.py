@@ -17,6 +17,7 @@ from keras_ptft.experiment.run_files import (
     ENVIRONMENT_FILE,
     FLAGS_FILE,
     LEARNING_RATE_FILE,
+    PRIVACY_FILE,
 )
 from keras_ptft.training.checkpointing.store import Checkpoints
 
@@ -24,7 +25,7 @@ NONFINITE = "nonfinite"
 """Folder in a run folder."""
 
 _FACTS_FILE = "step.json"
-_KEPT = (FLAGS_FILE, ENVIRONMENT_FILE, LEARNING_RATE_FILE)
+_KEPT = (FLAGS_FILE, ENVIRONMENT_FILE, LEARNING_RATE_FILE, PRIVACY_FILE)
 
 
 def keep_failure(folder: pathlib.Path, facts: Mapping[str, Any]) -> None:

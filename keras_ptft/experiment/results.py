@@ -59,6 +59,15 @@ class TrainingResult:
         metadata=_help("steps at which the training was resumed"),
         default_factory=list,
     )
+    privacy: Mapping[str, Any] | None = dataclasses.field(
+        metadata=_help(
+            "with --privacy: the mechanism, epsilon that all steps have spent "
+            "and that was asked for, delta, clip, noise_multiplier, "
+            "sampling_rate, capacity of a batch, steps, the accountant, and "
+            "what neighbours and group it is about"
+        ),
+        default=None,
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

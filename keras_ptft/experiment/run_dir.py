@@ -38,6 +38,7 @@ from keras_ptft.experiment.run_files import (
     LEARNING_RATE_FILE,
     MARKDOWN_FILE,
     NON_IDENTITY_FIELDS,
+    PRIVACY_FILE,
     REPORT_FILE,
 )
 from keras_ptft.objectives.saved import (
@@ -67,6 +68,7 @@ ARTIFACTS = (
     MODEL_FILE,
     ADAPTER_FILE,
     LEARNING_RATE_FILE,
+    PRIVACY_FILE,
     "history.csv",
     "tensorboard",
     LABELS_FILE,

@@ -5,6 +5,7 @@ from keras_ptft.config import FIELDS
 FLAGS_FILE = "flags.flags"
 ENVIRONMENT_FILE = "environment.json"
 LEARNING_RATE_FILE = "learning_rate.json"
+PRIVACY_FILE = "privacy.json"
 CHECKPOINTS = "checkpoints"
 REPORT_FILE = "report.html"
 MARKDOWN_FILE = "report.md"

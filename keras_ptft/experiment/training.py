@@ -13,6 +13,11 @@ import keras
 from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.pipeline.batching import steps_per_epoch
+from keras_ptft.experiment.accounts import (
+    clipping,
+    drawn_privately,
+    open_account,
+)
 from keras_ptft.experiment.frozen import Frozen
 from keras_ptft.experiment.learning_rate import find_learning_rate
 from keras_ptft.experiment.results import TrainingResult
@@ -20,6 +25,7 @@ from keras_ptft.experiment.run_files import CHECKPOINTS
 from keras_ptft.experiment.showing import build_showing, log_balance
 from keras_ptft.objectives import Objective
 from keras_ptft.objectives.classification import balanced_weights
+from keras_ptft.privacy.accounting import account_of_done
 from keras_ptft.remote.mirrored import push
 from keras_ptft.training.callbacks import Watchers
 from keras_ptft.training.checkpointing.store import (
@@ -105,6 +111,15 @@ class Training:
         self._folder = folder
         self._range_test: RangeTest | None = None
         self._fit_config = _fit_config(config, objective, source)
+        self._account = open_account(
+            config,
+            objective,
+            examples=len(source),
+            replicas=get_strategy(config.strategy).num_replicas_in_sync,
+            folder=folder,
+        )
+        if self._account is not None:
+            self._fit_config = drawn_privately(self._fit_config, self._account)
         self._steps = steps_per_epoch(source, self._fit_config.step_size)
         checkpoints = _checkpoints(config, folder) if folder else None
         self._start = checkpoints.latest() if checkpoints else None
@@ -163,6 +178,11 @@ class Training:
         if start is not None and start.step <= epochs.start * self._steps:
             # it was saved in an earlier phase, whose plan was another
             start = None
+        if self._account is not None:
+            size = self._fit_config.step_size
+            tuning = dataclasses.replace(
+                tuning, clipping=clipping(self._account, size)
+            )
         with get_strategy(self._config.strategy).scope():
             training_model = self._training_model(
                 model, sources["train"], tuning, len(epochs), start
@@ -185,6 +205,8 @@ class Training:
             steps=dict(self._seconds),
             resumed=self._start.resumed if self._start else [],
             range_test=self._range_test and self._range_test._asdict(),
+            privacy=self._account
+            and account_of_done(self._account, self._session.step),
         )
 
     def _training_model(

@@ -17,6 +17,7 @@ from keras_ptft.models.embedding import embedding
 from keras_ptft.models.mlp import mlp
 from keras_ptft.models.resnet import resnet
 from keras_ptft.models.rnn import rnn
+from keras_ptft.models.tanh_cnn import tanh_cnn
 from keras_ptft.models.textcnn import textcnn
 from keras_ptft.models.transformer import transformer
 from keras_ptft.models.vit import vit
@@ -29,6 +30,7 @@ BACKBONES: dict[str, Callable[..., keras.Model]] = {
     "cnn_5x5": partial(
         cnn, filters=(32,), kernel=5, pool=4, padding="same", dense=128
     ),
+    "tanh_cnn": tanh_cnn,
     "resnet_small": resnet,
     "vit_small": vit,
     "efficientnet_lite0": efficientnet_lite0,

@@ -14,6 +14,7 @@ from keras_ptft.data.core.rows import HOST, rows_on
 from keras_ptft.data.pipeline.batching import BatchAt, Chosen
 from keras_ptft.models.rematerialize import forward_of
 from keras_ptft.training.execution.plan import Plan
+from keras_ptft.training.gradients import Learner, mean_or_private
 from keras_ptft.training.optimizers.averages import averages_of, constrain
 from keras_ptft.training.timer import Timer
 from keras_ptft.training.tuning import Teacher, Tuning, whole
@@ -138,6 +139,17 @@ class TrainingModel(keras.Model):
         unseen = plan.resident or plan.on_tpu
         self._measures_waiting = not unseen and _may_read_clock()
         self._calls_to_skip = 0
+        self._rule = mean_or_private(
+            Learner(
+                model=model,
+                forward=self.forward,
+                objective=trainable,
+                tuning=self.tuning,
+                replicas=plan.replicas,
+                accumulation=gradient_accumulation,
+                scale_loss=optimizer.scale_loss,
+            )
+        )
         self._gradients = self.gradients
         if plan.compiles_pass:
             self._gradients = tf.function(self.gradients, jit_compile=True)
@@ -224,34 +236,21 @@ class TrainingModel(keras.Model):
             total = _added(total, gradients) if total else gradients
             loss += tf.reduce_sum(losses * weights)
             self._update_metrics(targets, outputs, losses, weights)
-        return total, loss
+        return self._rule.finished(total, self.step), loss
 
     def gradients(
         self, inputs: Tensors, targets: Tensors, weights: tf.Tensor
     ) -> tuple[Gradients, Tensors, Tensors, tf.Tensor]:
         """Computes gradients of a part's contribution to the loss.
 
-        The loss of a batch is the sum of its weighted losses divided by its
-        number of examples, so contributions add up over accumulated parts
-        and replicas.
+        Contributions add up over accumulated parts and replicas.
 
         Returns:
             Gradients, targets with what a teacher answers, outputs, and
             unweighted losses of shape (batch,).
         """
         targets = self.taught(inputs, targets, training=True)
-        parts = self.plan.replicas * self.gradient_accumulation
-        examples = tf.cast(tf.shape(weights)[0] * parts, tf.float32)
-        with tf.GradientTape() as tape:
-            outputs = self.objective.run(self.forward, inputs)
-            losses = self.objective.loss(targets, outputs)
-            loss = tf.reduce_sum(losses * weights) / examples
-            loss += tf.add_n([0.0, *self.model.losses]) / parts
-            if self.tuning.penalty is not None:
-                loss += self.tuning.penalty() / parts
-            loss = self.optimizer.scale_loss(loss)
-        variables = [v.value for v in self.tuning.variables]
-        gradients = tape.gradient(loss, variables)
+        gradients, outputs, losses = self._rule(inputs, targets, weights)
         if self.plan.replicas > 1:
             # replicas exchange slices in the shape of the first batch, which
             # fails when a later batch of texts is longer

@@ -41,6 +41,25 @@ class Phase:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Clipping:
+    """How a private training keeps the gradient of an example small.
+
+    Attributes:
+        clip: largest norm of an example's gradient, over all variables.
+        noise_multiplier: standard deviation of the noise on the sum of the
+            gradients of a step, over `clip`.
+        batch_size: examples a step that are expected, which the sum is
+            divided by.
+        key: of the noise, as `noise.fresh_key` gives it.
+    """
+
+    clip: float
+    noise_multiplier: float
+    batch_size: int
+    key: tuple[int, int]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Tuning:
     """The part of a network that is trained.
 
@@ -58,6 +77,7 @@ class Tuning:
         frozen_teacher: the same, by a model that is not trained and takes
             what the prefix takes; None: there is none, or its answers come
             with the examples.
+        clipping: of a private training; None: it is none.
         phase: its part in a training of several phases; None: it is all.
     """
 
@@ -69,6 +89,7 @@ class Tuning:
     prefix: keras.Model | None = None
     teacher: Teacher | None = None
     frozen_teacher: Teacher | None = None
+    clipping: Clipping | None = None
     phase: "Phase | None" = None
 
     @property

@@ -120,6 +120,10 @@ CASES = {
     "schedule": ({"schedule": "cosine(warmup_steps=1)"}, {}),
     "clip_norm": ({"clip_norm": "1"}, {}),
     "ema": ({"ema": "0.9"}, {}),
+    "privacy": (
+        {"privacy": "dp_sgd(epsilon=8, delta=1e-3)"},
+        {"normalization": "unit"},
+    ),
     "sampling": ({"sampling": "balanced"}, {}),
     "class_weight": ({"class_weight": "balanced"}, {}),
     "batch_size": ({"batch_size": "32"}, {}),

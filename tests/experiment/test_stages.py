@@ -101,6 +101,7 @@ def test_the_whole_way(tmp_path):
     of_settings = {
         run_dir.ADAPTER_FILE,
         run_files.LEARNING_RATE_FILE,
+        run_files.PRIVACY_FILE,
         "thresholds.json",
         "temperature.json",
     }

@@ -65,6 +65,12 @@ CASES = {
         2432 + 8 * 8 * 32 * 128 + 128 + 1290,
         "conv1_conv conv1 pool1 flatten features_dense",
     ),
+    # of the papers
+    "tanh_cnn": (
+        (28, 28, 1),
+        26_010,
+        "conv1_conv conv1 pool1 conv2_conv conv2 pool2 flatten features_dense",
+    ),
     # convolutions of the first layer, of three blocks of 16 filters, and of
     # three each of 32 and 64 with a shortcut; then batch normalisation
     "resnet_small": (
@@ -101,7 +107,7 @@ STATISTICS = {
     "efficientnet_lite0": 42_016,
 }
 # rows whose last layer is no ReLU
-SIGNED = {"vit_small"}
+SIGNED = {"tanh_cnn", "vit_small"}
 
 
 # rows that read texts, or texts too
@@ -286,6 +292,9 @@ def test_l2_is_the_sum_of_squares():
         ("cnn(dropout=1.5)", (28, 28, 1), "'dropout' must be from 0 to"),
         ("cnn(padding='full')", (28, 28, 1), "'padding' must be valid or"),
         ("cnn(l2=-1.0)", (28, 28, 1), "'l2' must be at least 0"),
+        ("tanh_cnn", (12, 28, 1), "needs images of 13 pixels or more .* 12×28"),
+        ("tanh_cnn", (10,), r"A CNN needs images .* got \(10,\)"),
+        ("tanh_cnn(filters=[8, 0])", (28, 28, 1), "'filters' must be at least"),
         ("mlp(hidden=[])", (28, 28, 1), "'hidden' must name a layer"),
         ("mlp(hidden=[0])", (28, 28, 1), "'hidden' must be at least 1"),
         ("mlp(dropout=-0.1)", (28, 28, 1), "'dropout' must be from 0 to"),

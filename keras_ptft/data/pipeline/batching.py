@@ -21,6 +21,7 @@ from keras_ptft.data.core.length_buckets import (
 )
 from keras_ptft.data.pipeline.balanced import balanced
 from keras_ptft.data.pipeline.epoch_views import seeds_of
+from keras_ptft.data.pipeline.poisson import drawn
 from keras_ptft.data.pipeline.showing import (
     PLAIN,
     Shard,
@@ -85,7 +86,8 @@ def training_batches(
     Args:
         source: the examples.
         transform: see `Transform`.
-        batch_size: examples a batch; the remainder of an epoch is dropped.
+        batch_size: examples a batch, of independent draws those expected;
+            the remainder of an epoch is dropped.
         seed: of the order and of all random changes.
         showing: how examples are chosen and changed.
         start_step: the step of the first batch.
@@ -139,8 +141,9 @@ def training_batch(
             f"{batch_size}: raise it, or use --mix=none."
         )
     steps = steps_per_epoch(source, batch_size)
-    places = [showing.places(batch_size, shard) for shard in shards]
-    order = _chooser(source, batch_size, steps, showing.balanced)
+    capacity = showing.capacity(batch_size)
+    places = [showing.places(capacity, shard) for shard in shards]
+    order = _chooser(source, batch_size, steps, showing)
 
     def choose(step: tf.Tensor) -> Chosen:
         key = tf.stack([tf.constant(seed, tf.int64), step // steps])
@@ -148,7 +151,9 @@ def training_batch(
 
     def make(chosen: Chosen, shard: int | tf.Tensor) -> Any:
         own = places_of(places, shard)
-        return transform(*showing.examples(source, *chosen, own))
+        shown = showing.examples(source, *chosen, own)
+        inputs, targets, weights = transform(*shown)
+        return inputs, targets, showing.counted(weights, chosen[1], own)
 
     return BatchAt(choose, make)
 
@@ -236,11 +241,17 @@ def weighted(
 
 
 def _chooser(
-    source: Source, batch_size: int, steps: int, is_balanced: bool
+    source: Source, batch_size: int, steps: int, showing: Showing
 ) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """(step of an epoch, key of the epoch) → the examples of its batch."""
+    if (poisson := showing.poisson) is not None:
+
+        def draw(step: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+            return drawn(poisson, len(source), key[0], key[1] * steps + step)
+
+        return draw
     order = shuffled(len(source))
-    if is_balanced:
+    if showing.balanced:
         order = balanced(source, steps * batch_size)
     if source.lengths is not None:
         return by_length(source.lengths, batch_size, steps, order)

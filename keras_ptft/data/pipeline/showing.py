@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.pipeline.epoch_views import Augment, Views, seeds_of
 from keras_ptft.data.pipeline.mix import Examples, Mixing
+from keras_ptft.data.pipeline.poisson import EMPTY, Poisson
 
 Shard = tuple[int, int]
 """Index and count: (0, 2) is the first half of every batch."""
@@ -70,16 +71,23 @@ class Showing:
         mix: see `Mixing`.
         balanced: whether an epoch shows all classes alike, in place of each
             example once.
+        poisson: how each step draws its examples independently, in place of
+            an epoch that shows each once; None: it does not.
     """
 
     augment: Augment | None = None
     mix: Mixing | None = None
     balanced: bool = False
+    poisson: Poisson | None = None
 
     @property
     def changes_inputs(self) -> bool:
         """Whether examples are shown otherwise than they are."""
         return self.augment is not None or self.mix is not None
+
+    def capacity(self, batch_size: int) -> int:
+        """Returns the places of a batch, of which some may stay empty."""
+        return self.poisson.capacity if self.poisson else batch_size
 
     def places(self, batch_size: int, shard: Shard) -> Places:
         """Returns what a shard has to read of each batch."""
@@ -103,6 +111,9 @@ class Showing:
             Inputs, labels and seeds, see `Examples`.
         """
         indices = tf.gather(batch, places.read)
+        if self.poisson is not None:
+            # any example may stand in an empty place: see `counted`
+            indices = tf.maximum(indices, 0)
         seeds = seeds_of(key, indices)
         inputs = source.gather_at_epoch(key[1], indices)
         labels = source.targets(indices)
@@ -118,6 +129,21 @@ class Showing:
             for at in (places.own, places.others)
         )
         return self.mix(own, others)
+
+    def counted(
+        self, weights: tf.Tensor, batch: tf.Tensor, places: Places
+    ) -> tf.Tensor:
+        """Returns the weights of what was read, 0 in places not taken.
+
+        Args:
+            weights: float32 of shape (examples of the shard,).
+            batch: as in `examples`.
+            places: as in `examples`.
+        """
+        if self.poisson is None:
+            return weights
+        taken = tf.gather(batch, places.read) != EMPTY
+        return weights * tf.cast(taken, weights.dtype)
 
 
 PLAIN = Showing()
