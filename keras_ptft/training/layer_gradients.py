@@ -120,9 +120,7 @@ class LayerGradients:
             return None
         seen = [[x, y] for _, x, y in calls]
         outputs = [output_tensors(copy), seen]
-        return cls(
-            keras.Model(input_tensors(copy), outputs), layers, variables
-        )
+        return cls(keras.Model(input_tensors(copy), outputs), layers, variables)
 
     def forward(self, inputs: Any) -> Any:
         """Runs the model in training, and keeps what `seen` returns."""

@@ -14,6 +14,7 @@ from keras_ptft.training.execution.plan import make_plan
 from keras_ptft.training.forward import called
 from keras_ptft.training.optimizers import make_optimizer
 from keras_ptft.training.training_model import TrainingModel
+from keras_ptft.training.tuning import whole
 
 
 def mlp(hidden=16):
@@ -139,11 +140,13 @@ def make_training_model(
         build: makes the model.
         trainable: `Labels` by default.
         resident: whether it gathers its batches itself.
-        plan: settings of `make_plan`, gradient_accumulation and ema.
+        plan: settings of `make_plan`, gradient_accumulation, ema and
+            clipping.
     """
     keras.utils.set_random_seed(7)
     plan = {"batch_size": 64} | plan
     accumulation, ema = plan.pop("gradient_accumulation", 1), plan.pop("ema", 0)
+    clipping = plan.pop("clipping", None)
     steps = steps_per_epoch(
         digits.splits["train"], plan["batch_size"] * accumulation
     )
@@ -163,6 +166,7 @@ def make_training_model(
             ),
             plan=dataclasses.replace(made, resident=resident),
             steps_per_epoch=steps,
+            tuning=dataclasses.replace(whole(model), clipping=clipping),
             gradient_accumulation=accumulation,
         )
 

@@ -17,6 +17,7 @@ from keras_ptft.data.pipeline.batching import (
 )
 from keras_ptft.data.pipeline.epoch_views import Views
 from keras_ptft.data.pipeline.mix import Mixing
+from keras_ptft.data.pipeline.poisson import Poisson
 from keras_ptft.data.pipeline.showing import Showing
 from keras_ptft.data.text.source import TextSource
 from keras_ptft.data.text.storage import in_memory
@@ -60,6 +61,7 @@ SHOWINGS = {
     "augmented": Showing(brighter),
     "mixed": Showing(mix=Mixing(swapped, lambda labels: tf.one_hot(labels, 5))),
     "balanced": Showing(balanced=True),
+    "poisson": Showing(poisson=Poisson(2**32 // 8, 8)),
 }
 CASES = [(source, Showing()) for source in SOURCES.values()] + [
     (ARRAYS, showing) for showing in SHOWINGS.values()
@@ -184,7 +186,7 @@ def test_what_auto_decides(monkeypatch, kind, size, changing, expected):
 
 def test_what_changes_examples():
     assert [showing.changes_inputs for showing in SHOWINGS.values()] == [
-        *(True, True, False)
+        *(True, True, False, False)
     ]
 
 
