@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from scipy import stats
+from scipy import optimize, stats
 
 from keras_ptft.errors import UserError
 from keras_ptft.privacy.mechanisms import Budget
@@ -143,7 +143,7 @@ def noise_multiplier(budget: Budget, steps: Steps) -> float:
 
     >>> budget = Budget(epsilon=3.0, delta=1e-5, clip=1.0)
     >>> noise_multiplier(budget, Steps(examples=100, batch_size=100, count=1))
-    1.448
+    1.391
     """
 
     def over(noise: float) -> float:
@@ -151,11 +151,10 @@ def noise_multiplier(budget: Budget, steps: Steps) -> float:
         return found - budget.epsilon
 
     low, high = _bracket(over)
-    while high - low > _GRAIN / 4:
-        middle = (low + high) / 2
-        low, high = (middle, high) if over(middle) > 0 else (low, middle)
-    rounded = round(math.ceil(high / _GRAIN) * _GRAIN, 6)
-    # what is computed in steps may fall a hair less than it should
+    if over(low) > 0:
+        low = optimize.brentq(over, low, high, xtol=_GRAIN / 4)
+    rounded = round(math.ceil(low / _GRAIN) * _GRAIN, 6)
+    # the root is found to a part of that
     while over(rounded) > 0:
         rounded = round(rounded + _GRAIN, 6)
     return rounded
@@ -196,7 +195,7 @@ def capacity(steps: Steps, budget: Budget) -> int:
 
     >>> steps = Steps(examples=60_000, batch_size=256, count=9360, parts=2)
     >>> capacity(steps, Budget(epsilon=3.0, delta=1e-5, clip=1.0))
-    374
+    384
     """
     allowed = _OVERFLOW * budget.delta / (1.0 + math.exp(budget.epsilon))
     draws = stats.binom(steps.examples + 1, steps.rate)

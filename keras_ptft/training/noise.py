@@ -38,7 +38,7 @@ def normals(
         A float32 tensor of each shape.
     """
     sizes = [shape.num_elements() for shape in shapes]
-    seed = tf.stack([key[0], tf.constant(key[1], tf.int64) + number])
+    seed = tf.constant(key, tf.int64) + tf.stack([0 * number, number])
     drawn = tf.random.stateless_normal([_SUMMED, sum(sizes)], seed)
     summed = tf.reduce_sum(drawn, axis=0) / _SUMMED**0.5
     parts = tf.split(summed, sizes)
