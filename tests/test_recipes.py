@@ -105,7 +105,10 @@ def test_name_says_what_it_is(name):
     stage = "distill" if config.teacher else stage
     assert config.name == name
     kinds = "_teacher|_views|_pruned"
-    assert re.fullmatch(rf"{stage}_[a-z0-9]+_[a-z0-9]+({kinds})?", name)
+    assert re.fullmatch(
+        rf"{stage}(_private)?_[a-z0-9]+_[a-z0-9]+({kinds})?", name
+    )
+    assert ("_private_" in name) == (config.privacy != "none")
     assert config.init_from in ("", *NAMES) or is_known_model(config)
     assert config.teacher in ("", *NAMES)
 

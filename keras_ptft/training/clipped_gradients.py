@@ -115,7 +115,8 @@ class ClippedGradients:
             outputs = objective.run(layers.forward, inputs)
             losses = objective.loss(targets, outputs)
             loss = tf.reduce_sum(losses * weights)
-        if (seen := layers.seen(weights.shape[0])) is None:
+        seen = layers.seen(weights.shape[0])
+        if seen is None:
             return None
         passed = tape.gradient(
             loss, [y for _, y in seen], unconnected_gradients="zero"

@@ -1,0 +1,88 @@
+"""Private runs on the bundled digits, from settings to what they spent."""
+
+import shutil
+
+import pytest
+
+from keras_ptft import Config, UserError
+from keras_ptft.experiment import stages
+from keras_ptft.files import read_json
+from keras_ptft.privacy.accounting import spent
+
+PRIVATE = Config(
+    name="private",
+    explain=False,
+    image_size=8,
+    backbone="mlp(hidden=[32])",
+    normalization="unit",
+    privacy="dp_sgd(epsilon=8, delta=1e-4, clip=0.5)",
+    optimizer="sgd(momentum=0.9)",
+    learning_rate=2.0,
+    batch_size=128,
+    epochs=8,
+    jit_compile="false",
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a private run."""
+    folder = tmp_path_factory.mktemp("private")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        stages.pretrain(PRIVATE)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def in_the_folder(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+
+
+def test_a_run_learns_and_tells_what_it_spent():
+    result = read_json("runs/private/result.json")
+    assert result["metrics"]["test"]["accuracy"] > 0.6
+    told = result["privacy"]
+    # 1,305 training examples make 10 steps an epoch
+    assert told["steps"] == 80
+    assert told["sampling_rate"] == pytest.approx(128 / 1305)
+    assert told["capacity"] > 128 + 4 * 11
+    assert 7.8 < told["epsilon"] <= told["epsilon_asked"] == 8.0
+    again = spent(told["noise_multiplier"], told["sampling_rate"], 80, 1e-4)
+    assert told["epsilon"] == again
+    assert (told["delta"], told["clip"]) == (1e-4, 0.5)
+    assert told == read_json("runs/private/privacy.json")
+
+
+def test_a_resumed_run_keeps_its_account():
+    shutil.copytree("runs/private", "runs/resumed")
+    (run := PRIVATE.replace(name="resumed"))
+    for path in ("result.json", "model.keras", "backbone.keras"):
+        shutil.os.remove(f"runs/resumed/{path}")
+    kept = sorted(shutil.os.listdir("runs/resumed/checkpoints"))
+    shutil.os.remove(f"runs/resumed/checkpoints/{kept[-1]}")
+    result = stages.pretrain(run)
+    assert result.resumed
+    assert result.privacy == read_json("runs/private/privacy.json")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"objective": "contrastive"}, "--objective=contrastive compares"),
+        ({"mix": "mixup"}, "--mix=mixup: leave it out"),
+        ({"sampling": "balanced"}, "--sampling=balanced: leave it out"),
+        ({"privacy": "dp_sgd(epsilon=8, delta=0.1)"}, "below 1 / 1,305 examp"),
+        ({"backbone": "mlp(hidden=[8, 8], dropout=0.5)"}, None),
+        ({"backbone": "cnn(filters=[4], batch_norm=True)"}, "normalises over"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_private(settings, message):
+    run = PRIVATE.replace(name="refused", overwrite=True, epochs=1, **settings)
+    if message is None:
+        assert stages.pretrain(run).privacy
+        return
+    with pytest.raises(UserError, match=message) as caught:
+        stages.pretrain(run)
+    assert "\n" not in str(caught.value)
