@@ -205,9 +205,14 @@ class Training:
             steps=dict(self._seconds),
             resumed=self._start.resumed if self._start else [],
             range_test=self._range_test and self._range_test._asdict(),
-            privacy=self._account
-            and account_of_done(self._account, self._session.step),
+            privacy=self._spent(),
         )
+
+    def _spent(self) -> dict[str, Any] | None:
+        """What a private training has spent so far."""
+        if self._account is None:
+            return None
+        return account_of_done(self._account, self._session.step)
 
     def _training_model(
         self,

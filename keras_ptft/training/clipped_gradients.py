@@ -70,9 +70,9 @@ class ClippedGradients:
             penalty, self._learner.values, unconnected_gradients="zero"
         )
         size = float(self._clipping.batch_size)
+        pairs: Any = zip(sums, added, strict=True)
         gradients: list[tf.Tensor | None] = [
-            total / size + tf.convert_to_tensor(more)
-            for total, more in zip(sums, added, strict=True)
+            total / size + tf.convert_to_tensor(more) for total, more in pairs
         ]
         return gradients, outputs, losses
 

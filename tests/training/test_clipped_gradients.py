@@ -130,7 +130,9 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize(
+    "jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)]
+)
 def test_every_example_is_clipped_alone(digits, name, jit_compile):
     keras.utils.set_random_seed(3)
     build, clip, by_layers = CASES[name]
@@ -178,6 +180,7 @@ def test_what_the_loss_has_of_weights_is_not_clipped():
     np.testing.assert_allclose(gradients[0], [[107.15], [7.2]], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_layer_that_is_called_twice_is_computed_on_its_own(digits):
     inputs = keras.Input((8, 8, 1), dtype="uint8")
     x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 16)(inputs))
@@ -201,6 +204,7 @@ class Turned(Labels):
         return (model(inputs) + model(inputs[:, ::-1])) / 2
 
 
+@pytest.mark.slow
 def test_an_objective_may_run_the_model_twice(digits):
     keras.utils.set_random_seed(3)
     model, batch = convolutions(), digit_batch(digits)
@@ -325,6 +329,7 @@ WAYS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", sorted(WAYS))
 def test_every_way_trains_the_same(make_model, splits, plain, way):
     settings = WAYS[way]
@@ -362,8 +367,8 @@ def test_a_training_resumes_to_the_same_bits(make_model, splits, tmp_path):
     assert all(np.array_equal(one, other) for one, other in pairs)
 
 
+@pytest.mark.slow
 def test_noise_is_another_one_in_each_training(make_model, splits):
-    """And without a seed of its own the first step is all that differs."""
     one = {"train": splits["train"]}
     found = []
     for key in [(1, 2), (3, 4)]:
