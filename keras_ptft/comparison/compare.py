@@ -27,6 +27,7 @@ from keras_ptft.config import Config
 from keras_ptft.errors import UserError
 from keras_ptft.evaluation.hparams import HParamsRow, write_hparams
 from keras_ptft.evaluation.report.embedded import embedded
+from keras_ptft.experiment.privacy import is_private
 from keras_ptft.experiment.remote_runs import at_hand
 from keras_ptft.remote.mirrored import mirrored
 
@@ -100,7 +101,9 @@ def _compared(recipe: Config, config: CompareConfig, path: str) -> Compared:
     comparison, tuned = measure(recipe, config, path)
     summary = summarise(comparison)
     folder = comparison_folder(recipe)
-    suspicious = find_suspicious(tuned) if comparison.folds else None
+    suspicious = None
+    if comparison.folds and not is_private(recipe):
+        suspicious = find_suspicious(tuned)
     result = {
         "schema": SCHEMA,
         "comparison": dataclasses.asdict(comparison),

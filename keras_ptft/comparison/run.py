@@ -25,6 +25,7 @@ from keras_ptft.experiment import builders
 from keras_ptft.experiment.loading import load_dataset
 from keras_ptft.experiment.naming import name_of
 from keras_ptft.experiment.pretrained import load_origin
+from keras_ptft.experiment.privacy import is_private, tell_spent
 from keras_ptft.experiment.results import RunResult
 from keras_ptft.experiment.several import (
     check_one_machine,
@@ -74,6 +75,7 @@ def measure(recipe: Config, compare: CompareConfig, source: str) -> Measured:
     sizes = _class_sizes(recipe) if compare.budgets else ()
     every = list(cells(kinds, compare, sizes, str(folder)))
     _LOG.info("%d runs in %s.", len(every), folder)
+    tell_spent(sum(is_private(cell.config) for cell in every))
     outcomes = list(_outcomes(every, compare.parallel))
     comparison = Comparison(
         name=folder.name,

@@ -27,6 +27,11 @@ from keras_ptft.experiment.calibrating import check_calibrate
 from keras_ptft.experiment.encoding import TOKENIZER
 from keras_ptft.experiment.loading import GIVEN
 from keras_ptft.experiment.pretrained import Pretrained, is_known_model
+from keras_ptft.experiment.privacy import (
+    check_private,
+    is_private,
+    private_moments,
+)
 from keras_ptft.experiment.publication import check_export_settings
 from keras_ptft.experiment.remote_runs import localised
 from keras_ptft.experiment.teachers import check_teacher
@@ -129,6 +134,7 @@ def check(config: Config) -> None:
     check_teacher(config)
     _check_labels(config)
     check_tpu(config)
+    check_private(config)
 
 
 def prepare(config: Config) -> None:
@@ -207,7 +213,8 @@ def build_backbone(
     scaling = scaling_of(pretrained) if pretrained is not None else None
     if scaling is None:
         scale = lookup(NORMALIZATIONS, config.normalization, "normalization")
-        scaling = scale(dataset.spec, partial(moments, dataset.splits["train"]))
+        measured = partial(moments, dataset.splits["train"])
+        scaling = scale(dataset.spec, private_moments(config, measured))
     return entry(BackboneInput(info.spec, scaling=scaling))
 
 
@@ -280,7 +287,8 @@ def record(
 ) -> None:
     """Writes what is known of a run before it trains."""
     write_objective(folder, config.objective, dataset.info)
-    write_seen(folder, leaks.seen_after(dataset.splits["train"]))
+    if not is_private(config):
+        write_seen(folder, leaks.seen_after(dataset.splits["train"]))
 
 
 def _fresh(known: keras.Model, dataset: Dataset) -> keras.Model:

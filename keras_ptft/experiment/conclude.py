@@ -17,8 +17,14 @@ from keras_ptft.experiment import run_dir
 from keras_ptft.experiment.calibrating import calibrated
 from keras_ptft.experiment.documents import write_documents
 from keras_ptft.experiment.exporting import publish
+from keras_ptft.experiment.feature_folder import forget_features
 from keras_ptft.experiment.forgetting import forgetting
 from keras_ptft.experiment.loading import Loaded
+from keras_ptft.experiment.privacy import (
+    is_private,
+    tell_left_out,
+    without_examples,
+)
 from keras_ptft.experiment.results import RunResult
 from keras_ptft.explanation.insight import insight
 from keras_ptft.explanation.neighbors import feature_insight
@@ -62,8 +68,12 @@ def conclude(
         found = objective.evaluate(
             model, loaded.dataset, reject_below=config.reject_below
         )
+    if is_private(config):
+        tell_left_out(config)
+        forget_features(folder)
+        found = without_examples(found)
     is_told = found.answers is not None or found.features is not None
-    if config.explain and is_told:
+    if config.explain and is_told and not is_private(config):
         with timer("explain"), get_strategy(config.strategy).scope():
             told = _insight(model, objective, loaded.dataset, found)
         found = dataclasses.replace(found, insight=told)

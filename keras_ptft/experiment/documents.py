@@ -2,6 +2,7 @@
 
 import pathlib
 from collections.abc import Mapping
+from typing import Any
 
 from keras_ptft.config import Config
 from keras_ptft.evaluation.evaluation import Evaluation
@@ -16,6 +17,7 @@ from keras_ptft.evaluation.report.report import (
 from keras_ptft.experiment import run_dir
 from keras_ptft.experiment.loading import GIVEN, Loaded
 from keras_ptft.experiment.pretrained import is_known_model
+from keras_ptft.experiment.privacy import is_private, without_names
 from keras_ptft.experiment.remote_runs import portable
 from keras_ptft.experiment.results import RunResult
 from keras_ptft.experiment.run_files import (
@@ -93,19 +95,31 @@ def _lineage(
         stage=result.stage,
         folder=folder,
         config=portable(config),
-        environment=run_dir.read_environment(folder),
+        environment=_environment(folder, config),
         handed_over=given,
         transfer=result.transfer,
         audit=result.audit,
         trained_parameters=result.trained_parameters,
         forgetting=result.forgetting,
+        privacy=result.privacy,
     )
+
+
+def _environment(folder: pathlib.Path, config: Config) -> Mapping[str, Any]:
+    found = run_dir.read_environment(folder)
+    if is_private(config):
+        # a fingerprint tells whether some data are just these
+        found.pop("data", None)
+    return found
 
 
 def _findings(
     config: Config, loaded: Loaded, objective: Objective
 ) -> DataFindings:
     train = loaded.dataset.splits["train"]
+    if is_private(config):
+        account = without_names(loaded.account.as_dict())
+        return DataFindings(loaded.leaks.as_dict(), account=account)
     return DataFindings(
         loaded.leaks.as_dict(),
         loaded.leaks.shown,

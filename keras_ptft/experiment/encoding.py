@@ -16,6 +16,7 @@ from keras_ptft.data.text.token_source import texts_of, token_source
 from keras_ptft.data.text.tokenizers import Tokenizer, learn
 from keras_ptft.data.text.window_source import token_window_source
 from keras_ptft.errors import UserError
+from keras_ptft.experiment.privacy import check_private_texts
 from keras_ptft.experiment.weights import Weights
 from keras_ptft.objectives import Objective
 from keras_ptft.objectives.saved import objective_type
@@ -42,6 +43,7 @@ def encoded(
         return dataset
     kind = objective_type(config.objective)
     if weights is None:
+        check_private_texts(config)
         tokenizer = learn(
             config.tokenizer or TOKENIZER,
             partial(texts_of, dataset.splits["train"]),

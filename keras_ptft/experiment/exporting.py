@@ -8,10 +8,12 @@ from functools import partial
 import keras
 
 from keras_ptft.config import Config
-from keras_ptft.data.core.dataset import Dataset
+from keras_ptft.data.core.dataset import Dataset, Source
 from keras_ptft.experiment import run_dir
 from keras_ptft.experiment.loading import reload_dataset
+from keras_ptft.experiment.made_up import made_up
 from keras_ptft.experiment.parts import PARTS
+from keras_ptft.experiment.privacy import is_private
 from keras_ptft.experiment.publication import Publication, intake_of
 from keras_ptft.experiment.results import ExportResult, RunResult
 from keras_ptft.experiment.weights import Weights
@@ -96,7 +98,8 @@ def export_run(
         config: the settings of the run, and how to export it.
         result: the run's result.
         model: the model of the run.
-        dataset: the data set of the run, whose test split proves the export.
+        dataset: the data set of the run, whose test split proves the export,
+            unless the run is private.
 
     Returns:
         The version, which is also written into `result.json`.
@@ -116,13 +119,21 @@ def export_run(
         exported = export(
             base,
             given.objective.signatures(
-                given.model, dataset.splits["test"], intake_of(config)
+                given.model, _proofs(given), intake_of(config)
             ),
             parts={n: partial(part, given) for n, part in PARTS.items()},
             source=_source(folder, model),
         )
         _settle(config, base, exported)
     return _note(folder, config, result, exported)
+
+
+def _proofs(given: Publication) -> Source:
+    """What proves a version, and what it shows of its requests."""
+    test = given.dataset.splits["test"]
+    if not is_private(given.config):
+        return test
+    return made_up(test, given.objective.info.tokenizer)
 
 
 def _source(folder: pathlib.Path, model: keras.Model) -> Mapping[str, str]:

@@ -17,11 +17,11 @@ from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.pipeline.answered import answered
 from keras_ptft.data.pipeline.epoch_views import Augmented, Views
 from keras_ptft.data.pipeline.showing import Showing
+from keras_ptft.experiment.feature_folder import feature_cache
 from keras_ptft.experiment.probing import is_probe
 from keras_ptft.experiment.showing import build_showing
 from keras_ptft.objectives import Objective
 from keras_ptft.training.tuning import Tuning
-from keras_ptft.transfer.cache import FeatureCache
 from keras_ptft.transfer.features import cache_features
 
 _LOG = logging.getLogger("keras_ptft")
@@ -131,8 +131,7 @@ class _Once:
         if obstacle := _obstacle(config, model, self._objective, showing):
             _LOG.info("%s: %s.", otherwise, obstacle)
             return None
-        cache = FeatureCache.of_runs(config.runs_dir, config.feature_cache_gb)
-        return cache_features(model, self.shown, cache)
+        return cache_features(model, self.shown, feature_cache(config))
 
 
 def _views(config: Config) -> int:

@@ -29,6 +29,7 @@ from keras_ptft.data.text.pairs import named_columns
 from keras_ptft.errors import UserError
 from keras_ptft.experiment.calibrating import check_validation
 from keras_ptft.experiment.encoding import check_same_tokens, encoded
+from keras_ptft.experiment.privacy import is_private, private_groups
 from keras_ptft.experiment.telling import tell_account
 from keras_ptft.experiment.weights import Weights
 from keras_ptft.objectives.saved import needs_labels, objective_type
@@ -99,6 +100,7 @@ def load_dataset(
     dataset = leave_untrained(dataset, config.untrained_classes)
     dataset = _subset(config, dataset)
     dataset = dataset.noting(*uncovered(dataset))
+    dataset = dataset.noting(*private_groups(config, dataset))
     check_same_tokens(dataset, known)
     tokens = encoded(config, dataset, known[0] if known else None)
     accounted = dataclasses.replace(account(dataset), notes=tokens.notes)
@@ -227,7 +229,7 @@ def _split(
 
 def _cache(config: Config) -> CacheFolder | None:
     """Where photos are kept that are read in more than one epoch."""
-    if not config.decode_cache:
+    if not config.decode_cache or is_private(config):
         return None
     return CacheFolder.of_runs(config.runs_dir, config.feature_cache_gb)
 

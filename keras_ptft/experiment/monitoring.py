@@ -39,6 +39,7 @@ from keras_ptft.serving.monitoring.watched import (
     Observed,
     Watched,
 )
+from keras_ptft.serving.versioning.versions import facts_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,6 +135,13 @@ def _opened(
         raise UserError(
             f"Expected an export, got {os.fspath(export)}, which is a run: "
             "export it first."
+        )
+    told = facts_of(folder).get("statistics")
+    if isinstance(told, Mapping) and told.get("left_out") == "private":
+        raise UserError(
+            f"Expected an export with statistics of its examples, got {folder} "
+            "of a private run, which has none since histograms show examples: "
+            "monitor a version of a run without --privacy."
         )
     statistics = read_statistics(found.extra)
     objective = read_objective(found.extra)

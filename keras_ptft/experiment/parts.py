@@ -5,8 +5,10 @@ import shutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from keras_ptft.evaluation.report.privacy import NOT_COVERED
 from keras_ptft.experiment import bundling
 from keras_ptft.experiment.formats import formats
+from keras_ptft.experiment.privacy import is_private
 from keras_ptft.experiment.proving import proved
 from keras_ptft.experiment.publication import Publication, intake_of
 from keras_ptft.experiment.run_files import CARD_FILE
@@ -93,6 +95,8 @@ def _graph(given: Publication, draft: Draft) -> Mapping[str, Any]:
 def _statistics(given: Publication, draft: Draft) -> Mapping[str, Any]:
     """Writes what `monitor` compares requests with."""
     most, objective = given.config.statistics_examples, given.objective
+    if is_private(given.config):
+        return {"left_out": "private"}
     if not most:
         return {}
     watched = watch_signatures(
@@ -103,6 +107,14 @@ def _statistics(given: Publication, draft: Draft) -> Mapping[str, Any]:
     )
     statistics = measure_splits(watched, given.dataset.splits, most)
     return write_statistics(draft.folder / EXTRA, statistics)
+
+
+def _privacy(given: Publication, draft: Draft) -> Mapping[str, Any]:
+    """Tells what a private training guarantees, and what it does not."""
+    del draft
+    if given.result.privacy is None:
+        return {}
+    return {**given.result.privacy, "not_covered": list(NOT_COVERED)}
 
 
 PARTS: dict[str, Callable[[Publication, Draft], Mapping[str, Any]]] = {
@@ -119,6 +131,7 @@ PARTS: dict[str, Callable[[Publication, Draft], Mapping[str, Any]]] = {
     "proved": proved,
     "formats": formats,
     "statistics": _statistics,
+    "privacy": _privacy,
 }
 """What a version holds and is checked for, in this order.
 

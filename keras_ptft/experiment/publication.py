@@ -7,6 +7,7 @@ import keras
 
 from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Dataset
+from keras_ptft.experiment.privacy import check_private_export
 from keras_ptft.experiment.results import RunResult
 from keras_ptft.objectives import Objective
 from keras_ptft.serving.bundle.warmup import warmup_batches
@@ -46,6 +47,7 @@ def check_export_settings(config: Config) -> None:
     """
     if config.export_to:
         check_export_dir(config.export_to)
+    check_private_export(config)
     warmup_batches(config.warmup_batches)
     chosen_libraries(config.prove_with)
     chosen(config.formats, config.quantize)

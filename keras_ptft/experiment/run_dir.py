@@ -39,6 +39,7 @@ from keras_ptft.experiment.run_files import (
     MARKDOWN_FILE,
     NON_IDENTITY_FIELDS,
     PRIVACY_FILE,
+    PRIVATE_FEATURES,
     REPORT_FILE,
 )
 from keras_ptft.objectives.saved import (
@@ -82,6 +83,7 @@ ARTIFACTS = (
     "vectors.txt",
     "projector",
     "seen.npz",
+    PRIVATE_FEATURES,
     FLAGS_FILE,
 )
 """What a run writes, in the order in which it is removed: what says that the

@@ -10,6 +10,7 @@ CHECKPOINTS = "checkpoints"
 REPORT_FILE = "report.html"
 MARKDOWN_FILE = "report.md"
 CARD_FILE = "MODEL_CARD.md"
+PRIVATE_FEATURES = ".private-features"
 
 NON_IDENTITY_FIELDS = frozenset(
     (

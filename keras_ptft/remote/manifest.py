@@ -18,7 +18,8 @@ OBJECTS = "objects"
 
 _SCHEMA = 1
 _DIGEST = re.compile("[0-9a-f]{32}")
-_PARTIAL = ".partial-"
+# what is being written, and features of private examples
+_LEFT_HERE = (".partial-", ".private-")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,13 +119,14 @@ def new_digest() -> Any:
 def files_in(folder: pathlib.Path) -> Iterator[str]:
     """Yields the paths of the files in a folder and below it, sorted.
 
-    Those that are being written do not count, nor do links.
+    Those that are being written do not count, nor do links, nor what is kept
+    of private examples while they are trained on.
     """
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
         if path.is_symlink() or not path.is_file():
             continue
-        if not any(part.startswith(_PARTIAL) for part in name.parts):
+        if not any(part.startswith(_LEFT_HERE) for part in name.parts):
             yield name.as_posix()
 
 

@@ -14,6 +14,7 @@ from keras_ptft.config import FIELDS, Config
 from keras_ptft.errors import UserError
 from keras_ptft.evaluation.metrics import metric_of
 from keras_ptft.experiment import builders, naming, run_dir
+from keras_ptft.experiment.privacy import check_not_tuned
 from keras_ptft.experiment.run_files import NON_IDENTITY_FIELDS
 from keras_ptft.experiment.several import (
     check_one_machine,
@@ -322,6 +323,7 @@ def _check(
     """Finds errors that show before anything is trained."""
     check_installed()
     check_one_machine("tune", recipe)
+    check_not_tuned(recipe)
     if tune.method == "hyperband" and any(
         dimension.name == "epochs" for dimension in given or ()
     ):

@@ -24,7 +24,11 @@ from keras_ptft.evaluation.report.lineage import (
     origins,
     transfer_sentences,
 )
-from keras_ptft.evaluation.report.markdown import data_parts, score_table
+from keras_ptft.evaluation.report.markdown import (
+    data_parts,
+    privacy_parts,
+    score_table,
+)
 from keras_ptft.evaluation.report.markup import (
     code,
     escaped,
@@ -97,6 +101,7 @@ def write_card(
         "## Training data",
         _named("source", _data_set(lineage)),
         *data_parts(data),
+        *privacy_parts(lineage),
         *_worth(evaluation),
         *_weights(lineage, served),
         "## Limits",
@@ -169,7 +174,8 @@ def _details(lineage: Lineage) -> list[str]:
     rows = [("run", lineage.folder.name), ("backbone", backbone)]
     kept = ("stage", "taught by", "trained parameters", "versions")
     rows += [row for row in origins(lineage) if row[0] in kept]
-    rows += [("precision", config.precision), ("seed", str(config.seed))]
+    seed = "secret" if config.is_set("privacy") else str(config.seed)
+    rows += [("precision", config.precision), ("seed", seed)]
     rows += [("licence of this model", _UNKNOWN)]
     return ["## Model details", items(f"{what}: {it}" for what, it in rows)]
 

@@ -27,9 +27,12 @@ def limits(
         data: what was found of the data.
     """
     config, test = lineage.config, evaluation.metrics["test"]
+    seed = (
+        "a secret seed" if config.is_set("privacy") else f"--seed={config.seed}"
+    )
     told = [
-        f"One training, with --seed={config.seed}: how far scores vary with "
-        "the seed is not measured."
+        f"One training, with {seed}: how far scores vary with the seed is not "
+        "measured."
     ]
     if "intervals" not in test:
         told.append("How far scores vary with the test examples: not measured.")

@@ -6,6 +6,10 @@ from typing import Any, NamedTuple
 
 from keras_ptft.config import Config
 from keras_ptft.evaluation.report.forgetting import forgetting_sentence
+from keras_ptft.evaluation.report.privacy import (
+    NOT_COVERED,
+    privacy_sentences,
+)
 from keras_ptft.evaluation.report.settings_table import (
     repeating_commands,
     shown_settings,
@@ -30,6 +34,7 @@ class Lineage(NamedTuple):
         audit: "audit" of `result.json`, of a fine-tuning.
         trained_parameters: numbers that training could change.
         forgetting: "forgetting" of `result.json`, where it was measured.
+        privacy: "privacy" of `result.json`, of a private training.
     """
 
     stage: str
@@ -41,6 +46,7 @@ class Lineage(NamedTuple):
     audit: Mapping[str, Any] | None = None
     trained_parameters: int = 0
     forgetting: Mapping[str, Any] | None = None
+    privacy: Mapping[str, Any] | None = None
 
 
 class ShownLayer(NamedTuple):
@@ -90,6 +96,8 @@ def lineage_parts(lineage: Lineage) -> dict[str, Any]:
         "handed_over": lineage.handed_over,
         "origins": origins(lineage),
         "transferred": transfer_sentences(lineage),
+        "privacy": privacy_sentences(lineage.privacy),
+        "not_covered": NOT_COVERED,
         "layers": layers,
         "fates": summed_fates(layers),
         "fold_layers": len(layers) > _MOST_LAYERS,

@@ -18,6 +18,10 @@ from keras_ptft.evaluation.report.markup import (
     text_table,
 )
 from keras_ptft.evaluation.report.page import shortened
+from keras_ptft.evaluation.report.privacy import (
+    NOT_COVERED,
+    privacy_sentences,
+)
 from keras_ptft.evaluation.report.report import (
     Course,
     DataFindings,
@@ -72,6 +76,7 @@ def write_markdown(
         parts += ["## Pretrained weights", items(sentences)]
     if data is not None:
         parts += ["## Data", *data_parts(data)]
+    parts += privacy_parts(lineage)
     parts += ["## Settings that differ from their defaults"]
     parts.append(_settings(lineage))
     if course.seconds:
@@ -128,6 +133,19 @@ def data_parts(data: DataFindings) -> list[str]:
     if len(rows) > 1:
         parts.append(text_table(rows, (0, 1)))
     return parts
+
+
+def privacy_parts(lineage: Lineage) -> list[str]:
+    """Returns what a private training guarantees and what not, as Markdown.
+
+    Args:
+        lineage: of the run; of one that is not private, nothing.
+    """
+    sentences = privacy_sentences(lineage.privacy)
+    if not sentences:
+        return []
+    told = escaped(" ".join(sentences))
+    return ["## Privacy", told, "Not covered:", items(NOT_COVERED)]
 
 
 def _used(account: Mapping[str, Any]) -> str:

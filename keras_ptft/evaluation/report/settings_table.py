@@ -30,6 +30,8 @@ def shown_settings(
 ) -> tuple[list[ShownSetting], list[ShownSetting]]:
     """Returns the settings that differ from their defaults, and the others.
 
+    The seed of a private run, which chose its batches, is not shown.
+
     Example:
 
     >>> chosen, others = shown_settings(Config(epochs=7))
@@ -40,6 +42,8 @@ ShownSetting(name='name', value='', default=''))
     chosen: list[ShownSetting] = []
     others: list[ShownSetting] = []
     for name, field in FIELDS.items():
+        if name == "seed" and config.is_set("privacy"):
+            continue
         value = settings.to_text(field, getattr(config, name))
         default = settings.to_text(field, field.default)
         shown = ShownSetting(name, value, default)
