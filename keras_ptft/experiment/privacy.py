@@ -178,9 +178,9 @@ def check_private_texts(config: Config) -> None:
     if is_private(config):
         raise UserError(
             f"--privacy={config.privacy} cannot learn a vocabulary from the "
-            "texts, which would show their words: take that of public "
-            "weights by --init_from, as all_minilm_l6_v2, with --from_scratch for "
-            "random ones."
+            "texts, which would show their words: fine-tune public weights "
+            "by --init_from, as all_minilm_l6_v2, or their architecture by "
+            "--from_scratch."
         )
 
 
