@@ -68,12 +68,9 @@ def conclude(
         found = objective.evaluate(
             model, loaded.dataset, reject_below=config.reject_below
         )
-    if is_private(config):
-        tell_left_out(config)
-        forget_features(folder)
-        found = without_examples(found)
+    found = _published(folder, config, found)
     is_told = found.answers is not None or found.features is not None
-    if config.explain and is_told and not is_private(config):
+    if config.explain and is_told:
         with timer("explain"), get_strategy(config.strategy).scope():
             told = _insight(model, objective, loaded.dataset, found)
         found = dataclasses.replace(found, insight=told)
@@ -103,6 +100,17 @@ def conclude(
     write_documents(folder, config, loaded, objective, result, found)
     result.write(folder)
     return publish(folder, config, result, loaded.dataset)
+
+
+def _published(
+    folder: pathlib.Path, config: Config, found: Evaluation
+) -> Evaluation:
+    """What may be told; a private run forgets its examples."""
+    if not is_private(config):
+        return found
+    tell_left_out(config)
+    forget_features(folder)
+    return without_examples(found)
 
 
 def _insight(

@@ -211,6 +211,8 @@ def without_examples(found: Evaluation) -> Evaluation:
     """
     return dataclasses.replace(
         found,
+        answers=None,
+        features=None,
         word_vectors=None,
         estimates=None,
         thresholds={},

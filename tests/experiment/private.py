@@ -25,13 +25,6 @@ def image_forms(images):
         yield from (numbers.encode(), numbers.replace(" ", "").encode())
 
 
-def text_forms(texts):
-    """Bytes of texts."""
-    for text in texts:
-        yield text.encode()
-        yield base64.b64encode(text.encode())
-
-
 def hash_forms(hashes):
     """Bytes of what examples are known by."""
     return [value.tobytes() for value in hashes]

@@ -1,5 +1,7 @@
 """What a private run refuses, leaves out and says."""
 
+import base64
+import json
 import os
 import pathlib
 
@@ -11,10 +13,15 @@ import tensorflow as tf
 from keras_ptft import Config, UserError
 from keras_ptft.comparison.run import tell_spent
 from keras_ptft.data import Loading, load
+from keras_ptft.data.leakage.training_fingerprints import (
+    TrainingFingerprints,
+    write_seen,
+)
 from keras_ptft.evaluation.report.privacy import (
     privacy_sentences,
 )
 from keras_ptft.experiment import commands, stages
+from keras_ptft.experiment.loading import load_dataset
 from keras_ptft.experiment.monitoring import monitor
 from keras_ptft.experiment.privacy import check_not_tuned
 from keras_ptft.experiment.stage_checks import (
@@ -189,6 +196,21 @@ def test_sentences_have_every_number():
     assert privacy_sentences(None) == []
 
 
+def test_group_sizes_are_told():
+    rows = [f"{n % 7},{n}.5,{'ab'[n % 2]},{n // 3}" for n in range(120)]
+    text = "\n".join(["x,y,label,who", *rows])
+    pathlib.Path("people.csv").write_text(text)
+    config = Config(
+        privacy=PRIVACY,
+        dataset="csv:people.csv",
+        group_column="who",
+        validation_fraction=0.0,
+    )
+    notes = load_dataset(config, None, "warn").account.notes
+    assert "--privacy hides one example" in " ".join(notes)
+    assert "has up to 3: of a whole group" in " ".join(notes)
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A folder with a private run, one fine-tuned from it, and its export."""
@@ -207,8 +229,6 @@ def trained(tmp_path_factory):
             on_leak="warn",
         )
         stages.finetune(second)
-        open_run = {"name": "open", "privacy": "none", "explain": False}
-        stages.pretrain(Config(**SMALL | open_run))
     return folder
 
 
@@ -222,6 +242,31 @@ def digits():
     return np.concatenate(images), [s.hashes for s in splits]
 
 
+def test_examples_are_found_where_they_are(tmp_path):
+    images, hashes = digits()
+    forms = [*image_forms(images), *hash_forms(np.concatenate(hashes))]
+    one = images[1000]
+    np.savez("raw.npz", images[990:1010])
+    np.savez_compressed("packed.npz", one.astype(np.float32))
+    pathlib.Path("warm").write_bytes(b"x" + tf.io.encode_png(one).numpy())
+    page = base64.b64encode(tf.io.encode_png(one).numpy()).decode()
+    pathlib.Path("page.html").write_text(f"data:image/png;base64,{page}")
+    rows = [{"image": one.ravel().tolist()}]
+    pathlib.Path("row.json").write_text(json.dumps(rows))
+    known = TrainingFingerprints(np.sort(hashes[0]), np.empty((0, 32), "u1"))
+    write_seen(tmp_path, known)
+    pathlib.Path("none").write_bytes(bytes(range(256)) * 100)
+    found = {name.split("/")[0] for name in files_with(".", forms)}
+    assert found == {
+        "raw.npz",
+        "packed.npz",
+        "warm",
+        "page.html",
+        "row.json",
+        "seen.npz",
+    }
+
+
 @pytest.mark.slow
 def test_no_example_is_in_any_file(trained, monkeypatch):
     monkeypatch.chdir(trained)
@@ -231,9 +276,6 @@ def test_no_example_is_in_any_file(trained, monkeypatch):
     assert files_with("served", forms) == set()
     assert files_with("runs/first", forms) == set()
     assert files_with("runs/second", forms) == set()
-    # they are found where they are
-    known = files_with("runs/open", forms)
-    assert {"runs/open/seen.npz", "runs/open/predictions.npz"} <= known
     report = pathlib.Path("runs/first/report.html").read_text()
     pictures = report.count("data:image/")
     assert pictures == report.count('<img class="figure"') > 0
@@ -245,8 +287,9 @@ def test_no_example_is_in_any_file(trained, monkeypatch):
     assert facts["warmup"]["requests"] > 0
     card = pathlib.Path("runs/second/MODEL_CARD.md").read_text()
     assert "seed: secret" in card and "7531" not in report + card
+    pathlib.Path("log.jsonl").write_text('{"instances": []}')
     with pytest.raises(UserError) as caught:
-        monitor("served", ["nothing.jsonl"])
-    assert "Expected" in line_of(caught)
+        monitor("served", ["log.jsonl"])
+    assert "of a private run, which has none" in line_of(caught)
     accuracy = commands.evaluate("runs/second")["accuracy"]
     assert 0 < accuracy <= 1
