@@ -17,11 +17,16 @@ from keras_ptft.data.leakage.training_fingerprints import (
     TrainingFingerprints,
     write_seen,
 )
+from keras_ptft.data.text.source import TagSource, TextSource
+from keras_ptft.data.text.storage import in_memory
+from keras_ptft.data.text.token_source import token_source
+from keras_ptft.data.text.tokenizers import learn
 from keras_ptft.evaluation.report.privacy import (
     privacy_sentences,
 )
 from keras_ptft.experiment import commands, stages
 from keras_ptft.experiment.loading import load_dataset
+from keras_ptft.experiment.made_up import TEXTS, made_up
 from keras_ptft.experiment.monitoring import monitor
 from keras_ptft.experiment.privacy import check_not_tuned
 from keras_ptft.experiment.stage_checks import (
@@ -29,6 +34,7 @@ from keras_ptft.experiment.stage_checks import (
     check_pretraining,
 )
 from keras_ptft.files import read_json
+from keras_ptft.serving.signatures.arrays import text_examples
 from tests.experiment.private import (
     files_with,
     hash_forms,
@@ -194,6 +200,20 @@ def test_sentences_have_every_number():
         "to 0.5 and added noise of 1.04 times that."
     )
     assert privacy_sentences(None) == []
+
+
+def test_texts_are_made_up():
+    private = [b"my own secret words", b"and more of them"]
+    tokenizer = learn("words", lambda: iter([private]), 8)
+    texts = token_source(TextSource(in_memory(private)), tokenizer)
+    tags = [np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])]
+    tagged = token_source(TagSource(in_memory(private), tags), tokenizer)
+    for source in (texts, tagged):
+        made = made_up(source, tokenizer)
+        shown = text_examples(made).tolist()
+        assert shown == [text.encode() for text in TEXTS]
+        assert made.gather(tf.range(2, dtype=tf.int64)).dtype == tf.int32
+        assert made.has_targets == source.has_targets
 
 
 def test_group_sizes_are_told():
