@@ -7,9 +7,7 @@ import pathlib
 from keras_ptft import files
 from keras_ptft.config import Config
 from keras_ptft.data.pipeline.poisson import Poisson
-from keras_ptft.errors import UserError
 from keras_ptft.experiment.run_files import PRIVACY_FILE
-from keras_ptft.objectives import Objective
 from keras_ptft.privacy import budget_of
 from keras_ptft.privacy.accounting import WHOLE, Account, Steps, settle
 from keras_ptft.training.fit import FitConfig
@@ -21,7 +19,6 @@ _LOG = logging.getLogger("keras_ptft")
 
 def open_account(
     config: Config,
-    objective: Objective,
     *,
     examples: int,
     replicas: int,
@@ -31,7 +28,6 @@ def open_account(
 
     Args:
         config: the settings.
-        objective: what is trained for.
         examples: of the training split.
         replicas: parts of each batch.
         folder: keeps the account, so that a training that is resumed goes on
@@ -41,12 +37,11 @@ def open_account(
         None where nothing is to be hidden.
 
     Raises:
-        UserError: the settings exclude privacy, or there is no accountant.
+        UserError: there is no accountant.
     """
     budget = budget_of(config.privacy)
     if budget is None:
         return None
-    _check_independent(config, objective)
     batch_size = config.batch_size * config.gradient_accumulation
     steps = Steps(
         examples=examples,
@@ -92,21 +87,6 @@ def clipping(account: Account, batch_size: int) -> Clipping:
         batch_size=batch_size,
         key=fresh_key(),
     )
-
-
-def _check_independent(config: Config, objective: Objective) -> None:
-    """Refuses what mixes the gradients of two examples, or draws otherwise."""
-    if objective.compares:
-        raise UserError(
-            f"--privacy clips what each example does alone, and --objective="
-            f"{config.objective} compares those of a batch: use another, as "
-            "classification."
-        )
-    for name in filter(config.is_set, ("mix", "sampling")):
-        raise UserError(
-            f"--privacy draws each example by itself and shows it alone, got "
-            f"--{name}={getattr(config, name)}: leave it out."
-        )
 
 
 def _write(folder: pathlib.Path | None, account: Account) -> None:

@@ -20,6 +20,7 @@ from keras_ptft.evaluation.evaluation import Evaluation
 from keras_ptft.experiment.pretrained import is_known_name
 from keras_ptft.models.backbone_input import Moments
 from keras_ptft.objectives.saved import objective_type
+from keras_ptft.privacy import budget_of
 
 _LOG = logging.getLogger("keras_ptft")
 
@@ -64,7 +65,7 @@ def is_private(config: Config) -> bool:
     >>> is_private(Config(privacy="dp_sgd(epsilon=3, delta=1e-5)"))
     True
     """
-    return config.privacy.partition("(")[0].strip() != "none"
+    return budget_of(config.privacy) is not None
 
 
 def check_private(config: Config) -> None:

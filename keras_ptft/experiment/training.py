@@ -113,7 +113,6 @@ class Training:
         self._fit_config = _fit_config(config, objective, source)
         self._account = open_account(
             config,
-            objective,
             examples=len(source),
             replicas=get_strategy(config.strategy).num_replicas_in_sync,
             folder=folder,

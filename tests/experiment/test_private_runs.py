@@ -71,11 +71,11 @@ def test_a_resumed_run_keeps_its_account():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"objective": "contrastive"}, "--objective=contrastive compares"),
-        ({"mix": "mixup"}, "--mix=mixup: leave it out"),
-        ({"sampling": "balanced"}, "--sampling=balanced: leave it out"),
+        ({"objective": "contrastive"}, "--objective=contrastive: it compares"),
+        ({"mix": "mixup"}, "--mix=mixup: each example"),
+        ({"sampling": "balanced"}, "--sampling=balanced: each"),
         ({"privacy": "dp_sgd(epsilon=8, delta=0.1)"}, "below 1 / 1,305 examp"),
-        ({"backbone": "cnn(filters=[4], batch_norm=True)"}, "normalises over"),
+        ({"backbone": "cnn(filters=[4], batch_norm=True)"}, "normalises whole"),
     ],
     ids=str,
 )

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from keras_ptft.evaluation.report.lineage import Lineage
 from keras_ptft.evaluation.report.report import DataFindings
+from keras_ptft.privacy import budget_of
 
 if TYPE_CHECKING:
     # a report is written without TensorFlow
@@ -28,7 +29,9 @@ def limits(
     """
     config, test = lineage.config, evaluation.metrics["test"]
     seed = (
-        "a secret seed" if config.is_set("privacy") else f"--seed={config.seed}"
+        "a secret seed"
+        if budget_of(config.privacy)
+        else f"--seed={config.seed}"
     )
     told = [
         f"One training, with {seed}: how far scores vary with the seed is not "

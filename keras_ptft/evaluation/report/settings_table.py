@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from keras_ptft import settings
 from keras_ptft.config import FIELDS, Config
+from keras_ptft.privacy import budget_of
 
 # they say where a run goes, and would bring the command to the same place
 _OF_THE_PLACE = ("name", "overwrite")
@@ -42,7 +43,7 @@ ShownSetting(name='name', value='', default=''))
     chosen: list[ShownSetting] = []
     others: list[ShownSetting] = []
     for name, field in FIELDS.items():
-        if name == "seed" and config.is_set("privacy"):
+        if name == "seed" and budget_of(config.privacy):
             continue
         value = settings.to_text(field, getattr(config, name))
         default = settings.to_text(field, field.default)
