@@ -773,6 +773,13 @@ class EvaluateConfig:
         "column of a table: also score each of its values on its own, and "
         "tell the largest gap",
     )
+    attack: str = setting(
+        "",
+        "evaluate",
+        "try to tell the run's training examples from its test examples, as "
+        "loss or lira(shadows=32)",
+        table="experiment/attacks/__init__.py:ATTACKS",
+    )
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

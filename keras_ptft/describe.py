@@ -18,6 +18,7 @@ from keras_ptft.data.pipeline.augment import AUGMENTATIONS
 from keras_ptft.data.pipeline.mix import MIXES
 from keras_ptft.data.text.tokenizers import TOKENIZERS
 from keras_ptft.errors import UserError
+from keras_ptft.experiment.attacks import ATTACKS
 from keras_ptft.experiment.results import describe_result
 from keras_ptft.experiment.tpu import describe_tpu
 from keras_ptft.models import BACKBONES
@@ -52,6 +53,7 @@ TABLES: dict[str, Mapping[str, Callable[..., Any]]] = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "privacy": MECHANISMS,
+    "attack": ATTACKS,
 }
 _IMAGE = BackboneInput(
     tf.TensorSpec((224, 224, 3), tf.uint8, "image"),

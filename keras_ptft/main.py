@@ -184,6 +184,11 @@ def evaluate(words: list[str]) -> None:
     EvaluateConfig(**{k: v for k, v in present.items() if k not in FIELDS})
     commands = _load("experiment.commands")
     scores = commands.score(folder, **present)
+    if "attacker" in scores.metrics:
+        told = _load("evaluation.membership.telling")
+        print("\n".join(told.attack_lines(scores.metrics)))
+        scores.write()
+        return
     shown = _load("evaluation.metrics").shown_metrics(scores.metrics)
     examples = {"examples": scores.metrics["examples"]}
     for name, value in {**examples, **shown}.items():

@@ -14,7 +14,8 @@ from keras_ptft import files
 from keras_ptft.config import FIELDS, Config, PredictConfig, check_names
 from keras_ptft.data.core.dataset import Dataset, Source
 from keras_ptft.errors import UserError
-from keras_ptft.experiment import builders, run_dir
+from keras_ptft.evaluation.report.attacks import tell_attacks
+from keras_ptft.experiment import attacks, builders, run_dir
 from keras_ptft.experiment.by_column import score_groups
 from keras_ptft.experiment.exporting import export_run
 from keras_ptft.experiment.loading import (
@@ -70,7 +71,7 @@ class Scores:
         name: what `result.json` calls them: "test", followed by the settings
             that differ from the run's; "test of changed data" where the
             run's own are no longer what they were. With a column, "by" and
-            its name follow.
+            its name follow. Of an attack "attack", followed by it.
     """
 
     folder: pathlib.Path
@@ -78,7 +79,7 @@ class Scores:
     name: str
 
     def write(self) -> None:
-        """Adds the scores to `result.json`.
+        """Adds the scores to `result.json`, and attacks to the reports.
 
         Raises:
             UserError: the run folder cannot be written.
@@ -87,6 +88,7 @@ class Scores:
             _, _, result = complete_run(self.folder)
             scored = {**result.metrics, self.name: self.metrics}
             result.replace(metrics=scored).write(self.folder)
+            tell_attacks(self.folder, scored)
 
 
 def evaluate(
@@ -94,6 +96,7 @@ def evaluate(
     *,
     dataset: Dataset | str | None = None,
     by: str = "",
+    attack: str = "",
     **changes: Any,
 ) -> dict[str, Any]:
     """Scores a run's model, and adds the scores to its `result.json`.
@@ -102,6 +105,7 @@ def evaluate(
         run: as in `score`.
         dataset: as in `score`.
         by: as in `score`.
+        attack: as in `score`.
         changes: as in `score`.
 
     Returns:
@@ -110,7 +114,7 @@ def evaluate(
     Raises:
         UserError: see `score`; or the run folder cannot be written.
     """
-    scores = score(run, dataset=dataset, by=by, **changes)
+    scores = score(run, dataset=dataset, by=by, attack=attack, **changes)
     scores.write()
     return scores.metrics
 
@@ -120,12 +124,14 @@ def score(
     *,
     dataset: Dataset | str | None = None,
     by: str = "",
+    attack: str = "",
     **changes: Any,
 ) -> Scores:
     """Scores a run's model on its test split, or on other data.
 
     Of other data with a test split this is scored, of others all. They may
-    lack some of the model's classes.
+    lack some of the model's classes. Or it tries whether the model gives away
+    what it was trained on.
 
     Args:
         run: a complete run folder, or its URL.
@@ -133,11 +139,15 @@ def score(
             of your own.
         by: column of a table; each of its values is scored on its own too,
             as metric "by", see `score_groups`.
+        attack: an entry of ATTACKS, in place of scores; `dataset` is that of
+            the run then, where it was handed over.
         changes: settings of the data that differ from the run's.
 
     Raises:
         UserError: the run is not complete, or the data do not fit it.
     """
+    if attack:
+        return _attacked(run, attack, dataset, {"by": by, **changes})
     if isinstance(dataset, str):
         changes, dataset = {"dataset": dataset, **changes}, None
     _check_changes("evaluate", "data", changes)
@@ -174,6 +184,30 @@ def score(
     elif not changes and _has_changed(folder, config, test):
         name = "test of changed data"
     return Scores(folder, metrics, f"{name} by {by}" if by else name)
+
+
+def _attacked(
+    run: str | os.PathLike,
+    attack: str,
+    dataset: Dataset | str | None,
+    others: Mapping[str, Any],
+) -> Scores:
+    """What an attack on a run's training examples comes to."""
+    if isinstance(dataset, str):
+        others = {"dataset": dataset, **others}
+    for name in (name for name, value in others.items() if value):
+        raise UserError(
+            f"--attack={attack} is about what the run was trained on, got "
+            f"--{name}={others[name]}: leave it out."
+        )
+    folder, config, result = complete_run(run)
+    objective = read_objective(folder)
+    attacks.check(attack, config)
+    model = _model(folder, config, objective)
+    attacked = attacks.Attacked(folder, config, result, objective, model)
+    given = None if isinstance(dataset, str) else dataset
+    found = attacks.attack(attack, attacked, given)
+    return Scores(folder, found, f"attack {attack}")
 
 
 def export(

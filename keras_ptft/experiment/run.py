@@ -129,13 +129,20 @@ class Run:
         )
 
     def evaluate(
-        self, dataset: Dataset | str | None = None, *, by: str = "", **data: Any
+        self,
+        dataset: Dataset | str | None = None,
+        *,
+        by: str = "",
+        attack: str = "",
+        **data: Any,
     ) -> dict[str, Any]:
         """Scores the model on its test split, or on other data.
 
         Args:
             dataset: other data; None: those of the run.
             by: column of a table; each of its values is scored too.
+            attack: as "loss": in place of scores, whether the model gives away
+                what it was trained on.
             data: settings of the data that differ from the run's.
 
         Returns:
@@ -145,7 +152,9 @@ class Run:
             UserError: the data do not fit the model.
         """
         given = self._dataset if dataset is None else dataset
-        found = commands.evaluate(self.folder, dataset=given, by=by, **data)
+        found = commands.evaluate(
+            self.folder, dataset=given, by=by, attack=attack, **data
+        )
         self._read_again()
         return found
 

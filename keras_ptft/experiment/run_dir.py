@@ -59,6 +59,7 @@ MODEL_FILE = "model.keras"
 BACKBONE_FILE = "backbone.keras"
 ADAPTER_FILE = "adapter.safetensors"
 SCRATCH = "scratch"
+SHADOWS = "shadows"
 
 ARTIFACTS = (
     RESULT_FILE,
@@ -84,6 +85,7 @@ ARTIFACTS = (
     "projector",
     "seen.npz",
     PRIVATE_FEATURES,
+    SHADOWS,
     FLAGS_FILE,
 )
 """What a run writes, in the order in which it is removed: what says that the

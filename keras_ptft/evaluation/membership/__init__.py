@@ -1,0 +1,1 @@
+"""How well an attacker tells training examples from others."""

@@ -1,0 +1,191 @@
+"""How well scores tell members of a training split from others."""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_ptft.evaluation.intervals import Interval
+
+RATES = {"tpr_at_1_percent": 0.01, "tpr_at_0.1_percent": 0.001}
+"""Metric to the false-positive rate that it is told at."""
+
+_SEED = 0
+_SURE = 0.95
+_Z = 1.959964
+# of a stored curve; more are not seen
+_MOST_POINTS = 200
+
+
+class Hits(NamedTuple):
+    """How many examples an attacker takes for members.
+
+    Attributes:
+        right: of the members.
+        members: how many there are.
+        wrong: of the others.
+        others: how many there are.
+    """
+
+    right: int
+    members: int
+    wrong: int
+    others: int
+
+    @property
+    def advantage(self) -> float:
+        """The rate of true positives less that of false ones."""
+        return self.right / self.members - self.wrong / self.others
+
+
+def strength(members: np.ndarray, others: np.ndarray) -> dict[str, Any]:
+    """Computes what an attack comes to, as `result.json` has it.
+
+    The area under the ROC curve has the interval of DeLong et al. 1988. True
+    positives at a low rate of false ones (Carlini et al. 2022) have that of
+    Clopper and Pearson 1934 at their threshold, and need 1 / rate others.
+    Where the advantage (Yeom et al. 2018) is largest is chosen on one half
+    of the examples and measured on the other, so that luck does not count;
+    its interval is that of Newcombe 1998.
+
+    Args:
+        members: float of shape (members,), higher for likelier members.
+        others: likewise of examples that were not trained on.
+
+    Returns:
+        "auc", "advantage", those of RATES, their "intervals", what guessing
+        gives "by_chance", and the "roc" curve.
+
+    Example:
+
+    >>> found = strength(np.array([3.0, 2.0, 1.0]), np.array([2.5, 0.5, 0.0]))
+    >>> round(found["auc"], 4)  # 7 of 9 pairs
+    0.7778
+    """
+    from sklearn.metrics import auc
+
+    fpr, tpr = _curve(members, others)
+    hits = cross_fitted(members, others)
+    found = {"auc": float(auc(fpr, tpr))}
+    intervals = {"auc": _delong(members, others)}
+    found["advantage"] = hits.advantage
+    intervals["advantage"] = _newcombe(hits)
+    for name, rate in RATES.items():
+        # one false positive in so many
+        if len(others) * rate >= 1:
+            found[name] = float(tpr[fpr <= rate].max())
+            right = round(found[name] * len(members))
+            intervals[name] = exact_interval(right, len(members))
+    chance = {"auc": 0.5, "advantage": 0.0} | RATES
+    return {
+        **found,
+        "intervals": {k: v for k, v in intervals.items() if v is not None},
+        "by_chance": {name: chance[name] for name in found},
+        "roc": _stored(fpr, tpr),
+    }
+
+
+def cross_fitted(members: np.ndarray, others: np.ndarray) -> Hits:
+    """Counts hits at thresholds that were chosen on other examples.
+
+    Args:
+        members: as in `strength`.
+        others: as in `strength`.
+    """
+    numbers = np.random.default_rng(_SEED)
+    folds = [numbers.permutation(len(x)) % 2 for x in (members, others)]
+    right = wrong = 0
+    for fold in (0, 1):
+        threshold = _best_threshold(
+            members[folds[0] != fold], others[folds[1] != fold]
+        )
+        right += int((members[folds[0] == fold] >= threshold).sum())
+        wrong += int((others[folds[1] == fold] >= threshold).sum())
+    return Hits(right, len(members), wrong, len(others))
+
+
+def exact_interval(
+    successes: int, trials: int, sure: float = _SURE
+) -> Interval:
+    """Returns the interval of Clopper and Pearson for a share.
+
+    Args:
+        successes: how many of the trials.
+        trials: at least 1.
+        sure: its confidence.
+
+    Example:
+
+    >>> [round(end, 4) for end in exact_interval(0, 10)]
+    [0.0, 0.3085]
+    """
+    from scipy.stats import binomtest
+
+    found = binomtest(successes, trials).proportion_ci(sure, method="exact")
+    return [float(found.low), float(found.high)]
+
+
+def _curve(
+    members: np.ndarray, others: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rates of false and of true positives, the surest first."""
+    from sklearn.metrics import roc_curve
+
+    fpr, tpr, _ = roc_curve(*_joined(members, others))
+    return fpr, tpr
+
+
+def _best_threshold(members: np.ndarray, others: np.ndarray) -> float:
+    from sklearn.metrics import roc_curve
+
+    fpr, tpr, thresholds = roc_curve(*_joined(members, others))
+    return float(thresholds[np.argmax(tpr - fpr)])
+
+
+def _joined(
+    members: np.ndarray, others: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each is a member, and its score."""
+    is_member = np.repeat([1, 0], [len(members), len(others)])
+    return is_member, np.concatenate([members, others])
+
+
+def _delong(members: np.ndarray, others: np.ndarray) -> Interval | None:
+    """The interval of the area; None where the scores separate all."""
+    from scipy.stats import rankdata
+
+    m, n = len(members), len(others)
+    ranks = rankdata(np.concatenate([members, others]))
+    # for each example the share of the other kind that it is ahead of
+    ahead = (ranks[:m] - rankdata(members)) / n
+    behind = 1 - (ranks[m:] - rankdata(others)) / m
+    variance = ahead.var(ddof=1) / m + behind.var(ddof=1) / n
+    if not variance > 0:
+        return None
+    area, reach = ahead.mean(), _Z * math.sqrt(variance)
+    return [float(max(area - reach, 0)), float(min(area + reach, 1))]
+
+
+def _newcombe(hits: Hits) -> Interval:
+    """The interval of a difference of two shares, of their Wilson ends."""
+    of_right = _wilson(hits.right, hits.members)
+    of_wrong = _wilson(hits.wrong, hits.others)
+    a, b = hits.right / hits.members, hits.wrong / hits.others
+    low = math.hypot(a - of_right[0], of_wrong[1] - b)
+    high = math.hypot(of_right[1] - a, b - of_wrong[0])
+    return [a - b - low, a - b + high]
+
+
+def _wilson(successes: int, trials: int) -> Interval:
+    from scipy.stats import binomtest
+
+    found = binomtest(successes, trials).proportion_ci(_SURE, method="wilson")
+    return [float(found.low), float(found.high)]
+
+
+def _stored(fpr: np.ndarray, tpr: np.ndarray) -> dict[str, list[float]]:
+    """Some points of a curve, dense where few are false."""
+    last = len(fpr) - 1
+    some = np.geomspace(1, last + 1, min(_MOST_POINTS, last + 1)) - 1
+    chosen = np.unique(np.append(some.round().astype(np.int64), last))
+    return {"fpr": fpr[chosen].tolist(), "tpr": tpr[chosen].tolist()}
