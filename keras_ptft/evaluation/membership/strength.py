@@ -4,6 +4,7 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import betaincinv
 
 from keras_ptft.evaluation.intervals import Interval
 
@@ -119,10 +120,10 @@ def exact_interval(
     >>> [round(end, 4) for end in exact_interval(0, 10)]
     [0.0, 0.3085]
     """
-    from scipy.stats import binomtest
-
-    found = binomtest(successes, trials).proportion_ci(sure, method="exact")
-    return [float(found.low), float(found.high)]
+    tail, failures = (1 - sure) / 2, trials - successes
+    low = betaincinv(successes, failures + 1, tail) if successes else 0.0
+    high = betaincinv(successes + 1, failures, 1 - tail) if failures else 1.0
+    return [float(low), float(high)]
 
 
 def _curve(
@@ -185,7 +186,8 @@ def _wilson(successes: int, trials: int) -> Interval:
 
 def _stored(fpr: np.ndarray, tpr: np.ndarray) -> dict[str, list[float]]:
     """Some points of a curve, dense where few are false."""
-    last = len(fpr) - 1
-    some = np.geomspace(1, last + 1, min(_MOST_POINTS, last + 1)) - 1
-    chosen = np.unique(np.append(some.round().astype(np.int64), last))
+    chosen = np.arange(len(fpr))
+    if len(fpr) > _MOST_POINTS:
+        some = np.geomspace(1, len(fpr), _MOST_POINTS) - 1
+        chosen = np.unique(some.round().astype(np.int64))
     return {"fpr": fpr[chosen].tolist(), "tpr": tpr[chosen].tolist()}

@@ -159,6 +159,7 @@ def train_shadows(
     config = _recipe(attacked)
     pool = _pool(suspects)
     within = halves(pool.labels, count, seed)
+    _check_halves(config, within)
     folder = attacked.folder / run_dir.SHADOWS
     _prepare(folder, config, pool, within)
     found = []
@@ -208,6 +209,17 @@ def _recipe(attacked: Attacked) -> Config:
     return standing_alone(config).replace(**resets)
 
 
+def _check_halves(config: Config, within: np.ndarray) -> None:
+    size = config.batch_size * config.gradient_accumulation
+    if within.sum(axis=1).min() >= size:
+        return
+    raise UserError(
+        f"Shadow models are trained on halves of {within.shape[1]:,} examples, "
+        f"which must hold a step of --batch_size={size}, as the run has it: "
+        "use --attack=loss, or a run with smaller batches."
+    )
+
+
 def _pool(suspects: Suspects) -> Source:
     """All training examples, then the test examples that are asked about."""
     splits = suspects.dataset.splits
@@ -239,7 +251,9 @@ def _train(
 ) -> None:
     """Trains a shadow model, and writes what it answers."""
     parts = {"train": np.flatnonzero(within), "test": np.flatnonzero(~within)}
-    splits = {name: take(pool, indices) for name, indices in parts.items()}
+    splits: dict[str, Source] = {
+        name: take(pool, indices) for name, indices in parts.items()
+    }
     if "validation" in dataset.splits:
         splits["validation"] = of_texts(dataset.splits["validation"])
     given = dataclasses.replace(
