@@ -148,6 +148,16 @@ def score(
     """
     if attack:
         return _attacked(run, attack, dataset, {"by": by, **changes})
+    return _scored(run, dataset, by, changes)
+
+
+def _scored(
+    run: str | os.PathLike,
+    dataset: Dataset | str | None,
+    by: str,
+    changes: dict[str, Any],
+) -> Scores:
+    """What a run's model is worth on data."""
     if isinstance(dataset, str):
         changes, dataset = {"dataset": dataset, **changes}, None
     _check_changes("evaluate", "data", changes)
