@@ -43,6 +43,7 @@ TABLES: dict[str, Mapping[str, Callable[..., Any]]] = {
     "resize": RESIZES,
     "augment": AUGMENTATIONS,
     "mix": MIXES,
+    "attack": ATTACKS,
     "tokenizer": TOKENIZERS,
     "backbone": BACKBONES,
     "normalization": NORMALIZATIONS,
@@ -53,7 +54,6 @@ TABLES: dict[str, Mapping[str, Callable[..., Any]]] = {
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
     "privacy": MECHANISMS,
-    "attack": ATTACKS,
 }
 _IMAGE = BackboneInput(
     tf.TensorSpec((224, 224, 3), tf.uint8, "image"),

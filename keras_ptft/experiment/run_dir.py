@@ -73,6 +73,7 @@ ARTIFACTS = (
     PRIVACY_FILE,
     "history.csv",
     "tensorboard",
+    SHADOWS,
     LABELS_FILE,
     THRESHOLDS_FILE,
     TEMPERATURE_FILE,
@@ -85,7 +86,6 @@ ARTIFACTS = (
     "projector",
     "seen.npz",
     PRIVATE_FEATURES,
-    SHADOWS,
     FLAGS_FILE,
 )
 """What a run writes, in the order in which it is removed: what says that the
