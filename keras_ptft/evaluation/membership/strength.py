@@ -14,6 +14,8 @@ RATES = {"tpr_at_1_percent": 0.01, "tpr_at_0.1_percent": 0.001}
 _SEED = 0
 _SURE = 0.95
 _Z = 1.959964
+# of an interval with two sources of chance, on either side
+_TAIL = (1 - _SURE) / 4
 # of a stored curve; more are not seen
 _MOST_POINTS = 200
 
@@ -43,11 +45,12 @@ def strength(members: np.ndarray, others: np.ndarray) -> dict[str, Any]:
     """Computes what an attack comes to, as `result.json` has it.
 
     The area under the ROC curve has the interval of DeLong et al. 1988. True
-    positives at a low rate of false ones (Carlini et al. 2022) have that of
-    Clopper and Pearson 1934 at their threshold, and need 1 / rate others.
-    Where the advantage (Yeom et al. 2018) is largest is chosen on one half
-    of the examples and measured on the other, so that luck does not count;
-    its interval is that of Newcombe 1998.
+    positives at a low rate of false ones (Carlini et al. 2022) need 1 / rate
+    others. Their interval counts that the threshold of that rate is not known
+    well, so that it is wide where others are few. Where the advantage (Yeom
+    et al. 2018) is largest is chosen on one half of the examples and measured
+    on the other, so that luck does not count; its interval is that of
+    Newcombe 1998.
 
     Args:
         members: float of shape (members,), higher for likelier members.
@@ -55,7 +58,8 @@ def strength(members: np.ndarray, others: np.ndarray) -> dict[str, Any]:
 
     Returns:
         "auc", "advantage", those of RATES, their "intervals", what guessing
-        gives "by_chance", and the "roc" curve.
+        gives "by_chance", the "roc" curve, and as "p_values" how probable it
+        is to find as many members at a rate, or more, by guessing.
 
     Example:
 
@@ -71,17 +75,18 @@ def strength(members: np.ndarray, others: np.ndarray) -> dict[str, Any]:
     intervals = {"auc": _delong(members, others)}
     found["advantage"] = hits.advantage
     intervals["advantage"] = _newcombe(hits)
+    p_values = {}
     for name, rate in RATES.items():
         # one false positive in so many
         if len(others) * rate >= 1:
-            found[name] = float(tpr[fpr <= rate].max())
-            right = round(found[name] * len(members))
-            intervals[name] = exact_interval(right, len(members))
+            at_rate = _at_rate(members, others, rate)
+            found[name], intervals[name], p_values[name] = at_rate
     chance = {"auc": 0.5, "advantage": 0.0} | RATES
     return {
         **found,
         "intervals": {k: v for k, v in intervals.items() if v is not None},
         "by_chance": {name: chance[name] for name in found},
+        "p_values": p_values,
         "roc": _stored(fpr, tpr),
     }
 
@@ -124,6 +129,35 @@ def exact_interval(
     low = betaincinv(successes, failures + 1, tail) if successes else 0.0
     high = betaincinv(successes + 1, failures, 1 - tail) if failures else 1.0
     return [float(low), float(high)]
+
+
+def _at_rate(
+    members: np.ndarray, others: np.ndarray, rate: float
+) -> tuple[float, Interval, float]:
+    """True positives at a rate of false ones, their interval, and p-value.
+
+    The ends are those of Clopper and Pearson 1934 at thresholds between which
+    the one of this rate is: so many of the others are above it, by the
+    binomial distribution. Where scores tell nothing, all orders of members
+    and others are equally probable.
+    """
+    from scipy.stats import binom, hypergeom
+
+    m, n = len(members), len(others)
+    ordered = np.sort(others)[::-1]
+
+    def above(false: int) -> int:
+        """Members that are ahead of all others but so many."""
+        return int((members > ordered[false]).sum()) if false < n else m
+
+    # floating point has 0.01 * 700 above 7
+    allowed = int(n * rate + 1e-9)
+    right = above(allowed)
+    least, most = binom.ppf([_TAIL, 1 - _TAIL], n, rate).astype(int)
+    low = exact_interval(above(least - 1), m, 1 - 2 * _TAIL)[0] if least else 0
+    high = exact_interval(above(most), m, 1 - 2 * _TAIL)[1]
+    chance = hypergeom.cdf(allowed, m + n, n, right + allowed) if right else 1
+    return right / m, [float(low), float(high)], float(chance)
 
 
 def _curve(

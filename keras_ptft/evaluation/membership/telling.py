@@ -22,6 +22,8 @@ HEADINGS = ("", "measured", "95 % interval", "by chance", "at most")
 """Of the columns of `attack_rows`; the last stands with a guarantee alone."""
 
 _MISSING = "–"
+# of both rates together as probable by chance as an area above its interval
+_SURE = 0.025 / len(RATES)
 
 
 def verdict(attack: Attack) -> str:
@@ -125,8 +127,7 @@ def attack_lines(attack: Attack) -> list[str]:
 
 def _is_more(attack: Attack, name: str) -> bool:
     """Whether members are found more often than by chance, surely."""
-    ends = attack["intervals"].get(name)
-    return ends is not None and ends[0] > RATES[name]
+    return attack.get("p_values", {}).get(name, 1.0) <= _SURE
 
 
 def _asked(attack: Attack) -> str:

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.stats import hypergeom
 from sklearn.metrics import roc_auc_score
 
 from keras_ptft.evaluation.membership.strength import (
@@ -59,10 +60,33 @@ def test_low_rates_need_as_many_others():
     members = np.repeat([98.5, 97.5, 50.0], [3, 2, 5])
     found = strength(members, others)
     assert found["tpr_at_1_percent"] == pytest.approx(0.3)
-    # Clopper and Pearson's table for 3 of 10
-    assert found["intervals"]["tpr_at_1_percent"] == pytest.approx(
-        [0.0667, 0.6525], abs=1e-4
-    )
+    # at most 1 of the 100 others is among the first 4 of all 110
+    expected = hypergeom.cdf(1, 110, 100, 4)
+    assert found["p_values"]["tpr_at_1_percent"] == pytest.approx(expected)
+
+
+def test_how_probable_hits_at_a_rate_are_by_chance():
+    # both members are among the first 3 of all 102, in 3 * 2 ordered places
+    others, members = np.arange(100.0), np.array([98.5, 200.0])
+    expected = (3 * 2 * 1 * 100) / (102 * 101 * 100)
+    found = strength(members, others)["p_values"]["tpr_at_1_percent"]
+    assert found == pytest.approx(expected)
+    # where none is found, as many or more always are
+    found = strength(members - 300, others)["p_values"]
+    assert found == {"tpr_at_1_percent": 1.0}
+
+
+def test_true_positives_at_a_rate_are_in_their_interval():
+    # of members 1 ahead: 1 - Phi(2.3263 - 1)
+    truth, covered, surely = 0.0924, 0, 0
+    for seed in range(100):
+        found = strength(*drawn(500, 1.0, seed))
+        low, high = found["intervals"]["tpr_at_1_percent"]
+        covered += low <= truth <= high
+        equal = strength(*drawn(500, 0.0, 1000 + seed))
+        surely += equal["p_values"]["tpr_at_1_percent"] <= 0.025
+    assert covered >= 95
+    assert surely <= 6
 
 
 def test_who_is_told_apart_entirely():

@@ -46,8 +46,7 @@ def test_better_than_by_chance():
 
 
 def test_few_members_that_are_found_surely_count():
-    ends = {"tpr_at_1_percent": [0.03, 0.05]}
-    found = changed(tpr_at_1_percent=0.04, intervals=ends)
+    found = changed(tpr_at_1_percent=0.04, p_values={"tpr_at_1_percent": 1e-4})
     assert verdict(found).endswith(
         "better than by chance (AUC 50.3, 49.1 to 51.5), and finds 4.0 % of "
         "them at 1 % false alarms."
