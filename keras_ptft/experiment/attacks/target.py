@@ -131,9 +131,9 @@ def balanced(
 
     Example:
 
-    >>> one, other = balanced(np.array([0, 0, 1]), np.array([1, 0, 1, 1]))
-    >>> len(one), other[:1].tolist()
-    (2, [0])
+    >>> one, other = balanced(np.array([0, 0, 1]), np.array([1, 0]))
+    >>> len(one), other.tolist()
+    (2, [0, 1])
     """
     numbers = np.random.default_rng(_SEED)
     chosen: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
