@@ -69,7 +69,7 @@ def attack(
     found = strength(ours, theirs)
     by_kind = {k: shown_metrics(v) for k, v in guesses.metrics.items()}
     bound = beside(
-        getattr(attacked.result, "privacy", None),
+        attacked.result.privacy,
         found,
         cross_fitted(ours, theirs),
     )
