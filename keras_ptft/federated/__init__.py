@@ -1,0 +1,1 @@
+"""Federated training: clients whose data stay with them share a model."""
