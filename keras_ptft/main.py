@@ -165,6 +165,16 @@ def tune(words: list[str]) -> None:
     print(f"\nSee {page}; the recipe that was found is {flags}.")
 
 
+def federate(words: list[str]) -> None:
+    """Trains a recipe by clients, and prints its scores."""
+    from keras_ptft.federated.settings import FEDERATE_FIELDS, FederateConfig
+
+    _, own, config = _one_recipe("federate", words, FEDERATE_FIELDS)
+    asked = FederateConfig(**own)
+    federation = _load("federated.federate", {config.strategy})
+    _print_table(federation.train(config, asked).comparison)
+
+
 def train(stage: str, words: list[str]) -> None:
     """Runs one stage, "pretrain" or "finetune", and prints its scores."""
     present, positional = parse(words)
@@ -338,6 +348,7 @@ COMMANDS: dict[str, Callable[[list[str]], int | None]] = {
     "run": run,
     "compare": compare,
     "tune": tune,
+    "federate": federate,
     "pretrain": partial(train, "pretrain"),
     "finetune": partial(train, "finetune"),
     "evaluate": evaluate,

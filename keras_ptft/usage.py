@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from keras_ptft.comparison.settings import COMPARE_FIELDS
 from keras_ptft.config import EVALUATE_FIELDS, FIELDS, PREDICT_FIELDS
 from keras_ptft.doctor.settings import DOCTOR_FIELDS
+from keras_ptft.federated.settings import FEDERATE_FIELDS
 from keras_ptft.launch import JOB_FIELDS
 from keras_ptft.registry import nearest, table_names
 from keras_ptft.runs.settings import RUNS_FIELDS
@@ -62,6 +63,12 @@ COMMANDS = {
         "search for better settings, judged by validation alone",
         "keras-ptft tune digits --budget=10m",
         TUNE_FIELDS | FIELDS,
+    ),
+    "federate": Command(
+        "RECIPE",
+        "train a recipe by clients that keep their examples",
+        "keras-ptft federate pretrain_cnn_digits --clients=5 --rounds=10",
+        FEDERATE_FIELDS | FIELDS,
     ),
     "pretrain": Command(
         "",

@@ -20,7 +20,7 @@ RANKS = [
     {"transfer", "evaluation", "serving"},
     {"objectives", "explanation"},
     {"experiment"},
-    {"comparison"},
+    {"comparison", "federated"},
     {"search"},
     {"describe", "doctor", "launch", "runs"},
     {"usage", "main", "__main__"},

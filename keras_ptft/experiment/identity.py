@@ -58,6 +58,7 @@ def check_provenance(
         "parent": "was trained from weights",
         "data": "was run on data",
         "backbone": "was run with a backbone",
+        "federated": "was trained by a federation, or by none,",
         "teacher": "was taught by a model",
     }
     for name, now in new.items():

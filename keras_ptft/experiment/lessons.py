@@ -26,14 +26,27 @@ def taught_data(
     given: Dataset | None,
     teacher: Teacher | None,
     pretrained: Pretrained | None = None,
+    *,
+    by: str = "",
 ) -> tuple[Loaded, Lesson]:
-    """Loads the data of a run, and what answers for them if it is taught."""
+    """Loads the data of a run, and what answers for them if it is taught.
+
+    Args:
+        stage: "pretrain" or "finetune".
+        config: the settings.
+        given: a data set that was handed over; None: as `config` says.
+        teacher: answers for the examples; None: nobody.
+        pretrained: where the weights come from; None: they are random.
+        by: column of a table whose values are read too; empty: none.
+    """
     on_leak = _on_leak(stage, config)
     weights = pretrained.weights if pretrained is not None else None
     if teacher is None:
-        loaded = load_dataset(config, given, on_leak, weights)
+        loaded = load_dataset(config, given, on_leak, weights, by=by)
         return loaded, Lesson(None, None)
-    loaded = load_dataset(config, given, on_leak, weights, teacher.weights)
+    loaded = load_dataset(
+        config, given, on_leak, weights, teacher.weights, by=by
+    )
     with get_strategy(config.strategy).scope():
         model = answering(teacher, loaded.dataset)
     loaded = labelled_by(config, teacher, model, loaded)

@@ -79,7 +79,7 @@ def _trained(
     settings: Mapping[str, Any],
 ) -> Run:
     named = {k: v for k, v in given.items() if isinstance(v, str)}
-    config = _configured(config, {**settings, **named})
+    config = configured(config, {**settings, **named})
     objects = {
         k: v for k, v in given.items() if k not in named and v is not None
     }
@@ -90,8 +90,16 @@ def _trained(
     return Run(folder, result, objects.get("dataset"))
 
 
-def _configured(config: Config | None, settings: Mapping[str, Any]) -> Config:
-    """The settings, of which those that are given one by one count."""
+def configured(config: Config | None, settings: Mapping[str, Any]) -> Config:
+    """Returns settings, of which those that are given one by one count.
+
+    Args:
+        config: the settings; None: as by default.
+        settings: fields of `Config` in place of those.
+
+    Raises:
+        UserError: something else, or a name that is no setting.
+    """
     if not isinstance(config, Config | None):
         raise UserError(
             f"Expected a Config, got {config!r}: give settings by name, as "

@@ -75,6 +75,8 @@ def load_dataset(
     on_leak: str,
     weights: Weights | None = None,
     teacher: Weights | None = None,
+    *,
+    by: str = "",
 ) -> Loaded:
     """Loads the data set of a run, and finds examples in two splits.
 
@@ -87,9 +89,10 @@ def load_dataset(
             texts and images are read as they read them.
         teacher: those of a model that answers for the examples: it may have
             seen the test split too, and texts are read as it reads them.
+        by: column of a table whose values are read too; empty: none.
     """
     known = [each for each in (weights, teacher) if each is not None]
-    whole = _split(config, given, weights, _cache(config))
+    whole = _split(config, given, weights, _cache(config), by=by)
     _check_classes(config, whole)
     dataset, leaks = handle_leaks(
         whole,
@@ -211,9 +214,13 @@ def _split(
     given: Dataset | None,
     weights: Weights | None,
     cache: CacheFolder | None = None,
+    *,
+    by: str = "",
 ) -> Dataset:
     """The data set with its chosen classes and a validation split."""
-    loading = dataclasses.replace(_loading(config, weights), cache=cache)
+    loading = dataclasses.replace(
+        _loading(config, weights), cache=cache, by_column=by
+    )
     columns = weights.columns() if weights is not None else ()
     if columns:
         trained = DataInfo(columns=columns)

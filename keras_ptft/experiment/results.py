@@ -151,6 +151,13 @@ class RunResult(TrainingResult):
         ),
         default=None,
     )
+    federated: Mapping[str, Any] | None = dataclasses.field(
+        metadata=_help(
+            "of federate: its settings, the clients with their examples, and "
+            "the bytes that travel to or from one in a round"
+        ),
+        default=None,
+    )
     scratch: ScratchResult | None = dataclasses.field(
         metadata=_help(
             "the same model from random weights, with --compare_scratch"

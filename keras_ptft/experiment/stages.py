@@ -304,7 +304,7 @@ def _origin(
     parent: str, backbone: keras.Model | None, teacher: Teacher | None
 ) -> dict[str, str]:
     """The fingerprints of the models that a run is made of, by name."""
-    found = {"parent": parent}
+    found = {"parent": parent, "federated": ""}
     if backbone is not None:
         found["backbone"] = audit.fingerprint(backbone)
     if teacher is not None:

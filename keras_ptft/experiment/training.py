@@ -110,7 +110,7 @@ class Training:
         self._config, self._objective = config, objective
         self._folder = folder
         self._range_test: RangeTest | None = None
-        self._fit_config = _fit_config(config, objective, source)
+        self._fit_config = build_fit_config(config, objective, source)
         self._account = open_account(
             config,
             examples=len(source),
@@ -183,7 +183,7 @@ class Training:
                 tuning, clipping=clipping(self._account, size)
             )
         with get_strategy(self._config.strategy).scope():
-            training_model = self._training_model(
+            training_model = self.training_model(
                 model, sources["train"], tuning, len(epochs), start
             )
         _LOG.info("Plan: %s.", training_model.plan)
@@ -213,7 +213,7 @@ class Training:
             return None
         return account_of_done(self._account, self._session.step)
 
-    def _training_model(
+    def training_model(
         self,
         model: keras.Model,
         source: Source,
@@ -221,7 +221,16 @@ class Training:
         epochs: int,
         start: Checkpoint | None,
     ) -> TrainingModel:
-        """Makes the training model, as fast as it is found to run."""
+        """Makes the training model, as fast as it is found to run.
+
+        Args:
+            model: as in `run`.
+            source: the training split.
+            tuning: as in `run`.
+            epochs: how many it is for.
+            start: where it goes on from, with the plan of then; None: it
+                begins.
+        """
         config, steps = self._config, self._steps
         strategy = get_strategy(config.strategy)
         plan = make_plan(
@@ -380,9 +389,16 @@ def _step_seconds(training_model: TrainingModel) -> dict[str, float]:
     return seconds | {"waited": round(waited, 3)}
 
 
-def _fit_config(
+def build_fit_config(
     config: Config, objective: Objective, source: Source
 ) -> FitConfig:
+    """Returns how examples are shown to a model.
+
+    Args:
+        config: the settings.
+        objective: what the model is trained for.
+        source: the training split.
+    """
     weights = None
     if config.class_weight == "balanced":
         classes = len(objective.info.label_names)

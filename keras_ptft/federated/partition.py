@@ -56,7 +56,7 @@ def iid(given: Divided, /) -> list[Part]:
     return _numbered(np.array_split(order, given.clients))
 
 
-def dirichlet(given: Divided, /, *, alpha: float = 0.5) -> list[Part]:
+def dirichlet(given: Divided, /, alpha: float = 0.5) -> list[Part]:
     """Draws the share of a class that each client has (Hsu et al. 2019).
 
     "Measuring the Effects of Non-Identical Data Distribution for Federated
@@ -86,7 +86,7 @@ def dirichlet(given: Divided, /, *, alpha: float = 0.5) -> list[Part]:
     )
 
 
-def classes(given: Divided, /, *, per_client: int = 2) -> list[Part]:
+def classes(given: Divided, /, per_client: int = 2) -> list[Part]:
     """Gives each client shards of examples that are sorted by class.
 
     McMahan et al. 2017, "Communication-Efficient Learning of Deep Networks
@@ -108,7 +108,7 @@ def classes(given: Divided, /, *, per_client: int = 2) -> list[Part]:
     )
 
 
-def by(given: Divided, /, *, column: str) -> list[Part]:
+def by(given: Divided, /, column: str) -> list[Part]:
     """Makes each value of a column a client, as a person or a hospital.
 
     Clients with less examples than a step are left out.
@@ -129,7 +129,7 @@ def by(given: Divided, /, *, column: str) -> list[Part]:
     ]
     kept = [part for part in parts if len(part.rows) >= given.least]
     if small := len(parts) - len(kept):
-        lost = sum(len(part.rows) for part in parts if part not in kept)
+        lost = len(owners) - sum(len(part.rows) for part in kept)
         _LOG.warning(
             "%d of %d clients have less than %d examples, a step, and are "
             "left out with %d examples: lower --batch_size to keep them.",

@@ -1,7 +1,7 @@
 """How the server makes one model of what the clients send."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -108,11 +108,11 @@ SERVERS: dict[str, Callable[..., Server]] = {
 }
 
 
-def mean_of(sent: Sequence[Arrays], examples: Sequence[int]) -> Arrays:
+def mean_of(sent: Iterable[Arrays], examples: Sequence[int]) -> Arrays:
     """Averages what clients sent, each by its number of examples.
 
     Args:
-        sent: the arrays of each client.
+        sent: the arrays of each client, of which one is held at a time.
         examples: that it has.
 
     Returns:
@@ -124,10 +124,10 @@ def mean_of(sent: Sequence[Arrays], examples: Sequence[int]) -> Arrays:
     [array([2.])]
     """
     shares = [count / sum(examples) for count in examples]
-    sums = [np.zeros(each.shape, np.float64) for each in sent[0]]
+    sums: list[np.ndarray] = []
     for arrays, share in zip(sent, shares, strict=True):
-        for total, each in zip(sums, arrays, strict=True):
-            total += share * each.astype(np.float64)
+        parts = [share * each.astype(np.float64) for each in arrays]
+        sums = [a + b for a, b in zip(sums, parts, strict=False)] or parts
     return sums
 
 

@@ -98,13 +98,7 @@ class History(keras.callbacks.Callback):
 
     def to_csv(self) -> str:
         """Returns the rows as CSV text with a header."""
-        text = io.StringIO()
-        # what is scored every few epochs only is missing in the others
-        columns = max(self.rows, key=len)
-        writer = csv.DictWriter(text, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        return text.getvalue()
+        return csv_text(self.rows)
 
 
 class EarlyStopping(keras.callbacks.EarlyStopping):
@@ -169,6 +163,24 @@ class StopOnNaN(keras.callbacks.Callback):
                     "jit_compile": bool(self.model.plan.jit_compile),
                 },
             )
+
+
+def csv_text(rows: Sequence[Mapping[str, float]]) -> str:
+    """Returns the rows of a history as CSV text with a header.
+
+    Example:
+
+    >>> print(csv_text([{"epoch": 1, "loss": 0.5}]), end="")
+    epoch,loss
+    1,0.5
+    """
+    text = io.StringIO()
+    # what is scored every few epochs only is missing in the others
+    columns = max(rows, key=len)
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def _event(scores: Mapping[str, float]) -> bytes:

@@ -202,7 +202,7 @@ class Session:
                 self._saver.set_model(model)
                 stop = stop_on_signal(self._saver.request_stop)
                 stack.enter_context(stop)
-            validation = _validation(model, splits, self._config)
+            validation = validation_batches(model, splits, self._config)
             shown = _shown(model, splits["train"], self._config, self.step)
             if model.plan.on_tpu:
                 check_step(model, shown)
@@ -283,13 +283,18 @@ def _training(
     return distributed(model.distribute_strategy, make)
 
 
-def _validation(
+def validation_batches(
     model: TrainingModel, splits: Mapping[str, Source], fit_config: FitConfig
 ) -> tf.data.Dataset | None:
-    """What the model is evaluated on, endless: Keras starts to read it once.
+    """Returns what a model is evaluated on, endless, or None.
 
-    It would start twice an epoch with what ends, which takes as long as to
-    evaluate a small split.
+    Keras starts to read it once. It would start twice an epoch with what
+    ends, which takes as long as to evaluate a small split.
+
+    Args:
+        model: is told how many batches there are.
+        splits: maybe with "validation".
+        fit_config: how many examples are computed at a time.
     """
     if "validation" not in splits:
         return None

@@ -121,6 +121,7 @@ class TrainingModel(keras.Model):
         self.state_model = phase.model if phase else model
         self.objective = trainable
         self.plan = plan
+        self._epoch_steps = _counter("epoch_steps", steps_per_epoch)
         self.steps_per_epoch = steps_per_epoch
         self.gradient_accumulation = gradient_accumulation
         self.teacher = self.tuning.teacher
@@ -160,6 +161,12 @@ class TrainingModel(keras.Model):
             jit_compile=False,
             steps_per_execution=plan.steps_per_execution,
         )
+
+    def set_steps_per_epoch(self, steps: int) -> None:
+        """Sets how long an epoch is, without tracing the step again."""
+        self.steps_per_epoch = steps
+        with self.distribute_strategy.scope():
+            self._epoch_steps.assign(steps)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -332,7 +339,7 @@ class TrainingModel(keras.Model):
 
     def _train_steps(self, iterator: Iterator[Any]) -> dict[str, tf.Tensor]:
         """Trains until the call or the epoch ends, or the training stops."""
-        left = self.steps_per_epoch - self.step % self.steps_per_epoch
+        left = self._epoch_steps - self.step % self._epoch_steps
         last = self.step + self._steps_per_call(left)
 
         def unfinished(stopping: tf.Tensor) -> tf.Tensor:

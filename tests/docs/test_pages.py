@@ -8,6 +8,7 @@ import pytest
 
 from keras_ptft.comparison.settings import COMPARE_FIELDS
 from keras_ptft.config import EVALUATE_FIELDS, FIELDS, PREDICT_FIELDS
+from keras_ptft.federated.settings import FEDERATE_FIELDS
 from keras_ptft.launch import JOB_FIELDS
 from keras_ptft.main import COMMANDS
 from keras_ptft.runs.settings import RUNS_FIELDS
@@ -37,7 +38,7 @@ RUNNABLE = [
 SETTINGS = {
     *(*FIELDS, *PREDICT_FIELDS, *EVALUATE_FIELDS, *COMPARE_FIELDS),
     *(*TUNE_FIELDS, *RUNS_FIELDS, *JOB_FIELDS, *ROLLBACK_FIELDS),
-    *(*MONITOR_FIELDS, *SERVE_FIELDS),
+    *(*MONITOR_FIELDS, *SERVE_FIELDS, *FEDERATE_FIELDS),
 }
 # of other programs, which pages name too
 OTHERS = {"no-deps", "logdir", "help", "version", "flagfile", "url", "setting"}
