@@ -102,6 +102,7 @@ def _lineage(
         trained_parameters=result.trained_parameters,
         forgetting=result.forgetting,
         privacy=result.privacy,
+        federated=result.federated,
     )
 
 

@@ -13,7 +13,7 @@ from keras_ptft.experiment.run import Run
 from keras_ptft.federated.rounds import play
 from keras_ptft.federated.run import federated_run
 from keras_ptft.federated.settings import FEDERATE_FIELDS, FederateConfig
-from keras_ptft.federated.shared import Given
+from keras_ptft.federated.shared import NOTHING, Given
 from keras_ptft.models.saved import functional
 from keras_ptft.remote import places
 
@@ -66,7 +66,7 @@ def federate(
 
 
 def train(
-    config: Config, asked: FederateConfig, given: Given = Given()
+    config: Config, asked: FederateConfig, given: Given = NOTHING
 ) -> RunResult:
     """Trains a recipe by clients in this process.
 

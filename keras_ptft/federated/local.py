@@ -13,7 +13,7 @@ from keras_ptft.experiment.loading import Loaded
 from keras_ptft.federated.partition import Part, divide
 from keras_ptft.federated.servers import SERVERS, Server
 from keras_ptft.federated.settings import FederateConfig
-from keras_ptft.federated.shared import Given, Shared, build
+from keras_ptft.federated.shared import NOTHING, Given, Shared, build
 from keras_ptft.federated.trainer import Trainer
 from keras_ptft.objectives import Objective
 from keras_ptft.registry import lookup
@@ -46,7 +46,7 @@ class Local:
         asked: FederateConfig,
         client: int | None = None,
         *,
-        given: Given = Given(),
+        given: Given = NOTHING,
     ) -> None:
         self.config = planned(config, asked)
         self.asked, self.client = asked, client
@@ -55,7 +55,11 @@ class Local:
     def of(self, client: int) -> "Local":
         """Returns another client, which shares the data and the model."""
         other = Local.__new__(Local)
-        other.config, other.asked, other.client = self.config, self.asked, client
+        other.config, other.asked, other.client = (
+            self.config,
+            self.asked,
+            client,
+        )
         other._state = self._state
         return other
 

@@ -18,7 +18,7 @@ from keras_ptft.experiment.run_files import CHECKPOINTS
 from keras_ptft.federated.local import Local
 from keras_ptft.federated.run import Federated
 from keras_ptft.federated.servers import mean_of
-from keras_ptft.federated.told import clients_table, client_rows
+from keras_ptft.federated.told import client_rows, clients_table
 from keras_ptft.remote.mirrored import push
 from keras_ptft.training.callbacks import csv_text
 from keras_ptft.training.checkpointing.preemption import stop_on_signal
@@ -175,9 +175,7 @@ def _scores(local: Local, weights: Sequence[np.ndarray]) -> dict[str, float]:
     _, metrics = local.evaluate(weights)
     scores = {f"val_{name}": value for name, value in metrics.items()}
     if local.asked.score_rounds:
-        splits = local.objective.score_splits(
-            local.model, local.loaded.dataset
-        )
+        splits = local.objective.score_splits(local.model, local.loaded.dataset)
         test = shown_metrics(splits["test"])
         scores |= {f"test_{name}": float(test[name]) for name in test}
     return scores

@@ -19,7 +19,7 @@ from keras_ptft.experiment.results import RunResult
 from keras_ptft.federated.checks import check
 from keras_ptft.federated.local import Local, planned
 from keras_ptft.federated.settings import FederateConfig
-from keras_ptft.federated.shared import Given, origin
+from keras_ptft.federated.shared import NOTHING, Given, origin
 from keras_ptft.remote.mirrored import mirrored
 from keras_ptft.training.distribution import strategies
 from keras_ptft.training.timer import Timer
@@ -54,7 +54,7 @@ def federated_run(
     config: Config,
     asked: FederateConfig,
     play: Play,
-    given: Given = Given(),
+    given: Given = NOTHING,
 ) -> RunResult:
     """Runs rounds of a recipe, and writes their run folder.
 
@@ -118,9 +118,7 @@ def _run(
     return conclude(folder, config, loaded, local.objective, result, timer)
 
 
-def _result(
-    folder: pathlib.Path, local: Local, found: Federated
-) -> RunResult:
+def _result(folder: pathlib.Path, local: Local, found: Federated) -> RunResult:
     model = local.trainer.model
     return RunResult(
         run=folder.name,
@@ -133,19 +131,15 @@ def _result(
         trained_parameters=local.shared.tuning.size,
         steps=dict(model.clock.seconds),
         resumed=found.resumed,
-        federated={**told(local), **found.told},
+        federated={**_told(local), **found.told},
     )
 
 
-def told(local: Local) -> dict[str, Any]:
-    """Returns what "federated" of `result.json` says of any training.
-
-    Args:
-        local: all clients.
-    """
+def _told(local: Local) -> dict[str, Any]:
+    """What "federated" of `result.json` says, whoever played the rounds."""
     weights = local.weights()
     return {
-        **dataclasses.asdict(local.asked),
+        "settings": dataclasses.asdict(local.asked),
         "weights": len(weights),
         "statistics": len(weights) - local.trained,
         "bytes_of_a_client": sum(each.nbytes for each in weights),

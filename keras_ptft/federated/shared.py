@@ -61,6 +61,10 @@ class Given:
     pretrained: Pretrained | None = None
 
 
+NOTHING = Given()
+"""No objects: all is as the settings say."""
+
+
 def origin(config: Config, backbone: keras.Model | None) -> Pretrained | None:
     """Loads the weights that a training starts from; None: random ones."""
     is_new = stage_of(config) == "pretrain" and not config.init_from

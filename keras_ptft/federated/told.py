@@ -6,10 +6,8 @@ from typing import Any
 import numpy as np
 
 from keras_ptft.data.core.dataset import Dataset
+from keras_ptft.evaluation.report.clients import clients_rows
 from keras_ptft.federated.partition import Part
-
-_MOST_CLASSES = 10
-_MOST_CLIENTS = 20
 
 
 def client_rows(
@@ -36,6 +34,9 @@ def client_rows(
 def clients_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Returns the table of the clients as text.
 
+    Args:
+        rows: as `client_rows` returns them.
+
     Example:
 
     >>> print(clients_table([{"client": "0", "examples": 3,
@@ -43,28 +44,11 @@ def clients_table(rows: Sequence[Mapping[str, Any]]) -> str:
     client  examples  classes
     0              3  cat 1, dog 2
     """
-    width = max(len("client"), *(len(row["client"]) for row in rows))
-    lines = [f"{'client':{width}}  examples  classes".rstrip()]
-    for row in rows[:_MOST_CLIENTS]:
-        line = f"{row['client']:{width}}  {row['examples']:8,}"
-        lines.append(f"{line}  {classes_text(row)}".rstrip())
-    if left := len(rows) - _MOST_CLIENTS:
-        lines += [f"and {left} more"] if left > 0 else []
-    return "\n".join(lines)
-
-
-def classes_text(row: Mapping[str, Any]) -> str:
-    """Returns the classes of a client with their examples, or how many.
-
-    Args:
-        row: as `client_rows` returns it.
-
-    Example:
-
-    >>> classes_text({"classes": {"cat": 1, "dog": 2}})
-    'cat 1, dog 2'
-    """
-    classes = row.get("classes", {})
-    if len(classes) > _MOST_CLASSES:
-        return f"{len(classes)} classes"
-    return ", ".join(f"{name} {count:,}" for name, count in classes.items())
+    cells = clients_rows(rows)
+    first, second, _ = (
+        max(map(len, each)) for each in zip(*cells, strict=True)
+    )
+    return "\n".join(
+        f"{client:{first}}  {count:>{second}}  {classes}".rstrip()
+        for client, count, classes in cells
+    )

@@ -5,6 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from keras_ptft.config import Config
+from keras_ptft.evaluation.report.clients import (
+    clients_rows,
+    federated_sentence,
+)
 from keras_ptft.evaluation.report.forgetting import forgetting_sentence
 from keras_ptft.evaluation.report.privacy import (
     NOT_COVERED,
@@ -35,6 +39,7 @@ class Lineage(NamedTuple):
         trained_parameters: numbers that training could change.
         forgetting: "forgetting" of `result.json`, where it was measured.
         privacy: "privacy" of `result.json`, of a private training.
+        federated: "federated" of `result.json`, where clients trained.
     """
 
     stage: str
@@ -47,6 +52,7 @@ class Lineage(NamedTuple):
     trained_parameters: int = 0
     forgetting: Mapping[str, Any] | None = None
     privacy: Mapping[str, Any] | None = None
+    federated: Mapping[str, Any] | None = None
 
 
 class ShownLayer(NamedTuple):
@@ -90,9 +96,9 @@ def lineage_parts(lineage: Lineage) -> dict[str, Any]:
     return {
         "chosen_settings": chosen,
         "default_settings": others,
-        "commands": repeating_commands(
-            lineage.stage, lineage.folder, lineage.config
-        ),
+        "commands": lineage_commands(lineage),
+        "federated": federated_told(lineage),
+        "clients": client_table(lineage),
         "handed_over": lineage.handed_over,
         "origins": origins(lineage),
         "transferred": transfer_sentences(lineage),
@@ -102,6 +108,29 @@ def lineage_parts(lineage: Lineage) -> dict[str, Any]:
         "fates": summed_fates(layers),
         "fold_layers": len(layers) > _MOST_LAYERS,
     }
+
+
+def lineage_commands(lineage: Lineage) -> tuple[list[str], list[str]]:
+    """Returns the commands that repeat a run, as `repeating_commands`."""
+    found = lineage.federated
+    return repeating_commands(
+        lineage.stage,
+        lineage.folder,
+        lineage.config,
+        federated=None if found is None else found["settings"],
+    )
+
+
+def federated_told(lineage: Lineage) -> str:
+    """Returns how clients trained the model, or nothing where none did."""
+    found = lineage.federated
+    return "" if found is None else federated_sentence(found)
+
+
+def client_table(lineage: Lineage) -> list[list[str]]:
+    """Returns the table of the clients, where it is known who has what."""
+    clients = (lineage.federated or {}).get("clients", ())
+    return clients_rows(clients) if clients else []
 
 
 def origins(lineage: Lineage) -> list[tuple[str, str]]:

@@ -10,7 +10,13 @@ from keras_ptft.evaluation.report.calibration import (
     calibration_text,
     interval_texts,
 )
-from keras_ptft.evaluation.report.lineage import Lineage, transfer_sentences
+from keras_ptft.evaluation.report.lineage import (
+    Lineage,
+    client_table,
+    federated_told,
+    lineage_commands,
+    transfer_sentences,
+)
 from keras_ptft.evaluation.report.markup import (
     code,
     escaped,
@@ -29,10 +35,7 @@ from keras_ptft.evaluation.report.report import (
 )
 from keras_ptft.evaluation.report.runs_table import table_cells
 from keras_ptft.evaluation.report.scores import score_cards
-from keras_ptft.evaluation.report.settings_table import (
-    repeating_commands,
-    shown_settings,
-)
+from keras_ptft.evaluation.report.settings_table import shown_settings
 from keras_ptft.evaluation.report.times import time_parts
 
 if TYPE_CHECKING:
@@ -77,6 +80,10 @@ def write_markdown(
     if data is not None:
         parts += ["## Data", *data_parts(data)]
     parts += privacy_parts(lineage)
+    if told := federated_told(lineage):
+        parts += ["## Clients", escaped(told)]
+    if clients := client_table(lineage):
+        parts.append(text_table(clients, (0, 2)))
     parts += ["## Settings that differ from their defaults"]
     parts.append(_settings(lineage))
     if course.seconds:
@@ -196,6 +203,8 @@ def _commands(lineage: Lineage) -> list[str]:
     if lineage.handed_over:
         given = " and the ".join(lineage.handed_over)
         return [f"A program handed over the {given}, so it takes that program."]
-    commands = repeating_commands(lineage.stage, lineage.folder, lineage.config)
+    commands = lineage_commands(lineage)
     with_file, without = (code(" ".join(words)) for words in commands)
+    if not commands[1]:
+        return [with_file]
     return [with_file, "or, without its folder:", without]

@@ -2,7 +2,8 @@
 
 import pathlib
 import shlex
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from keras_ptft import settings
 from keras_ptft.config import FIELDS, Config
@@ -53,7 +54,11 @@ ShownSetting(name='name', value='', default=''))
 
 
 def repeating_commands(
-    stage: str, folder: pathlib.PurePath, config: Config
+    stage: str,
+    folder: pathlib.PurePath,
+    config: Config,
+    *,
+    federated: Mapping[str, Any] | None = None,
 ) -> tuple[list[str], list[str]]:
     """Returns the commands that repeat a run under another name.
 
@@ -61,10 +66,12 @@ def repeating_commands(
         stage: the command, as "finetune".
         folder: the run folder, which holds `flags.flags`.
         config: the settings of the run.
+        federated: the settings of `federate`; None: it was not that.
 
     Returns:
         One that reads the run's flagfile, and one that needs no file; of
-        each the words, quoted for a shell.
+        each the words, quoted for a shell. The second is empty for
+        `federate`, which always reads one.
 
     Example:
 
@@ -77,6 +84,11 @@ def repeating_commands(
     """
     name = f"--name={folder.name}-again"
     flagfile = f"--flagfile={(folder / 'flags.flags').as_posix()}"
+    if federated is not None:
+        own = [f"--{k}={_text(v)}" for k, v in federated.items()]
+        recipe = (folder / "flags.flags").as_posix()
+        words = ["keras-ptft", "federate", recipe, name, *own]
+        return list(map(shlex.quote, words)), []
     chosen = [
         f"--{setting.name}={setting.value}"
         for setting in shown_settings(config)[0]
@@ -85,3 +97,7 @@ def repeating_commands(
     start = ["keras-ptft", stage]
     with_file, without = [*start, flagfile, name], [*start, name, *chosen]
     return list(map(shlex.quote, with_file)), list(map(shlex.quote, without))
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
