@@ -104,7 +104,7 @@ def test_name_says_what_it_is(name):
     stage = "finetune" if config.init_from else "pretrain"
     stage = "distill" if config.teacher else stage
     assert config.name == name
-    kinds = "_teacher|_views|_pruned"
+    kinds = "_teacher|_views|_pruned|_federated"
     assert re.fullmatch(
         rf"{stage}(_private)?_[a-z0-9]+_[a-z0-9]+({kinds})?", name
     )

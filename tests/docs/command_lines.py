@@ -14,6 +14,7 @@ from keras_ptft.config import (
     PredictConfig,
 )
 from keras_ptft.errors import UserError
+from keras_ptft.federated.settings import FEDERATE_FIELDS, FederateConfig
 from keras_ptft.launch import JOB_FIELDS, Job
 from keras_ptft.runs.settings import RUNS_FIELDS, RunsConfig
 from keras_ptft.search.settings import TUNE_FIELDS, TuneConfig
@@ -36,6 +37,7 @@ _CLASSES = {
     Config: FIELDS,
     CompareConfig: COMPARE_FIELDS,
     TuneConfig: TUNE_FIELDS,
+    FederateConfig: FEDERATE_FIELDS,
     PredictConfig: PREDICT_FIELDS,
     EvaluateConfig: EVALUATE_FIELDS,
     Job: JOB_FIELDS,
