@@ -127,12 +127,17 @@ def _result(folder: pathlib.Path, local: Local, found: Federated) -> RunResult:
         data=local.loaded.account.as_dict(),
         leaks=local.loaded.leaks.as_dict(),
         plan=dataclasses.asdict(model.plan),
-        history=found.rows,
+        history=[_row(row, local.asked) for row in found.rows],
         trained_parameters=local.shared.tuning.size,
         steps=dict(model.clock.seconds),
         resumed=found.resumed,
         federated={**_told(local), **found.told},
     )
+
+
+def _row(row: Mapping[str, Any], asked: FederateConfig) -> dict[str, Any]:
+    """A row of the history with the epochs that its curves go by."""
+    return {"epoch": row["round"] * asked.local_epochs, **row}
 
 
 def _told(local: Local) -> dict[str, Any]:

@@ -131,7 +131,7 @@ class Trainer:
     def _begin(self, client: int, epoch: int, steps: int) -> None:
         """Makes the state a function of the client and the epoch alone."""
         model = self.model
-        model.set_steps_per_epoch(steps)
+        model.steps_per_epoch = steps
         with model.distribute_strategy.scope():
             model.step.assign(epoch * steps)
             for each, value in zip(

@@ -162,9 +162,14 @@ class TrainingModel(keras.Model):
             steps_per_execution=plan.steps_per_execution,
         )
 
-    def set_steps_per_epoch(self, steps: int) -> None:
-        """Sets how long an epoch is, without tracing the step again."""
-        self.steps_per_epoch = steps
+    @property
+    def steps_per_epoch(self) -> int:
+        """How long an epoch is; another value traces no step again."""
+        return self._steps_per_epoch
+
+    @steps_per_epoch.setter
+    def steps_per_epoch(self, steps: int) -> None:
+        self._steps_per_epoch = steps
         with self.distribute_strategy.scope():
             self._epoch_steps.assign(steps)
 
