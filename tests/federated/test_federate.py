@@ -114,6 +114,7 @@ def test_clients_of_a_round_are_drawn_by_its_number():
     assert set().union(*drawn) == set(range(10))
 
 
+@pytest.mark.slow
 def test_a_column_divides_by_its_values(tmp_path):
     draw = np.random.default_rng(0)
     lines = ["a,b,person,label"]

@@ -103,6 +103,7 @@ def test_a_proximal_term_holds_a_client_near():
     assert near < plain / 2 and none == pytest.approx(plain, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_first_step_is_on_its_anchor():
     """Where a client begins, the term has no gradient; later it has."""
     config = CONFIG.replace(
