@@ -23,8 +23,7 @@ from keras_ptft.training.distribution.strategies import (
 from keras_ptft.training.fit import training_batches, validation_batches
 from keras_ptft.training.tuning import Tuning
 
-# clients draw other orders than each other
-_APART = 2**32
+_STREAM = 0xC11E
 
 
 class Trainer:
@@ -86,7 +85,7 @@ class Trainer:
             self._config, self._shared.objective, source
         )
         fit_config = dataclasses.replace(
-            fit_config, seed=fit_config.seed + client * _APART
+            fit_config, seed=_seed_of(fit_config.seed, client)
         )
         steps = steps_per_epoch(source, fit_config.step_size)
         if not steps:
@@ -143,6 +142,17 @@ class Trainer:
                 words = [self._config.seed, client, epoch, number]
                 drawn = np.random.SeedSequence(words)
                 each.assign(drawn.generate_state(2, np.uint32))
+
+
+def _seed_of(seed: int, client: int) -> int:
+    """A seed for each client, that of the run for the first.
+
+    Orders keep the low 32 bits of a seed, and settings give 31.
+    """
+    if not client:
+        return seed
+    drawn = np.random.SeedSequence([seed, client, _STREAM]).generate_state(1)
+    return int(drawn[0] >> 1)
 
 
 class _Anchors:
