@@ -2,7 +2,7 @@
 
 import os
 
-from keras_ptft.config import FIELDS, Config
+from keras_ptft.config import Config
 from keras_ptft.errors import UserError
 from keras_ptft.experiment.naming import stage_of
 from keras_ptft.experiment.stage_checks import (
@@ -45,7 +45,7 @@ def check(config: Config, asked: FederateConfig) -> None:
     lookup(PARTITIONS, asked.partition, "partition")
     lookup(SERVERS, asked.server, "server")()
     for name, reason in _REFUSED.items():
-        if name in FIELDS and config.is_set(name):
+        if config.is_set(name):
             raise _refusal(name, config, reason)
     if config.learning_rate == "find":
         raise _refusal("learning_rate", config, _FRESH)
