@@ -16,7 +16,7 @@ SETTINGS |= {"explain": False, "jit_compile": "false"}
 CHANGING = ["cnn(filters=[4, 4], batch_norm=True, dropout=0.3)"]
 CHANGING += ["mlp(hidden=[5, 4, 3], dropout=0.3)"]
 ROWS = ["mlp", "mlp_small", "cnn", "cnn_single", "cnn_5x5", "rnn(units=8)"]
-ROWS += ["resnet_small(filters=[4, 8], blocks=1)"]
+ROWS += ["resnet_small(filters=[4, 8], blocks=1)", "tanh_cnn(filters=[3, 4])"]
 ROWS += ["vit_small(patch=5, width=8, depth=1, heads=2)"]
 # these read only texts; tests/models cuts them at every point
 TEXT = {"embedding", "textcnn", "transformer", "bert"}
