@@ -21,6 +21,9 @@ while read -r group; do groups="$groups -$group"; done
 kill -s KILL -- $groups
 until rm -rf "$0"; do sleep 1; done
 """
+# tells the guard its process group before it becomes a worker, so that none
+# is left if the launcher dies right after it was started
+_WORKER = 'echo $$ >&0; exec "$@" < /dev/null'
 _PRINTING = threading.Lock()
 
 
@@ -46,8 +49,8 @@ def worker_processes(count: int, words: Sequence[str]) -> Iterator[list[Popen]]:
         for index in range(count):
             config = Cluster(addresses, index).to_tf_config()
             environ = os.environ | {"TF_CONFIG": config, "TMPDIR": folder}
-            workers.append(_start(index, words, environ, stack))
-            os.write(guard, b"%d\n" % workers[-1].pid)
+            command = ["sh", "-c", _WORKER, "sh", *words]
+            workers.append(_start(index, command, environ, guard, stack))
         yield workers
 
 
@@ -80,13 +83,14 @@ def _start(
     index: int,
     words: Sequence[str],
     environ: Mapping[str, str],
+    guard: int,
     stack: ExitStack,
 ) -> Popen:
     """Starts a worker, which the stack will kill with its children."""
     worker = Popen(
         words,
         env=environ,
-        stdin=DEVNULL,
+        stdin=guard,
         stdout=PIPE,
         stderr=PIPE,
         # Ctrl-C in a terminal reaches only the launcher, which passes it on

@@ -42,6 +42,17 @@ with worker_processes(2, [sys.executable, "-c", sys.argv[1]]):
     while True:
         time.sleep(1)
 """
+# is never done with starting its first worker
+STUCK = """
+import sys, time, types
+from keras_ptft.training.distribution import processes
+def never(**_):
+    while True:
+        time.sleep(1)
+processes.threading = types.SimpleNamespace(Thread=never)
+with processes.worker_processes(2, [sys.executable, "-c", sys.argv[1]]):
+    pass
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -90,13 +101,20 @@ def test_no_process_survives_the_block():
     wait_until(lambda: all(map(has_ended, processes)))
 
 
-def test_nothing_is_left_when_the_launcher_is_killed(tmp_path):
+@pytest.mark.parametrize(
+    ("script", "count"), [(LAUNCHER, 2), (STUCK, 1)], ids=["whole", "stuck"]
+)
+def test_nothing_is_left_when_the_launcher_is_killed(tmp_path, script, count):
     folder = tmp_path / "temporary"
     folder.mkdir()
     environ = {"TMPDIR": str(folder), "PYTHONPATH": str(ROOT)}
-    words = [sys.executable, "-c", LAUNCHER, FAMILY]
+    words = [sys.executable, "-c", script, FAMILY]
+
+    def families_are_there():
+        return len(list(tmp_path.glob("family-*"))) == count
+
     with started(words, env=os.environ | environ) as launcher:
-        wait_until(lambda: len(list(tmp_path.glob("family-*"))) == 2, launcher)
+        wait_until(families_are_there, launcher)
         processes = families()
         assert len(list(folder.glob("keras-ptft-launch-*"))) == 1
         launcher.kill()
