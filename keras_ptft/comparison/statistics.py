@@ -202,7 +202,10 @@ def seeds_needed(
     limits = -special.stdtrit(counts - 1, level / 2)
     shift = abs(gain) / spread * np.sqrt(counts)
     # finding it with the wrong sign is as good as impossible at such a power
-    enough = stats.nct.sf(limits, counts - 1, shift) >= power
+    # SciPy 1.13 divides by zero on the way to a probability of 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = stats.nct.sf(limits, counts - 1, shift)
+    enough = found >= power
     return int(counts[np.argmax(enough)]) if enough.any() else None
 
 

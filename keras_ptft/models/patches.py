@@ -127,21 +127,23 @@ def see_patches(
     """
     vectors = [x.output for x in backbone.layers if len(x.output.shape) == 3]
     inputs = [backbone.inputs[0], kept]
+    # Keras 3.12 has no model with an input that nothing reads
+    places = ops.expand_dims(kept, -1)
     seen = keras.models.clone_model(
         keras.Model(inputs, [vectors[-1], backbone.output]),
         [image, kept],
         clone_function=lambda layer: layer,
-        call_function=partial(_call, kept),
+        call_function=partial(_call, places),
     )
     patches, features = seen.outputs
     return patches, features
 
 
 def _call(
-    kept: keras.KerasTensor, operation: Any, *args: Any, **kwargs: Any
+    places: keras.KerasTensor, operation: Any, *args: Any, **kwargs: Any
 ) -> Any:
     """Calls an operation, and takes what is kept where places are known."""
     outputs = operation(*args, **kwargs)
     if operation.name != POSITIONS:
         return outputs
-    return ops.take_along_axis(outputs, ops.expand_dims(kept, -1), axis=1)
+    return ops.take_along_axis(outputs, places, axis=1)

@@ -1,6 +1,6 @@
 """The least weights of pretrained kernels, set to zero and held there."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -53,7 +53,7 @@ def prune(layers: Iterable[keras.Layer], share: float) -> list[keras.Variable]:
         values = keras.ops.convert_to_numpy(kernel)
         kept = _largest(values, share)
         kernel.assign(np.where(kept, values, 0))
-        kernel.constraint = _held(kept)
+        kernel.constraint = _Held(kept)
     return kernels
 
 
@@ -101,8 +101,11 @@ def _largest(values: np.ndarray, share: float) -> np.ndarray:
     return kept.reshape(values.shape)
 
 
-def _held(kept: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
-    def hold(values: tf.Tensor) -> tf.Tensor:
-        return tf.where(kept, tf.convert_to_tensor(values), 0)
+class _Held(keras.constraints.Constraint):
+    """Holds at zero what is not kept."""
 
-    return hold
+    def __init__(self, kept: np.ndarray) -> None:
+        self._kept = kept
+
+    def __call__(self, values: tf.Tensor) -> tf.Tensor:
+        return tf.where(self._kept, tf.convert_to_tensor(values), 0)

@@ -1,5 +1,6 @@
 """What the user can mend: one line, exit code 2, and nothing left behind."""
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -22,6 +23,9 @@ def contents(place):
 SMALL = "--epochs=1 --name=new --image_size=8 "
 PRETRAIN = f"pretrain --backbone=mlp_small {SMALL}"
 FINETUNE = f"finetune --classes=5-9 {SMALL}"
+# KerasHub is for newer Pythons than the oldest one
+HAS_HUB = importlib.util.find_spec("keras_hub") is not None
+HUB = "nowhere" if HAS_HUB else r'install "keras_ptft\[hub\]"'
 LEAK = "finetune --name=new --image_size=8 --init_from=photos --batch_size=4 "
 
 CASES = [
@@ -74,7 +78,7 @@ CASES = [
     (FINETUNE + "--init_from=eficientnet_lite0", 'mean "efficientnet_lite0"'),
     (FINETUNE + "--init_from=applications:VGG61", "did you mean VGG19"),
     (FINETUNE + "--init_from=bert", "weights"),
-    (FINETUNE + "--init_from=hub:nowhere", "nowhere"),
+    (FINETUNE + "--init_from=hub:nowhere", HUB),
     (FINETUNE + "--init_from=parent --probe=lbfg", 'mean "lbfgs"'),
     (FINETUNE + "--init_from=parent --lora=lroa", 'mean "lora"'),
     # settings against each other or against the data

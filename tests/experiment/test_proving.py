@@ -31,7 +31,7 @@ TEXTS = [f"{word} the {noun}" for noun in "abcdefghij" for word in ("to", "of")]
 def test_requests_are_examples_in_order():
     source = ArraySource(np.arange(20.0).reshape(10, 2), [0] * 10, name="x")
     inputs = keras.Input((2,), name="vector")
-    model = keras.Model(inputs, inputs)
+    model = keras.Model(inputs, keras.layers.Identity()(inputs))
     spec = tf.TensorSpec((None, 2), tf.float32, "given")
     signature = Signature("serving_default", model, {"given": spec}, ())
     found = list(requests(model, signature, source, 4))

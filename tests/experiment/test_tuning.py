@@ -111,7 +111,9 @@ def finetune(pretrained, request):
     """Fine-tunes; returns the result and the folder of the run."""
 
     def run(name="run", **settings):
+        # of a test with long parameters the end tells runs apart
         name = re.sub(r"[^\w-]+", "_", f"{request.node.name}-{name}")
+        name = name[-80:].strip("_-")
         settings = SMALL | {"init_from": "first", "classes": "5-9"} | settings
         given = {"runs_dir": str(pretrained), "name": name}
         result = stages.finetune(Config(**given | settings))

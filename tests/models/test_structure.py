@@ -24,18 +24,18 @@ def test_one_input():
 
 def test_named_inputs_and_outputs():
     a, b = pair()
-    model = keras.Model({"a": a, "b": b}, {"x": a * 2.0})
+    model = keras.Model({"a": a, "b": b}, {"x": a * 2.0, "y": b + 1})
     assert structure.input_spec(model) == {
         "a": tf.TensorSpec((2,), tf.float32, "a"),
         "b": tf.TensorSpec((3,), tf.int32, "b"),
     }
     assert structure.named_inputs(model).keys() == {"a", "b"}
-    assert structure.output_tensors(model).keys() == {"x"}
+    assert structure.output_tensors(model).keys() == {"x", "y"}
 
 
 def test_several_without_names():
     a, b = pair()
     with pytest.raises(ValueError, match="2 tensors without names"):
-        structure.input_spec(keras.Model([a, b], a * 2.0))
+        structure.input_spec(keras.Model([a, b], [a * 2.0, b + 1]))
     with pytest.raises(ValueError, match="2 tensors without names"):
         structure.output_tensors(keras.Model(a, [a * 2.0, a * 3.0]))

@@ -36,8 +36,8 @@ def groups_by_pattern(pattern: str, names: Sequence[str]) -> np.ndarray | None:
 
     >>> names = ["cat/anna_1.png", "cat/anna_2.png", "dog/bob_1.png"]
     >>> a, b, c = groups_by_pattern(r"(\\w+)_", names)
-    >>> a == b, a == c
-    (np.True_, np.False_)
+    >>> bool(a == b), bool(a == c)
+    (True, False)
     """
     if not pattern:
         return None

@@ -107,7 +107,7 @@ def _column(array: np.ndarray, what: str, notes: list[str]) -> np.ndarray:
             f"{what} must be whole numbers or text, got {array.dtype}: "
             "convert them."
         )
-    if array.dtype.kind == "U" and not array.all():
+    if array.dtype.kind == "U" and (array == "").any():
         raise UserError(
             f"{what} must not be empty, got '' at example "
             f"{int(np.argmin(array != ''))}: name each class."

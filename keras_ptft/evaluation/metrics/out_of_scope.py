@@ -17,7 +17,7 @@ def confidence(logits: np.ndarray) -> np.ndarray:
 
     Example:
 
-    >>> confidence(np.log([[1.0, 3.0], [1.0, 1.0]])).tolist()
+    >>> confidence(np.log([[1.0, 3.0], [1.0, 1.0]])).round(6).tolist()
     [0.75, 0.5]
     """
     parts = probability_parts(np.asarray(logits))

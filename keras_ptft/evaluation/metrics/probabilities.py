@@ -100,7 +100,8 @@ def brier_score(labels: np.ndarray, logits: np.ndarray) -> float:
 
     Example:
 
-    >>> brier_score(np.array([0]), np.log([[3.0, 1.0]]))  # (1/4)² + (1/4)²
+    >>> # (1/4)² + (1/4)²
+    >>> round(brier_score(np.array([0]), np.log([[3.0, 1.0]])), 6)
     0.125
     """
     total = 0.0

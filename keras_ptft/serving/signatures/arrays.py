@@ -129,7 +129,8 @@ def input_specs(model: keras.Model) -> dict[str, tf.TensorSpec]:
     Example:
 
     >>> vector = keras.Input((3,), name="vector")
-    >>> input_specs(keras.Model(vector, vector))["vector"].shape.as_list()
+    >>> model = keras.Model(vector, keras.layers.Identity()(vector))
+    >>> input_specs(model)["vector"].shape.as_list()
     [None, 3]
     """
     return {

@@ -55,25 +55,28 @@ def test_bfloat16(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("header", "data", "message"),
+    ("header", "data"),
     [
-        ({}, b"1234", "incomplete metadata, file not fully covered"),
-        ({"a": {}}, b"", "invalid JSON in header"),
+        ({}, b"1234"),
+        ({"a": {}}, b""),
         (
             {"a": {"dtype": "F32", "shape": [9], "data_offsets": [0, 4]}},
             b"1234",
-            "invalid shape, data type, or offset",
         ),
         (
             {"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}},
             b"",
-            "incomplete metadata, file not fully covered",
         ),
     ],
 )
-def test_broken_files(tmp_path, header, data, message):
-    line = refusal(write(tmp_path / "x.safetensors", header, data))
-    assert line.startswith(f"its tensors are broken ({message}")
+def test_broken_files(tmp_path, header, data):
+    path = write(tmp_path / "x.safetensors", header, data)
+    with pytest.raises(safetensors.SafetensorError) as caught:
+        safetensors.deserialize(path.read_bytes())
+    # the library's own words, which differ from version to version
+    reason = str(caught.value).removeprefix("Error while deserializing: ")
+    line = refusal(path)
+    assert line.startswith(f"its tensors are broken ({reason[:15]}")
     assert line.endswith("or one converted to .safetensors.")
 
 
