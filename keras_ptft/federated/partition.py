@@ -86,7 +86,7 @@ def dirichlet(given: Divided, /, alpha: float = 0.5) -> list[Part]:
     )
 
 
-def classes(given: Divided, /, per_client: int = 2) -> list[Part]:
+def shards(given: Divided, /, per_client: int = 2) -> list[Part]:
     """Gives each client shards of examples that are sorted by class.
 
     McMahan et al. 2017, "Communication-Efficient Learning of Deep Networks
@@ -99,13 +99,39 @@ def classes(given: Divided, /, per_client: int = 2) -> list[Part]:
     check_range("per_client", per_client, 1, 1000)
     draw = given.draw
     order = np.concatenate(
-        [draw.permutation(rows) for rows in _by_class(given, "classes")]
+        [draw.permutation(rows) for rows in _by_class(given, "shards")]
     )
-    shards = np.array_split(order, given.clients * per_client)
-    dealt = draw.permutation(len(shards)).reshape(given.clients, per_client)
-    return _numbered(
-        [np.concatenate([shards[i] for i in mine]) for mine in dealt]
-    )
+    cut = np.array_split(order, given.clients * per_client)
+    dealt = draw.permutation(len(cut)).reshape(given.clients, per_client)
+    return _numbered([np.concatenate([cut[i] for i in mine]) for mine in dealt])
+
+
+def labels(given: Divided, /, per_client: int = 2) -> list[Part]:
+    """Gives each client examples of as many labels, the "#C=k" of NIID-Bench.
+
+    Li et al. 2022, "Federated Learning on Non-IID Data Silos: An Experimental
+    Study". The clients that have a label share its examples equally.
+
+    Args:
+        per_client: distinct labels that each client has.
+    """
+    by_class = _by_class(given, "labels")
+    check_range("per_client", per_client, 1, len(by_class))
+    if given.clients * per_client < len(by_class):
+        raise UserError(
+            f"--partition=labels({per_client}) gives {given.clients} clients "
+            f"{given.clients * per_client} of {len(by_class)} labels, and "
+            "would leave examples out: raise --clients or the number."
+        )
+    draw = given.draw
+    held = _dealt(draw, len(by_class), given.clients, per_client)
+    parts: list[list[np.ndarray]] = [[] for _ in range(given.clients)]
+    for label, rows in enumerate(by_class):
+        owners = np.flatnonzero(held[:, label])
+        cut = np.array_split(draw.permutation(rows), len(owners))
+        for owner, mine in zip(owners, cut, strict=True):
+            parts[owner].append(mine)
+    return _numbered([np.concatenate(part) for part in parts])
 
 
 def by(given: Divided, /, column: str) -> list[Part]:
@@ -144,7 +170,8 @@ def by(given: Divided, /, column: str) -> list[Part]:
 PARTITIONS: dict[str, Callable[..., list[Part]]] = {
     "iid": iid,
     "dirichlet": dirichlet,
-    "classes": classes,
+    "shards": shards,
+    "labels": labels,
     "by": by,
 }
 
@@ -199,6 +226,22 @@ def _numbered(parts: Sequence[np.ndarray]) -> list[Part]:
     return [
         Part(str(number), np.sort(rows)) for number, rows in enumerate(parts)
     ]
+
+
+def _dealt(
+    draw: np.random.Generator, labels: int, clients: int, per_client: int
+) -> np.ndarray:
+    """Which client has which label: bool, (clients, labels).
+
+    Each client takes the labels that fewest have, drawn among equals, so
+    that none is left out.
+    """
+    held = np.zeros((clients, labels), bool)
+    for client in draw.permutation(clients):
+        order = draw.permutation(labels)
+        rarest = np.argsort(held.sum(0)[order], kind="stable")
+        held[client, order[rarest[:per_client]]] = True
+    return held
 
 
 def _drawn(

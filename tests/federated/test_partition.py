@@ -10,7 +10,8 @@ from keras_ptft.federated.partition import PARTITIONS, column_of, divide
 CASES = {
     "iid": "iid",
     "dirichlet": "dirichlet(0.5)",
-    "classes": "classes(2)",
+    "labels": "labels(2)",
+    "shards": "shards(2)",
     "by": "by:person",
 }
 
@@ -42,7 +43,7 @@ def test_every_example_has_one_client(name):
     assert all(map(np.array_equal, found, again))
 
 
-@pytest.mark.parametrize("name", ["classes", "dirichlet", "iid"])
+@pytest.mark.parametrize("name", ["dirichlet", "iid", "labels", "shards"])
 def test_another_seed_divides_in_another_way(name):
     first, other = (rows(source(), CASES[name], seed=seed) for seed in (0, 1))
     assert not all(map(np.array_equal, first, other))
@@ -57,9 +58,21 @@ def test_iid_gives_all_as_many_of_all_classes():
 
 def test_shards_hold_the_classes_of_sorted_examples():
     # 8 shards of 50: two shards are a class
-    held = counts(source(), rows(source(), "classes(2)", clients=4))
+    held = counts(source(), rows(source(), "shards(2)", clients=4))
     assert set(held.ravel()) <= {0, 50, 100}
     assert (held.sum(1) == 100).all() and (held.sum(0) == 100).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_client_has_as_many_labels(seed):
+    held = counts(source(), rows(source(), "labels(3)", clients=5, seed=seed))
+    assert ((held > 0).sum(1) == 3).all()
+    # 15 labels are dealt: one class has 3 clients, three have 4
+    owners = (held > 0).sum(0)
+    assert sorted(owners) == [3, 4, 4, 4]
+    for label, number in enumerate(owners):
+        mine = held[:, label][held[:, label] > 0]
+        assert mine.sum() == 100 and np.ptp(mine) <= (number == 3)
 
 
 def test_a_small_alpha_makes_clients_differ():
@@ -93,7 +106,9 @@ def test_a_value_of_a_column_is_a_client(caplog):
         ("iid", 401, 1, "Each client needs 1 examples, a step, and of 400"),
         ("iid", 10, 64, "for 10 clients one has 40: lower"),
         ("by:who", 3, 1, "--partition=by:who needs a table"),
-        ("classes(0)", 3, 1, "per_client"),
+        ("shards(0)", 3, 1, "per_client"),
+        ("labels(5)", 3, 1, "per_client"),
+        ("labels(1)", 3, 1, "gives 3 clients 3 of 4 labels, and would"),
     ],
 )
 def test_what_cannot_be_divided_is_refused(partition, clients, least, line):
@@ -109,4 +124,4 @@ def test_classes_are_needed_to_divide_by_them():
 
 
 def test_only_by_reads_a_column():
-    assert column_of("by('a b')") == "a b" and column_of("classes(2)") == ""
+    assert column_of("by('a b')") == "a b" and column_of("labels(2)") == ""
