@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from keras_ptft.errors import UserError, check_each, check_range
 from keras_ptft.models.backbone_input import OTHER_BACKBONE, BackboneInput
-from keras_ptft.models.mlp import dense_block
+from keras_ptft.models.mlp import dense_blocks
 from keras_ptft.models.normalization import preprocess
 
 
@@ -19,12 +19,12 @@ def cnn(  # noqa: PLR0913, the settings are the user's
     kernel: int = 3,
     pool: int | tuple[int, ...] = 2,
     padding: str = "valid",
-    dense: int = 64,
+    dense: int | tuple[int, ...] = 64,
     dropout: float = 0.0,
     batch_norm: bool = False,
     l2: float = 0.0,
 ) -> keras.Model:
-    """Convolutions with ReLU and max pooling, then one dense layer.
+    """Convolutions with ReLU and max pooling, then dense layers.
 
     Args:
         given: one image, of shape (height, width, channels).
@@ -33,14 +33,14 @@ def cnn(  # noqa: PLR0913, the settings are the user's
         pool: side of the max pooling after each convolution, 1: none; one
             number applies to all, except to the last of several.
         padding: "valid" or "same".
-        dense: units of the last layer, the features.
+        dense: units of the last layer, the features, or of several.
         dropout: rate after each block, before the next layer.
         batch_norm: normalise each convolution's output over the batch.
         l2: weight decay of the kernels, added to the loss.
 
     Returns:
         Model from raw input to features of shape (batch, dense), with the
-        cut points conv1, conv2, ..., flatten, features.
+        cut points conv1, conv2, ..., flatten, dense1, ..., features.
 
     Raises:
         UserError: not an image, one too small, or a setting out of its range.
@@ -52,7 +52,8 @@ def cnn(  # noqa: PLR0913, the settings are the user's
     92672
     """
     check_each("filters", filters, 1)
-    check_range("dense", dense, 1)
+    units = dense if isinstance(dense, tuple | list) else (dense,)
+    check_each("dense", units, 1)
     check_range("dropout", dropout, 0.0, 0.99)
     check_range("l2", l2, 0.0)
     pools = _pools(pool, len(filters))
@@ -66,7 +67,7 @@ def cnn(  # noqa: PLR0913, the settings are the user's
         x = keras.layers.Conv2D(width, name=f"conv{i}_conv", **shared)(x)
         x = _block(x, i, pool=side, dropout=dropout, batch_norm=batch_norm)
     x = keras.layers.Flatten(name="flatten")(x)
-    x = dense_block(x, dense, name="features", regularizer=regularizer)
+    x = dense_blocks(x, units, regularizer=regularizer)
     return keras.Model(inputs, x, name="backbone")
 
 

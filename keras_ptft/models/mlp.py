@@ -1,5 +1,7 @@
 """Multilayer perceptrons: one builder, several rows of BACKBONES."""
 
+from collections.abc import Sequence
+
 import keras
 
 from keras_ptft.errors import check_each, check_range
@@ -43,13 +45,35 @@ def mlp(
     inputs, x = preprocess(given)
     regularizer = keras.regularizers.L2(l2) if l2 else None
     x = keras.layers.Flatten(name="flatten")(x)
+    x = dense_blocks(x, hidden, dropout=dropout, regularizer=regularizer)
+    return keras.Model(inputs, x, name="backbone")
+
+
+def dense_blocks(
+    x: keras.KerasTensor,
+    hidden: Sequence[int],
+    *,
+    dropout: float = 0.0,
+    regularizer: keras.regularizers.Regularizer | None = None,
+) -> keras.KerasTensor:
+    """Applies dense layers with ReLU: dense1, ..., and the last, features.
+
+    Args:
+        x: (batch, any).
+        hidden: units of each layer.
+        dropout: rate between the layers.
+        regularizer: of the kernels.
+
+    Returns:
+        (batch, hidden[-1]).
+    """
     for i, units in enumerate(hidden, 1):
         last = i == len(hidden)
         name = "features" if last else f"dense{i}"
         x = dense_block(x, units, name=name, regularizer=regularizer)
         if dropout and not last:
             x = keras.layers.Dropout(dropout, name=f"dropout{i}")(x)
-    return keras.Model(inputs, x, name="backbone")
+    return x
 
 
 def dense_block(

@@ -184,6 +184,16 @@ def test_settings_reach_the_layers():
     assert len(backbone.losses) == 3
 
 
+def test_a_cnn_may_have_several_dense_layers():
+    # LeNet-5 for 28 pixels, as NIID-Bench has it: 44,426 with 10 classes
+    backbone = build(
+        "cnn(filters=[6, 16], kernel=5, pool=[2, 2], dense=[120, 84])",
+        (28, 28, 1),
+    )
+    assert backbone.count_params() == 44_426 - 850
+    assert backbone.get_layer("dense1").output.shape == (None, 120)
+
+
 def test_settings_of_a_resnet():
     backbone = build(
         "resnet_small(filters=[4, 8], blocks=1, stride=2, l2=0.01)", (28, 28, 3)
