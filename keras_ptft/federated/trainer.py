@@ -96,13 +96,15 @@ class Trainer:
         self._begin(client, epochs.start, steps)
 
         def batches(**shard: Any) -> tf.data.Dataset:
-            return training_batches(
+            endless = training_batches(
                 source,
                 self._shared.objective,
                 fit_config,
                 start_step=epochs.start * steps,
                 **shard,
             )
+            # what is read ahead of the last step would be waited for
+            return endless.take(len(epochs) * steps)
 
         fitted = self.model.fit(
             distributed(self.model.distribute_strategy, batches),
