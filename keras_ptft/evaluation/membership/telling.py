@@ -42,11 +42,15 @@ better than by chance (AUC 50.3, 49.1 to 51.5).
     """
     intervals = attack["intervals"]
     low, high = intervals.get("auc", [attack["auc"]] * 2)
-    area = f"AUC {100 * attack['auc']:.1f}"
-    if "auc" in intervals:
-        area += f", {100 * low:.1f} to {100 * high:.1f}"
+    area = _measured(attack, "auc", "AUC")
     found = f"An attacker {attack['attacker']} tells members from others"
     surely = [name for name in RATES if _is_more(attack, name)]
+    if low <= 0.5 and not surely and _has_advantage(attack):
+        told = _measured(attack, "advantage", "advantage")
+        return (
+            f"{found} by one threshold ({told}), and over all of them no "
+            f"better than by chance ({area})."
+        )
     if low <= 0.5 <= high and not surely:
         return f"{found} no better than by chance ({area})."
     if high < 0.5 and not surely:
@@ -123,6 +127,19 @@ def attack_lines(attack: Attack) -> list[str]:
         attack: as `result.json` has it.
     """
     return [aligned(attack_rows(attack)), "", *attack_sentences(attack)]
+
+
+def _measured(attack: Attack, name: str, title: str) -> str:
+    """A metric in percent with its interval, where it has one."""
+    told = f"{title} {_share(attack[name])}"
+    if ends := attack["intervals"].get(name):
+        told += f", {_share(ends[0])} to {_share(ends[1])}"
+    return told
+
+
+def _has_advantage(attack: Attack) -> bool:
+    """Whether a threshold chosen on other examples surely tells members."""
+    return bool(attack["intervals"].get("advantage", [0.0])[0] > 0.0)
 
 
 def _is_more(attack: Attack, name: str) -> bool:

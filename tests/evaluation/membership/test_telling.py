@@ -38,6 +38,17 @@ def test_no_better_than_by_chance():
     )
 
 
+def test_one_threshold_tells_where_the_area_does_not():
+    # what a model got wrong it was not trained on, and that is all it gives
+    found = FOUND | {"advantage": 0.142}
+    found["intervals"] = FOUND["intervals"] | {"advantage": [0.093, 0.193]}
+    assert verdict(found).endswith(
+        "tells members from others by one threshold (advantage 14.2, 9.3 to "
+        "19.3), and over all of them no better than by chance (AUC 50.3, 49.1 "
+        "to 51.5)."
+    )
+
+
 def test_better_than_by_chance():
     found = changed(auc=0.6, intervals={"auc": [0.58, 0.62]})
     assert verdict(found).endswith(
