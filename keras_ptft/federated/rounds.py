@@ -139,7 +139,7 @@ def _round(
     new += [value.astype(each.dtype) for each, value in statistics]
     course.weights = new
     scores = _averaged(found, examples)
-    scores |= _scores(local, course.weights)
+    scores |= scores_of(local, course.weights)
     seconds = time.perf_counter() - began
     course.rows.append(
         {
@@ -171,7 +171,13 @@ def _averaged(
     }
 
 
-def _scores(local: Local, weights: Sequence[np.ndarray]) -> dict[str, float]:
+def scores_of(local: Local, weights: Sequence[np.ndarray]) -> dict[str, float]:
+    """Returns the scores of weights that a row of the history has.
+
+    Args:
+        local: the server.
+        weights: as its `weights` returns them.
+    """
     _, metrics = local.evaluate(weights)
     scores = {f"val_{name}": value for name, value in metrics.items()}
     if local.asked.score_rounds:

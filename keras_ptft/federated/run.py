@@ -55,6 +55,8 @@ def federated_run(
     asked: FederateConfig,
     play: Play,
     given: Given = NOTHING,
+    *,
+    way: str = "",
 ) -> RunResult:
     """Runs rounds of a recipe, and writes their run folder.
 
@@ -63,6 +65,7 @@ def federated_run(
         asked: clients and rounds.
         play: trains them.
         given: objects in place of settings.
+        way: how `play` does it, where another way makes another run.
 
     Returns:
         What `result.json` in the run folder holds.
@@ -77,7 +80,7 @@ def federated_run(
     config = at_hand(planned(config, asked))
     folder = folder_of(stage_of(config), config)
     with mirrored(folder):
-        return _run(folder, config, asked, play, given)
+        return _run(folder, config, asked, play, given, way)
 
 
 def _run(
@@ -86,11 +89,12 @@ def _run(
     asked: FederateConfig,
     play: Play,
     given: Given,
+    way: str,
 ) -> RunResult:
     given = dataclasses.replace(
         given, pretrained=origin(config, given.backbone)
     )
-    made_of = _origin(asked, given)
+    made_of = _origin(asked, given, way)
     if result := run_dir.open_run(folder, config, made_of):
         return publish(folder, config, result, given=given.dataset)
     timer = Timer()
@@ -127,7 +131,7 @@ def _result(folder: pathlib.Path, local: Local, found: Federated) -> RunResult:
         data=local.loaded.account.as_dict(),
         leaks=local.loaded.leaks.as_dict(),
         plan=dataclasses.asdict(model.plan),
-        history=[_row(row, local.asked) for row in found.rows],
+        history=[with_epoch(row, local.asked) for row in found.rows],
         trained_parameters=local.shared.tuning.size,
         steps=dict(model.clock.seconds),
         resumed=found.resumed,
@@ -135,8 +139,13 @@ def _result(folder: pathlib.Path, local: Local, found: Federated) -> RunResult:
     )
 
 
-def _row(row: Mapping[str, Any], asked: FederateConfig) -> dict[str, Any]:
-    """A row of the history with the epochs that its curves go by."""
+def with_epoch(row: Mapping[str, Any], asked: FederateConfig) -> dict[str, Any]:
+    """Returns a row of the history with the epochs that its curves go by.
+
+    Args:
+        row: of a round.
+        asked: how many epochs that is.
+    """
     return {"epoch": row["round"] * asked.local_epochs, **row}
 
 
@@ -151,12 +160,14 @@ def _told(local: Local) -> dict[str, Any]:
     }
 
 
-def _origin(asked: FederateConfig, given: Given) -> dict[str, str]:
+def _origin(asked: FederateConfig, given: Given, way: str) -> dict[str, str]:
     """What decides the run beside its settings and its data."""
     weights = given.pretrained
     found = {"parent": weights.fingerprint if weights is not None else ""}
     fields = dataclasses.asdict(asked).items()
     found["federated"] = " ".join(f"{k}={v}" for k, v in fields)
+    if way:
+        found["federated"] += f" {way}"
     if given.backbone is not None:
         found["backbone"] = audit.fingerprint(given.backbone)
     return found
