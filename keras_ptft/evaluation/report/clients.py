@@ -31,7 +31,7 @@ by fedavg; 6.2 kB travel to a client in a round, and as many back.
         f"{who} ({asked['partition']}) in each of {asked['rounds']} rounds, "
         f"{epochs} local epoch{'s' if epochs > 1 else ''} each, averaged by "
         f"{asked['server']}; {short(size, 'B')} travel to a client in a "
-        "round, and as many back."
+        f"round, and as many back.{_hidden(federated.get('privacy'))}"
     )
 
 
@@ -57,6 +57,16 @@ def clients_rows(clients: Sequence[Mapping[str, Any]]) -> list[list[str]]:
         count = sum(each["examples"] for each in rest)
         rows.append([f"{len(rest)} more", f"{count:,}", ""])
     return rows
+
+
+def _hidden(privacy: Mapping[str, Any] | None) -> str:
+    if privacy is None:
+        return ""
+    return (
+        f" The weights hide a client: epsilon {privacy['epsilon']:.4g} at "
+        f"delta {privacy['delta']:g}, counted by {privacy['accountant']}; it "
+        f"does not cover {privacy['not_covered']}."
+    )
 
 
 def _classes(client: Mapping[str, Any]) -> str:

@@ -112,12 +112,11 @@ def lineage_parts(lineage: Lineage) -> dict[str, Any]:
 
 def lineage_commands(lineage: Lineage) -> tuple[list[str], list[str]]:
     """Returns the commands that repeat a run, as `repeating_commands`."""
-    found = lineage.federated
     return repeating_commands(
         lineage.stage,
         lineage.folder,
         lineage.config,
-        federated=None if found is None else found["settings"],
+        federated=lineage.federated,
     )
 
 

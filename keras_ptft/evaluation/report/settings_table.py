@@ -1,5 +1,6 @@
 """A run's settings, and the commands that repeat it."""
 
+import json
 import pathlib
 import shlex
 from collections.abc import Mapping
@@ -66,7 +67,7 @@ def repeating_commands(
         stage: the command, as "finetune".
         folder: the run folder, which holds `flags.flags`.
         config: the settings of the run.
-        federated: the settings of `federate`; None: it was not that.
+        federated: "federated" of `result.json`; None: it was not that.
 
     Returns:
         One that reads the run's flagfile, and one that needs no file; of
@@ -85,10 +86,9 @@ def repeating_commands(
     name = f"--name={folder.name}-again"
     flagfile = f"--flagfile={(folder / 'flags.flags').as_posix()}"
     if federated is not None:
-        own = [f"--{k}={_text(v)}" for k, v in federated.items()]
-        recipe = (folder / "flags.flags").as_posix()
-        words = ["keras-ptft", "federate", recipe, name, *own]
-        return list(map(shlex.quote, words)), []
+        own = [f"--{k}={_text(v)}" for k, v in federated["settings"].items()]
+        words = [(folder / "flags.flags").as_posix(), name, *own]
+        return list(map(shlex.quote, _federating(words, federated))), []
     chosen = [
         f"--{setting.name}={setting.value}"
         for setting in shown_settings(config)[0]
@@ -97,6 +97,16 @@ def repeating_commands(
     start = ["keras-ptft", stage]
     with_file, without = [*start, flagfile, name], [*start, name, *chosen]
     return list(map(shlex.quote, with_file)), list(map(shlex.quote, without))
+
+
+def _federating(words: list[str], federated: Mapping[str, Any]) -> list[str]:
+    if federated.get("carrier") != "flower":
+        return ["keras-ptft", "federate", *words]
+    # JSON texts are those of TOML, which Flower reads
+    entries = {"federate": shlex.join(words)}
+    entries["client-privacy"] = federated["client_privacy"]
+    told = " ".join(f"{k}={json.dumps(v)}" for k, v in entries.items())
+    return ["flwr", "run", "deploy/flower", "--run-config", told]
 
 
 def _text(value: Any) -> str:

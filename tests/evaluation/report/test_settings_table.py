@@ -1,6 +1,8 @@
 """Settings as a page shows them, and what repeats a run."""
 
+import json
 import pathlib
+import re
 import shlex
 
 from keras_ptft.config import FIELDS, Config
@@ -33,6 +35,23 @@ def test_the_flagfile_repeats_a_run_under_another_name():
         "--flagfile=runs/my run/flags.flags",
         "--name=my run-again",
     ]
+
+
+def test_a_run_of_clients_is_repeated_as_it_was_carried():
+    folder, config = pathlib.Path("runs/my run"), Config()
+    told = {"settings": {"clients": 2, "server": "fedprox(mu=0.1)"}}
+    words = ["runs/my run/flags.flags", "--name=my run-again"]
+    words += ["--clients=2", "--server=fedprox(mu=0.1)"]
+    command, _ = repeating_commands("pretrain", folder, config, federated=told)
+    assert shlex.split(" ".join(command)) == ["keras-ptft", "federate", *words]
+    told |= {"carrier": "flower", "client_privacy": "client_dp(noise=1.0)"}
+    command, _ = repeating_commands("pretrain", folder, config, federated=told)
+    *start, text = shlex.split(" ".join(command))
+    assert start == ["flwr", "run", "deploy/flower", "--run-config"]
+    pairs = re.findall(r'([\w-]+)=("(?:\\.|[^"])*")(?: |$)', text)
+    found = {name: json.loads(value) for name, value in pairs}
+    assert shlex.split(found["federate"]) == words
+    assert found["client-privacy"] == "client_dp(noise=1.0)"
 
 
 def test_the_settings_repeat_a_run_without_its_folder():
