@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from keras_ptft import ArraySource, Config, Dataset, UserError, evaluate
-from keras_ptft.experiment import attacks
+from keras_ptft.experiment import accounts, attacks
 from keras_ptft.experiment.attacks import shadows
 from keras_ptft.experiment.attacks.shadows import confidence, halves
 from keras_ptft.experiment.attacks.target import balanced
@@ -239,6 +239,21 @@ def test_who_stops_early_gives_away_less():
     early = evaluate("runs/early", attack="loss")
     heart = evaluate("runs/heart", attack="loss")
     assert early["auc"] < heart["auc"] - 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("place")
+def test_a_private_run_gives_away_less(monkeypatch):
+    # the same noise each time, or this would fail by chance now and then
+    monkeypatch.setattr(accounts, "fresh_key", lambda: (20, 26))
+    settings = {"normalization": "unit", "validation_fraction": 0.0}
+    privacy = "dp_sgd(epsilon=1, delta=0.001)"
+    pretrain(DIGITS.replace(name="private", privacy=privacy, **settings))
+    private = evaluate("runs/private", attack="loss")
+    heart = evaluate("runs/heart", attack="loss")
+    assert private["auc"] < heart["auc"] - 0.05
+    # (e - 1) / (e + 1), and a little for delta
+    assert 0.45 < private["bound"]["most"]["advantage"] < 0.47
 
 
 @pytest.mark.slow
