@@ -96,15 +96,15 @@ class Trainer:
         self._begin(client, epochs.start, steps)
 
         def batches(**shard: Any) -> tf.data.Dataset:
-            endless = training_batches(
+            # endless: Keras counts whole calls, and would leave the last ones
+            # out of a data set that ends with the last step
+            return training_batches(
                 source,
                 self._shared.objective,
                 fit_config,
                 start_step=epochs.start * steps,
                 **shard,
             )
-            # what is read ahead of the last step would be waited for
-            return endless.take(len(epochs) * steps)
 
         fitted = self.model.fit(
             distributed(self.model.distribute_strategy, batches),

@@ -99,6 +99,19 @@ def test_clients_of_any_size_share_one_trace(several):
     assert not traced
 
 
+def test_all_steps_of_all_local_epochs_are_trained():
+    """Also where calls of several steps do not divide an epoch."""
+    config = CONFIG.replace(train_examples=520, batch_size=8)
+    local = Local(config, FederateConfig(clients=1, local_epochs=2))
+    local.of(0).train(local.weights(), 0)
+    model = local.trainer.model
+    size = model.plan.steps_per_execution
+    calls = 2 * -(-65 // size)
+    # calls that Keras takes for whole would seem to be enough without the last
+    assert (calls - 1) * size >= 2 * 65
+    assert int(model.step) == 2 * 65
+
+
 def test_a_client_alone_trains_as_one_of_many(several):
     weights = several.weights()
     alone = Local(CONFIG, SEVERAL, 1)
