@@ -15,6 +15,7 @@ import numpy as np
 
 from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Dataset, Source
+from keras_ptft.data.core.targets import NUMBERS
 from keras_ptft.errors import UserError
 from keras_ptft.evaluation.evaluation import Evaluation
 from keras_ptft.experiment.pretrained import is_known_name
@@ -278,6 +279,14 @@ def _check_objective(config: Config) -> None:
             "objective",
             "it compares the examples of a batch, so that none can be clipped "
             "alone: use another, as classification",
+        )
+    if kind.label_kind == NUMBERS:
+        raise _refusal(
+            config,
+            "objective",
+            "its head has the mean and the standard deviation of the training "
+            "numbers, without noise: use classification, of ranges of the "
+            "number that are public",
         )
     if kind.windows:
         raise _refusal(

@@ -91,6 +91,7 @@ def line_of(caught):
         ("mix", "mixup"),
         ("objective", "contrastive"),
         ("objective", "next_token"),
+        ("objective", "regression"),
         ("probe_every", 1),
         ("quantize", "int8"),
         ("sampling", "balanced"),
