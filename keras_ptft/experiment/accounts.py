@@ -7,6 +7,7 @@ import pathlib
 from keras_ptft import files
 from keras_ptft.config import Config
 from keras_ptft.data.pipeline.poisson import Poisson
+from keras_ptft.errors import UserError
 from keras_ptft.experiment.run_files import PRIVACY_FILE
 from keras_ptft.privacy import budget_of
 from keras_ptft.privacy.accounting import WHOLE, Account, Steps, settle
@@ -37,7 +38,7 @@ def open_account(
         None where nothing is to be hidden.
 
     Raises:
-        UserError: there is no accountant.
+        UserError: there is no accountant, or not one batch of examples.
     """
     budget = budget_of(config.privacy)
     if budget is None:
@@ -49,10 +50,16 @@ def open_account(
         count=examples // batch_size * config.epochs,
         parts=replicas * config.gradient_accumulation,
     )
+    if not steps.count:
+        raise UserError(
+            f"--privacy={config.privacy} takes {batch_size:,} examples a step, "
+            f"and there are {examples:,}: lower --batch_size."
+        )
     account = _read(folder)
     if account is None:
         account = settle(budget, steps)
         _write(folder, account)
+    account = _divisible(account, steps.parts)
     _LOG.info(
         "Privacy: epsilon %g at delta %g by noise of %.3g times the clip of "
         "%g, %s steps of about %s of %s examples.",
@@ -87,6 +94,15 @@ def clipping(account: Account, batch_size: int) -> Clipping:
         batch_size=batch_size,
         key=fresh_key(),
     )
+
+
+def _divisible(account: Account, parts: int) -> Account:
+    """The account with as many places as equal parts need.
+
+    A run may be resumed with more parts; more places overflow less often.
+    """
+    places = account.capacity + -account.capacity % parts
+    return dataclasses.replace(account, capacity=places)
 
 
 def _write(folder: pathlib.Path | None, account: Account) -> None:
