@@ -46,7 +46,7 @@ def dp_sgd(*, epsilon: float, delta: float, clip: float = 1.0) -> Budget | None:
             together.
     """
     check_range("epsilon", epsilon, 0.01, 100.0)
-    check_range("delta", delta, 1e-15, 0.1)
+    check_range("delta", delta, 1e-12, 0.1)
     check_range("clip", clip, 1e-6, 1e6)
     return Budget(epsilon, delta, clip)
 

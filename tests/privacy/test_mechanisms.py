@@ -20,7 +20,7 @@ def test_every_mechanism():
         ("dp_sgd", "missing a required argument: 'epsilon'; its settings are:"),
         ("dp_sgd(epsilon=3)", "missing a required argument: 'delta'"),
         ("dp_sgd(epsilon=0, delta=1e-5)", "'epsilon' must be from 0.01 to 100"),
-        ("dp_sgd(epsilon=3, delta=0.0)", "'delta' must be from 1e-15 to 0.1"),
+        ("dp_sgd(epsilon=3, delta=0.0)", "'delta' must be from 1e-12 to 0.1"),
         ("dp_sgd(epsilon=3, delta=1e-5, clip=0)", "'clip' must be from 1e-06"),
         ("dp_sgd(epsilon=3, delta=1e-5, noise=1)", "Unknown setting 'noise'"),
     ],
