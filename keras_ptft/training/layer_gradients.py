@@ -18,6 +18,9 @@ from keras_ptft.models.structure import input_tensors, output_tensors
 Seen = list[tuple[tf.Tensor, tf.Tensor]]
 """What went into each layer, and what came out."""
 
+# of float32, in sums over pairs of positions
+_ROUNDING = 1e-6
+
 
 @dataclasses.dataclass(frozen=True)
 class Part:
@@ -68,7 +71,10 @@ class Part:
         # all pairs of positions are fewer than the numbers of a kernel
         pairs = tf.matmul(rows, rows, transpose_b=True)
         pairs *= tf.matmul(passed, passed, transpose_b=True)
-        return tf.reduce_sum(pairs, axis=[1, 2])
+        # positions that cancel out leave rounding, which must not hide a norm
+        sizes = tf.norm(rows, axis=2) * tf.norm(passed, axis=2)
+        rounding = _ROUNDING * tf.square(tf.reduce_sum(sizes, axis=1))
+        return tf.nn.relu(tf.reduce_sum(pairs, axis=[1, 2])) + rounding
 
 
 class LayerGradients:
