@@ -165,6 +165,6 @@ def _check_grouped(dataset: Dataset, spec: str, loading: Loading) -> None:
     asked = loading.by_column
     if asked and any(part.by is None for part in dataset.splits.values()):
         raise UserError(
-            f"--by={asked} needs a table with this column, and "
+            f"Column {asked!r} needs a table that has it, and "
             f"--dataset={spec} is none: leave it out."
         )

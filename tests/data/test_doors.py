@@ -282,4 +282,4 @@ def test_a_column_of_what_has_none(door, tmp_path):
     told = refused(
         door, tmp_path, {"train": fresh(["red", "blue"] * 5)}, by_column="age"
     )
-    assert told.startswith("--by=age needs a table with this column, and ")
+    assert told.startswith("Column 'age' needs a table that has it, and ")

@@ -307,5 +307,5 @@ def test_a_column_that_is_missing_is_told_with_those_there_are(capsys):
     given = Dataset(
         {"train": ArraySource(inputs, [0, 1], name="vector")}, ("blue", "red")
     )
-    with pytest.raises(UserError, match="--by=age needs a table with this"):
+    with pytest.raises(UserError, match="Column 'age' needs a table that"):
         evaluate("runs/wines", dataset=given, by="age")
