@@ -105,6 +105,8 @@ def test_the_whole_way(tmp_path):
         "thresholds.json",
         "temperature.json",
     }
+    # of work that removes them at its end
+    of_settings |= {run_files.PRIVATE_FEATURES, run_dir.SHADOWS}
     images = {*run_dir.ARTIFACTS} - of_texts - of_settings
     assert names == {*images, run_dir.CHECKPOINTS, run_dir.SCRATCH}
 
