@@ -108,7 +108,7 @@ def _published(
     """What may be told; a private run forgets its examples."""
     if not is_private(config):
         return found
-    tell_left_out(config)
+    tell_left_out()
     forget_features(folder)
     return without_examples(found)
 

@@ -18,10 +18,12 @@ from keras_ptft.data.core.dataset import Dataset, Source
 from keras_ptft.data.core.targets import NUMBERS
 from keras_ptft.errors import UserError
 from keras_ptft.evaluation.evaluation import Evaluation
+from keras_ptft.experiment.accounts import check_budget
 from keras_ptft.experiment.pretrained import is_known_name
 from keras_ptft.models.backbone_input import Moments
 from keras_ptft.objectives.saved import objective_type
 from keras_ptft.privacy import budget_of
+from keras_ptft.training.clipped_gradients import check_separable
 
 _LOG = logging.getLogger("keras_ptft")
 
@@ -110,28 +112,23 @@ def check_private_export(config: Config) -> None:
         )
 
 
-def check_private_model(config: Config, model: keras.Model) -> None:
-    """Refuses a model whose batches are normalised by their examples.
+def check_private_training(
+    config: Config, model: keras.Model, train: Source
+) -> None:
+    """Refuses a model and a budget with which a run cannot be private.
 
     Args:
         config: the settings.
         model: what is trained, frozen as far as it is frozen at last.
+        train: the training split.
 
     Raises:
-        UserError: an example would change what the others give.
+        UserError: an example would change what the others give, or the
+            budget does not fit so many examples.
     """
-    if not is_private(config):
-        return
-    for layer in model._flatten_layers():
-        is_norm = isinstance(layer, keras.layers.BatchNormalization)
-        # Keras infers with what it does not train
-        if is_norm and layer.trainable:
-            raise UserError(
-                f"--privacy={config.privacy} must train each example for "
-                f"itself, and layer {layer.name} normalises whole batches: "
-                "fine-tune from weights, where --batchnorm=frozen holds it, "
-                "or use another --backbone, as mlp."
-            )
+    if is_private(config):
+        check_separable(model)
+        check_budget(config, len(train))
 
 
 def check_not_tuned(recipe: Config) -> None:
@@ -237,22 +234,16 @@ def without_names(data: Mapping[str, Any]) -> dict[str, Any]:
     return {**data, "left_out": left_out}
 
 
-def tell_left_out(config: Config) -> None:
-    """Logs what a private run does not write, and whether its seed is known."""
+def tell_left_out() -> None:
+    """Logs what a private run does not write."""
     _LOG.info(
         "Privacy: left out, since they show examples: their fingerprints and "
         "predictions, thresholds chosen on the validation split, pictures, "
         "texts, names and explanations in the report, word vectors, the "
         "shared caches, statistics for monitor. An export is proved by made "
         "up examples, and warms up with them. The run folder is not for "
-        "publication: its seed chose the batches."
+        "publication: privacy.json has the key of the batches."
     )
-    if not config.is_set("seed"):
-        _LOG.warning(
-            "Privacy: --seed=%d is the default, and whoever knows the seed "
-            "knows the batches: set one that is secret.",
-            config.seed,
-        )
 
 
 def tell_spent(runs: int) -> None:

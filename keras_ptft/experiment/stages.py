@@ -26,7 +26,7 @@ from keras_ptft.experiment.loading import GIVEN, Loaded
 from keras_ptft.experiment.naming import folder_of, stage_of
 from keras_ptft.experiment.phases import fine_tune
 from keras_ptft.experiment.pretrained import load_pretrained
-from keras_ptft.experiment.privacy import check_private_model
+from keras_ptft.experiment.privacy import check_private_training
 from keras_ptft.experiment.remote_runs import at_hand
 from keras_ptft.experiment.results import (
     RunResult,
@@ -150,7 +150,7 @@ def pretrain(
         objective = builders.build_objective(config, data.info, lesson.facts)
         body = builders.build_backbone(config, data, objective, given=backbone)
         model = builders.assemble(body, objective)
-    check_private_model(config, model)
+    check_private_training(config, model, data.splits["train"])
     probes = feature_probes(config, body, data)
     provenance = builders.provenance("pretrain", data, **origin)
     with run_dir.exclusive_run(folder, config, provenance), timer("train"):
@@ -223,7 +223,7 @@ def _from_weights(
         data = loaded.dataset
     with timer("build"), get_strategy(config.strategy).scope():
         built = from_weights.build(config, data, pretrained, models, lesson)
-    check_private_model(config, built.model)
+    check_private_training(config, built.model, data.splits["train"])
     probes = feature_probes(config, built.body, data)
     provenance = builders.provenance(stage, data, **origin)
     with run_dir.exclusive_run(folder, config, provenance):

@@ -13,11 +13,7 @@ import keras
 from keras_ptft.config import Config
 from keras_ptft.data.core.dataset import Source
 from keras_ptft.data.pipeline.batching import steps_per_epoch
-from keras_ptft.experiment.accounts import (
-    clipping,
-    drawn_privately,
-    open_account,
-)
+from keras_ptft.experiment.accounts import open_ledger
 from keras_ptft.experiment.frozen import Frozen
 from keras_ptft.experiment.learning_rate import find_learning_rate
 from keras_ptft.experiment.results import TrainingResult
@@ -111,14 +107,14 @@ class Training:
         self._folder = folder
         self._range_test: RangeTest | None = None
         self._fit_config = build_fit_config(config, objective, source)
-        self._account = open_account(
-            config,
-            examples=len(source),
-            replicas=get_strategy(config.strategy).num_replicas_in_sync,
-            folder=folder,
+        strategy = get_strategy(config.strategy)
+        self._ledger = open_ledger(
+            config, examples=len(source), strategy=strategy, folder=folder
         )
-        if self._account is not None:
-            self._fit_config = drawn_privately(self._fit_config, self._account)
+        if self._ledger is not None:
+            self._fit_config = self._ledger.drawn(
+                self._fit_config, strategy.num_replicas_in_sync
+            )
         self._steps = steps_per_epoch(source, self._fit_config.step_size)
         checkpoints = _checkpoints(config, folder) if folder else None
         self._start = checkpoints.latest() if checkpoints else None
@@ -177,11 +173,9 @@ class Training:
         if start is not None and start.step <= epochs.start * self._steps:
             # it was saved in an earlier phase, whose plan was another
             start = None
-        if self._account is not None:
-            size = self._fit_config.step_size
-            tuning = dataclasses.replace(
-                tuning, clipping=clipping(self._account, size)
-            )
+        if self._ledger is not None:
+            clipping = self._ledger.clipping(self._fit_config.step_size)
+            tuning = dataclasses.replace(tuning, clipping=clipping)
         with get_strategy(self._config.strategy).scope():
             training_model = self.training_model(
                 model, sources["train"], tuning, len(epochs), start
@@ -209,9 +203,9 @@ class Training:
 
     def _spent(self) -> dict[str, Any] | None:
         """What a private training has spent so far."""
-        if self._account is None:
+        if self._ledger is None:
             return None
-        return account_of_done(self._account, self._session.step)
+        return account_of_done(self._ledger.account, self._session.step)
 
     def training_model(
         self,

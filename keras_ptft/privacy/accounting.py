@@ -37,13 +37,11 @@ class Steps:
         examples: of the training split.
         batch_size: examples a step that are expected.
         count: steps.
-        parts: equal parts that a batch is divided into.
     """
 
     examples: int
     batch_size: int
     count: int
-    parts: int = 1
 
     @property
     def threshold(self) -> int:
@@ -99,6 +97,20 @@ def check_installed() -> None:
         )
 
 
+def check_delta(budget: Budget, examples: int) -> None:
+    """Refuses a delta that would allow to publish an example.
+
+    Raises:
+        UserError: delta is too large for so few examples.
+    """
+    if budget.delta * examples >= 1.0:
+        raise UserError(
+            f"Setting 'delta' of privacy must be below 1 / {examples:,} "
+            f"examples, got {budget.delta:g}: with that, publishing one of "
+            f"them would pass; use {0.1 / examples:.1g}."
+        )
+
+
 def settle(budget: Budget, steps: Steps) -> Account:
     """Returns the account of a training that stays within a budget.
 
@@ -112,13 +124,7 @@ def settle(budget: Budget, steps: Steps) -> Account:
             few examples.
     """
     check_installed()
-    if budget.delta * steps.examples >= 1.0:
-        raise UserError(
-            f"Setting 'delta' of privacy must be below 1 / "
-            f"{steps.examples:,} examples, got {budget.delta:g}: with that, "
-            f"publishing one of them would pass; use "
-            f"{0.1 / steps.examples:.1g}."
-        )
+    check_delta(budget, steps.examples)
     noise = noise_multiplier(budget, steps)
     return Account(
         epsilon=spent(noise, steps.rate, steps.count, budget.delta),
@@ -188,12 +194,12 @@ def capacity(steps: Steps, budget: Budget) -> int:
     The neighbour with one example more is counted too.
 
     Returns:
-        The least multiple of `steps.parts` that overflows in any of the
-        steps with a probability below what `settle` allows.
+        The least number that overflows in any of the steps with a
+        probability below what `settle` allows.
 
     Example:
 
-    >>> steps = Steps(examples=60_000, batch_size=256, count=9360, parts=2)
+    >>> steps = Steps(examples=60_000, batch_size=256, count=9360)
     >>> capacity(steps, Budget(epsilon=3.0, delta=1e-5, clip=1.0))
     384
     """
@@ -202,8 +208,7 @@ def capacity(steps: Steps, budget: Budget) -> int:
     places = int(draws.isf(allowed / steps.count))
     while draws.sf(places) * steps.count > allowed:
         places += 1
-    places = max(min(places, steps.examples + 1), 1)
-    return places + -places % steps.parts
+    return max(min(places, steps.examples + 1), 1)
 
 
 def account_of_done(account: Account, steps: int) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class ClippedGradients:
 
     def __init__(self, learner: Learner, clipping: Clipping) -> None:
         self._learner, self._clipping = learner, clipping
-        _check_separable(learner.model)
+        check_separable(learner.model)
         layers = LayerGradients.of(learner.model, learner.tuning.variables)
         self._layers = layers
         if layers is None:
@@ -153,8 +153,15 @@ class ClippedGradients:
         return [tf.reduce_sum(g, axis=0) for g in clipped], outputs, losses
 
 
-def _check_separable(model: keras.Model) -> None:
-    """Refuses what makes the gradient of an example depend on others."""
+def check_separable(model: keras.Model) -> None:
+    """Refuses what makes the gradient of an example depend on others.
+
+    Args:
+        model: what is trained, frozen as far as it is frozen at last.
+
+    Raises:
+        UserError: an example would change what the others give.
+    """
     if keras.config.dtype_policy().name == "mixed_float16":
         raise UserError(
             "--privacy needs gradients that fit their numbers, which those of "
@@ -166,8 +173,9 @@ def _check_separable(model: keras.Model) -> None:
         if is_norm and layer.trainable:
             raise UserError(
                 "--privacy needs examples that do not depend on each other, "
-                f"but layer {layer.name!r} normalises over the batch: use "
-                "--batchnorm=frozen, or a backbone without it."
+                f"but layer {layer.name!r} normalises over the batch: "
+                "fine-tune from weights, where --batchnorm=frozen holds it, "
+                "or use another --backbone, as mlp."
             )
         if getattr(layer, "activity_regularizer", None) is not None:
             raise UserError(

@@ -54,7 +54,8 @@ def test_a_run_learns_and_tells_what_it_spent():
     again = spent(told["noise_multiplier"], told["sampling_rate"], 80, 1e-4)
     assert told["epsilon"] == again
     assert (told["delta"], told["clip"]) == (1e-4, 0.5)
-    assert told == read_json("runs/private/privacy.json")
+    kept = read_json("runs/private/privacy.json")
+    assert kept == {**told, "batch_key": kept["batch_key"]}
 
 
 def test_a_resumed_run_keeps_its_account():
@@ -65,7 +66,10 @@ def test_a_resumed_run_keeps_its_account():
     os.remove(f"runs/resumed/checkpoints/{kept[-1]}")
     result = stages.pretrain(PRIVATE.replace(name="resumed"))
     assert result.resumed
-    assert result.privacy == read_json("runs/private/privacy.json")
+    settled = read_json("runs/private/privacy.json")
+    key = settled.pop("batch_key")
+    assert result.privacy == settled
+    assert read_json("runs/resumed/privacy.json")["batch_key"] == key
 
 
 @pytest.mark.parametrize(
@@ -75,12 +79,14 @@ def test_a_resumed_run_keeps_its_account():
         ({"mix": "mixup"}, "--mix=mixup: each example"),
         ({"sampling": "balanced"}, "--sampling=balanced: each"),
         ({"privacy": "dp_sgd(epsilon=8, delta=0.1)"}, "below 1 / 1,305 examp"),
-        ({"backbone": "cnn(filters=[4], batch_norm=True)"}, "normalises whole"),
+        ({"batch_size": 2000}, "takes 2,000 examples a step, and there"),
+        ({"backbone": "cnn(filters=[4], batch_norm=True)"}, "over the batch"),
     ],
     ids=str,
 )
 def test_what_cannot_be_private(settings, message):
-    run = PRIVATE.replace(name="refused", overwrite=True, epochs=1, **settings)
+    run = PRIVATE.replace(name="refused", epochs=1, **settings)
     with pytest.raises(UserError, match=message) as caught:
         stages.pretrain(run)
     assert "\n" not in str(caught.value)
+    assert not os.path.exists("runs/refused")

@@ -227,7 +227,7 @@ def with_layer(layer):
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        (keras.layers.BatchNormalization(), "normalises over the batch: use"),
+        (keras.layers.BatchNormalization(), "normalises over the batch: fine"),
         (
             keras.layers.Dense(4, activity_regularizer="l2"),
             "adds to the loss by its activity_regularizer",
@@ -307,7 +307,8 @@ def test_replicas_share_the_noise_out(make_model):
 
 
 SHOWN = FitConfig(
-    epochs=1, showing=Showing(poisson=Poisson(2**32 * 64 // 1437, 112))
+    epochs=1,
+    showing=Showing(poisson=Poisson(2**32 * 64 // 1437, 112, (20, 26))),
 )
 CLIPPED = dataclasses.replace(NOISELESS, batch_size=64)
 

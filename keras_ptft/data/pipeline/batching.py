@@ -247,7 +247,7 @@ def _chooser(
     if (poisson := showing.poisson) is not None:
 
         def draw(step: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
-            return drawn(poisson, len(source), key[0], key[1] * steps + step)
+            return drawn(poisson, len(source), key[1] * steps + step)
 
         return draw
     order = shuffled(len(source))

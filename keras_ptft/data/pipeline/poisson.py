@@ -21,21 +21,20 @@ class Poisson:
             2^32.
         capacity: places of a batch; examples that find none are left out,
             the last ones first.
+        key: 128 bits, as two of int64: who knows them knows the batches.
     """
 
     threshold: int
     capacity: int
+    key: tuple[int, int]
 
 
-def drawn(
-    poisson: Poisson, size: int, seed: tf.Tensor, step: tf.Tensor
-) -> tf.Tensor:
-    """Draws the examples of a step: a pure function of (seed, step).
+def drawn(poisson: Poisson, size: int, step: tf.Tensor) -> tf.Tensor:
+    """Draws the examples of a step: a pure function of (key, step).
 
     Args:
         poisson: how.
         size: how many examples there are.
-        seed: int64 scalar.
         step: int64 scalar, counted from the first step of a training.
 
     Returns:
@@ -43,13 +42,12 @@ def drawn(
 
     Example:
 
-    >>> seed, step = tf.constant([0, 3], tf.int64)
-    >>> drawn(Poisson(2**31, 8), 10, seed, step).shape
+    >>> drawn(Poisson(2**31, 8, (20, 26)), 10, tf.constant(3, tf.int64)).shape
     TensorShape([8])
     """
     draws = tf.random.stateless_uniform(
         [size],
-        tf.stack([seed, step]),
+        tf.constant(poisson.key, tf.int64) + tf.stack([0 * step, step]),
         minval=None,
         maxval=None,
         dtype=tf.uint32,

@@ -37,7 +37,6 @@ from keras_ptft.evaluation.report.markup import (
 )
 from keras_ptft.evaluation.report.page import shortened
 from keras_ptft.evaluation.report.report import DataFindings
-from keras_ptft.privacy import budget_of
 
 if TYPE_CHECKING:
     # a report is written without TensorFlow
@@ -175,8 +174,7 @@ def _details(lineage: Lineage) -> list[str]:
     rows = [("run", lineage.folder.name), ("backbone", backbone)]
     kept = ("stage", "taught by", "trained parameters", "versions")
     rows += [row for row in origins(lineage) if row[0] in kept]
-    seed = "secret" if budget_of(config.privacy) else str(config.seed)
-    rows += [("precision", config.precision), ("seed", seed)]
+    rows += [("precision", config.precision), ("seed", str(config.seed))]
     rows += [("licence of this model", _UNKNOWN)]
     return ["## Model details", items(f"{what}: {it}" for what, it in rows)]
 

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from keras_ptft.evaluation.report.lineage import Lineage
 from keras_ptft.evaluation.report.report import DataFindings
-from keras_ptft.privacy import budget_of
 
 if TYPE_CHECKING:
     # a report is written without TensorFlow
@@ -28,14 +27,9 @@ def limits(
         data: what was found of the data.
     """
     config, test = lineage.config, evaluation.metrics["test"]
-    seed = (
-        "a secret seed"
-        if budget_of(config.privacy)
-        else f"--seed={config.seed}"
-    )
     told = [
-        f"One training, with {seed}: how far scores vary with the seed is not "
-        "measured."
+        f"One training, with --seed={config.seed}: how far scores vary with "
+        "the seed is not measured."
     ]
     if "intervals" not in test:
         told.append("How far scores vary with the test examples: not measured.")

@@ -9,8 +9,8 @@ NOT_COVERED = (
     "Examples of the validation and the test split, and how examples came to "
     "be in the training split.",
     "Settings that people chose after they saw scores or examples.",
-    "The seed, which chose the batches: it must stay secret, and so must the "
-    "run folder.",
+    "The run folder, which is not for publication: the key in its "
+    "privacy.json chose the batches.",
     "The rounding of floating-point noise (Mironov 2012).",
     "The data that pretrained weights were trained on.",
     "Names of labels and columns, and how many classes and examples there are.",

@@ -173,6 +173,23 @@ def all_gather(
     return strategy.gather(values, axis=0).numpy()
 
 
+def of_first(
+    strategy: tf.distribute.Strategy, values: np.ndarray
+) -> np.ndarray:
+    """Returns the values of the first worker, once all have called it.
+
+    With a single process they are `values`.
+
+    Args:
+        strategy: of the training.
+        values: of this worker, of one shape in all.
+    """
+    if not _has_workers(strategy):
+        return values
+    replicas = len(strategy.extended.worker_devices)
+    return all_gather(strategy, np.stack([values] * replicas))[0]
+
+
 def gather_replicas(strategy: tf.distribute.Strategy, values: Any) -> Any:
     """Concatenates the parts of all replicas, in every worker.
 

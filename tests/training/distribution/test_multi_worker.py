@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from keras_ptft import Config, files
+from keras_ptft.training.distribution.processes import worker_processes
 from tests.workers import largest_difference, launched, trained_here
 
 COMMON = {
@@ -61,6 +62,17 @@ RUNS = {
         "epochs": 1,
     },
 }
+
+# each worker has numbers of its own, and prints what the first one has
+TOLD = """
+import os
+import numpy as np
+from keras_ptft.training.distribution import strategies
+strategy = strategies.get_strategy("auto")
+task = strategy.cluster_resolver.task_id
+own = np.array([2**62 + task, -task])
+print("told", *strategies.of_first(strategy, own))
+"""
 
 
 def configs(runs):
@@ -121,6 +133,15 @@ def test_workers_ran_the_requested_plan(trained):
     assert plan["jit_compile"] and plan["steps_per_execution"] == 7
     assert (trained / "runs" / ".features").is_dir()
     assert not [p for p in trained.rglob("*") if "partial" in p.name]
+
+
+@pytest.mark.slow
+def test_workers_are_told_what_the_first_one_has(capsys):
+    with worker_processes(2, [sys.executable, "-c", TOLD]) as workers:
+        assert [worker.wait() for worker in workers] == [0, 0]
+    printed = capsys.readouterr().out
+    for task in range(2):
+        assert f"[worker {task}] told {2**62} 0\n" in printed
 
 
 @pytest.mark.slow

@@ -34,6 +34,7 @@ def test_a_single_process_is_the_chief_and_all_workers(tmp_path):
     assert strategies.all_reduce_mean(alone, 0.5) == 0.5
     rows = np.arange(3)
     assert strategies.all_gather(alone, rows) is rows
+    assert strategies.of_first(alone, rows) is rows
     with worker_run_dir(alone, tmp_path / "run") as runs_dir:
         assert runs_dir == tmp_path
 

@@ -61,7 +61,7 @@ SHOWINGS = {
     "augmented": Showing(brighter),
     "mixed": Showing(mix=Mixing(swapped, lambda labels: tf.one_hot(labels, 5))),
     "balanced": Showing(balanced=True),
-    "poisson": Showing(poisson=Poisson(2**32 // 8, 8)),
+    "poisson": Showing(poisson=Poisson(2**32 // 8, 8, (20, 26))),
 }
 CASES = [(source, Showing()) for source in SOURCES.values()] + [
     (ARRAYS, showing) for showing in SHOWINGS.values()
