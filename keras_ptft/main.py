@@ -5,14 +5,11 @@ messages appear at once.
 """
 
 import contextlib
-import gc
-import importlib
 import io
 import logging
 import os
-import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,8 +17,8 @@ from absl import flags
 
 from keras_ptft import (
     environment,
-    extensions,
     files,
+    flagfiles,
     recipes,
     settings,
     usage,
@@ -36,15 +33,10 @@ from keras_ptft.config import (
     PredictConfig,
 )
 from keras_ptft.errors import TrainingInterrupted, UserError
-from keras_ptft.streams import without_tensorflow_messages
+from keras_ptft.loading import load
 
-_JOINING = {"multi_worker", "tpu"}
 _UNMET = 1
 _UNANSWERED = 3
-_FLAGFILE = re.compile("--?flagfile(?:=(.*))?")
-_COMMENT = re.compile(r"(^|\s)#")
-# of a call, in which a # stands in quotes alone
-_CALL = re.compile(r"""\w+\((?:[^"'#]|"[^"]*"|'[^']*')*\)""")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -124,7 +116,7 @@ def run(words: list[str]) -> None:
                 f"{positional[0]!r}: correct it."
             )
         configs.append(Config(**present))
-    stages = _load("experiment.stages", {config.strategy for config in configs})
+    stages = load("experiment.stages", {config.strategy for config in configs})
     for config in configs:
         # an error in the last one must not wait for the first to end
         stages.builders.check(config)
@@ -141,9 +133,9 @@ def compare(words: list[str]) -> int:
 
     recipe, own, config = _one_recipe("compare", words, COMPARE_FIELDS)
     asked = CompareConfig(**own)
-    comparison = _load("comparison.compare")
+    comparison = load("comparison.compare")
     found = comparison.compare(config, asked, path=recipe)
-    print(f"\n{_load('comparison.terminal').lines(found.summary)}")
+    print(f"\n{load('comparison.terminal').lines(found.summary)}")
     print(f"\nSee {found.folder / 'compare.html'}.")
     for sentence in found.unmet:
         print(f"keras-ptft: {sentence}", file=sys.stderr)
@@ -156,9 +148,9 @@ def tune(words: list[str]) -> None:
 
     recipe, own, config = _one_recipe("tune", words, TUNE_FIELDS)
     asked = TuneConfig(**own)
-    searching = _load("search.tune")
+    searching = load("search.tune")
     tuned = searching.tune(config, asked, path=recipe)
-    print(f"\n{_load('search.tables').text_table(tuned.found)}\n")
+    print(f"\n{load('search.tables').text_table(tuned.found)}\n")
     for sentence in tuned.sentences:
         print(sentence)
     page, flags = (tuned.folder / n for n in ("tune.html", "best.flags"))
@@ -171,7 +163,7 @@ def federate(words: list[str]) -> None:
 
     _, own, config = _one_recipe("federate", words, FEDERATE_FIELDS)
     asked = FederateConfig(**own)
-    federation = _load("federated.federate", {config.strategy})
+    federation = load("federated.federate", {config.strategy})
     _print_table(federation.train(config, asked).comparison)
 
 
@@ -180,7 +172,7 @@ def train(stage: str, words: list[str]) -> None:
     present, positional = parse(words)
     _expect(stage, positional, 0)
     config = Config(**present)
-    stages = _load("experiment.stages", {config.strategy})
+    stages = load("experiment.stages", {config.strategy})
     rows = getattr(stages, stage)(config).comparison
     if stages.is_chief(config):
         _print_table(rows)
@@ -192,19 +184,19 @@ def evaluate(words: list[str]) -> None:
     (folder,) = _expect("evaluate RUN", positional, 1)
     Config(**{k: v for k, v in present.items() if k in FIELDS})
     EvaluateConfig(**{k: v for k, v in present.items() if k not in FIELDS})
-    commands = _load("experiment.commands")
+    commands = load("experiment.commands")
     scores = commands.score(folder, **present)
     if "attacker" in scores.metrics:
-        told = _load("evaluation.membership.telling")
+        told = load("evaluation.membership.telling")
         print("\n".join(told.attack_lines(scores.metrics)))
         scores.write()
         return
-    shown = _load("evaluation.metrics").shown_metrics(scores.metrics)
+    shown = load("evaluation.metrics").shown_metrics(scores.metrics)
     examples = {"examples": scores.metrics["examples"]}
     for name, value in {**examples, **shown}.items():
         print(f"{name} {value:.6g}")
     if "by" in scores.metrics:
-        told = _load("evaluation.subgroups").group_lines(scores.metrics)
+        told = load("evaluation.subgroups").group_lines(scores.metrics)
         print("\n".join(["", *told]))
     # what was computed is shown even where it cannot be written
     scores.write()
@@ -216,7 +208,7 @@ def predict(words: list[str]) -> int:
     model, *inputs = _expect("predict MODEL INPUT...", positional, 2)
     config = PredictConfig(**present)
     is_printed = not (config.csv or config.jsonl or config.parquet)
-    commands = _load("experiment.commands")
+    commands = load("experiment.commands")
     with contextlib.closing(
         commands.predict_rows(model, inputs, **present)
     ) as results:
@@ -231,7 +223,7 @@ def export(words: list[str]) -> None:
     present, positional = parse(words)
     (folder,) = _expect("export RUN", positional, 1)
     Config(**present)
-    commands = _load("experiment.commands")
+    commands = load("experiment.commands")
     commands.export(folder, **present)
 
 
@@ -272,7 +264,7 @@ def serve(words: list[str]) -> int:
     config = ServeConfig(**present)
     if not config.smoke:
         return serving.serve(folder, config)
-    return _load("serving.smoke.smoke").smoke(folder, config)
+    return load("serving.smoke.smoke").smoke(folder, config)
 
 
 def monitor(words: list[str]) -> int:
@@ -286,7 +278,7 @@ def monitor(words: list[str]) -> int:
     folder, *logs = _expect("monitor EXPORT LOG...", positional, 2)
     present |= {k: tuple(v) for k, v in present.items() if isinstance(v, list)}
     MonitorConfig(**present)
-    found = _load("experiment.monitoring").monitor(folder, logs, **present)
+    found = load("experiment.monitoring").monitor(folder, logs, **present)
     print("\n".join(found.lines))
     for sentence in found.unmet:
         print(f"keras-ptft: {sentence}", file=sys.stderr)
@@ -307,7 +299,7 @@ def runs(words: list[str]) -> None:
     folder = positional[0] if positional else Config().runs_dir
     if files.is_url(folder):
         # by the file systems of TensorFlow
-        _load("remote.listing")
+        load("remote.listing")
     for line in answer(folder, RunsConfig(**present)):
         print(line)
 
@@ -322,7 +314,7 @@ def describe(words: list[str]) -> None:
     if words and (told := recipes.describe(words[0])):
         print(told)
         return
-    described = _load("describe")
+    described = load("describe")
     print(described.row(words[0]) if words else described.tables())
 
 
@@ -382,13 +374,11 @@ def parse(
     for field in fields.values():
         _define(field, values)
     try:
-        _, *positional = values(["keras-ptft", *_expanded(words)])
+        _, *positional = values(["keras-ptft", *flagfiles.expanded(words)])
     except flags.UnrecognizedFlagError as error:
         raise UserError(
             usage.unknown_setting(error.flagname, fields)
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(usage.unreadable(error)) from error
     except flags.Error as error:
         raise UserError(usage.wrong_value(str(error), fields)) from error
     present = {
@@ -397,58 +387,6 @@ def parse(
         if values[name].present
     }
     return present, positional
-
-
-def _expanded(words: list[str]) -> Iterator[str]:
-    """Yields words, and in the place of a flagfile its settings."""
-    left = iter(words)
-    for word in left:
-        if word == "--":
-            yield from (word, *left)
-        elif found := _FLAGFILE.fullmatch(word):
-            file = next(left, "") if found[1] is None else found[1]
-            yield from _lines(file)
-        else:
-            yield word
-
-
-def _lines(file: str, within: tuple[str, ...] = ()) -> Iterator[str]:
-    """Yields the settings in a flagfile, and in those that it names."""
-    if not file:
-        raise flags.IllegalFlagValueError("--flagfile with no argument")
-    if file in within:
-        raise UserError(usage.circular([f"--flagfile={within[0]}"]))
-    for line in files.read_text(os.path.expanduser(file)).split("\n"):
-        setting = line.strip()
-        if found := _FLAGFILE.fullmatch(setting):
-            yield from _lines(found[1] or "", (*within, file))
-        elif setting and not line.startswith(("#", "//")):
-            _check_comment(setting, file)
-            yield setting
-
-
-def _check_comment(line: str, file: str) -> None:
-    """Refuses a comment that would become part of a value.
-
-    A # after space belongs to the value where that, or what follows NAME: in
-    it, is a path that exists, from here or from the folder that holds the
-    run folder of a run's own flagfile, which names runs; or where it stands
-    in the quotes of a call.
-    """
-    if not _COMMENT.search(line):
-        return
-    value = line.partition("=")[2]
-    runs_dir = os.path.join(os.path.dirname(file), os.pardir)
-    for path in (value, value.partition(":")[2]):
-        for folder in ("", runs_dir):
-            found = os.path.join(folder, os.path.expanduser(path))
-            if _COMMENT.search(path) and os.path.exists(found):
-                return
-    if not _CALL.fullmatch(value):
-        raise UserError(
-            f"Expected one setting a line, got {line!r}: give the comment a "
-            "line of its own; a path that holds a # must exist."
-        )
 
 
 class _NumberOrWord(flags.FloatParser):
@@ -542,40 +480,3 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     from keras_ptft.evaluation.report.runs_table import format_table
 
     print(f"\n{format_table(rows)}")
-
-
-def _load(module: str, strategies: Set[str] = frozenset()) -> Any:
-    """Imports a module that needs TensorFlow, without TensorFlow's messages.
-
-    C++ writes them before any setting can silence it, and again when the
-    devices are first listed. So the stream itself is captured; if the import
-    fails, all of it is shown. Strategies that join other machines must find
-    the devices uninitialised. Modules of the user's come last.
-    """
-    joins = strategies & _JOINING or "TF_CONFIG" in os.environ
-    with without_tensorflow_messages(show_on_error=True) as silenced:
-        loaded = _imported(f"keras_ptft.{module}")
-        if silenced and not joins:
-            config = importlib.import_module("tensorflow").config
-            config.list_logical_devices()
-    if silenced:
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    extensions.import_modules()
-    return loaded
-
-
-def _imported(name: str) -> Any:
-    """Imports a module, whose objects the garbage collector then leaves out.
-
-    It would go through TensorFlow's objects again and again, and all of them
-    stay.
-    """
-    if name in sys.modules or not gc.isenabled():
-        return environment.load(name)
-    gc.disable()
-    try:
-        loaded = environment.load(name)
-        gc.freeze()
-    finally:
-        gc.enable()
-    return loaded

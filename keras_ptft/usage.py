@@ -244,25 +244,6 @@ def wrong_value(text: str, fields: Fields = FIELDS) -> str:
     )
 
 
-def unreadable(error: OSError | UnicodeDecodeError) -> str:
-    """Returns one line about a flagfile that cannot be read."""
-    if isinstance(error, UnicodeDecodeError):
-        return "A recipe or flagfile must be text in UTF-8: write it as such."
-    return (
-        f"Cannot open the recipe or flagfile {error.filename}: "
-        f"{error.strerror}; check the path."
-    )
-
-
-def circular(words: list[str]) -> str:
-    """Returns one line about flagfiles that include each other."""
-    named = [word for word in words if "flagfile" in word]
-    return (
-        f"{' '.join(named)} includes itself, maybe through others: remove the "
-        "line --flagfile=... that leads back."
-    )
-
-
 def explain_exception(error: Exception) -> str | None:
     """Returns one line about an exception that a user can act on, or None."""
     # TensorFlow's own error, named so that TensorFlow need not be imported

@@ -154,3 +154,9 @@ def test_a_pattern_to_export_to_is_refused_at_once(path, capsys):
     assert error.startswith(f"keras-ptft: Cannot export to {path}: expected a")
     assert error.endswith("; choose another --export_to.\n")
     assert not os.listdir()
+
+
+@pytest.mark.parametrize("words", [["--flagfile"], ["--flagfile="]])
+def test_a_flagfile_without_a_name(words):
+    with pytest.raises(UserError, match="write --flagfile=FILE"):
+        main.parse(words)

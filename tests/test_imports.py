@@ -13,7 +13,7 @@ PACKAGE = pathlib.Path(keras_ptft.__file__).parent
 RANKS = [
     {"errors", "files", "streams", "registry", "settings", "config"}
     | {"environment", "extensions", "locks", "notebook", "quantities"}
-    | {"recipes"},
+    | {"recipes", "flagfiles", "loading"},
     {"remote", "privacy"},
     {"data", "models"},
     {"training"},
