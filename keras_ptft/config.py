@@ -803,3 +803,21 @@ def check_names(names: Iterable[str]) -> None:
                 f"Unknown setting {name!r}{nearest(name, FIELDS)}: see "
                 "help(keras_ptft.Config)."
             )
+
+
+def check_group(verb: str, group: str, names: Iterable[str]) -> None:
+    """Raises a UserError unless each name is that of a setting of a group.
+
+    Args:
+        verb: who takes them, as "export".
+        group: the only one that it takes settings of.
+        names: of settings.
+    """
+    names = list(names)
+    check_names(names)
+    for name in names:
+        if FIELDS[name].metadata["group"] != group:
+            raise UserError(
+                f"{verb} takes settings of the {group} alone, got --{name}: "
+                "leave it out."
+            )

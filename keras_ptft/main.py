@@ -184,8 +184,8 @@ def evaluate(words: list[str]) -> None:
     (folder,) = _expect("evaluate RUN", positional, 1)
     Config(**{k: v for k, v in present.items() if k in FIELDS})
     EvaluateConfig(**{k: v for k, v in present.items() if k not in FIELDS})
-    commands = load("experiment.commands")
-    scores = commands.score(folder, **present)
+    scoring = load("experiment.scoring")
+    scores = scoring.score(folder, **present)
     if "attacker" in scores.metrics:
         told = load("evaluation.membership.telling")
         print("\n".join(told.attack_lines(scores.metrics)))
@@ -208,9 +208,9 @@ def predict(words: list[str]) -> int:
     model, *inputs = _expect("predict MODEL INPUT...", positional, 2)
     config = PredictConfig(**present)
     is_printed = not (config.csv or config.jsonl or config.parquet)
-    commands = load("experiment.commands")
+    predicting = load("experiment.predicting")
     with contextlib.closing(
-        commands.predict_rows(model, inputs, **present)
+        predicting.predict_rows(model, inputs, **present)
     ) as results:
         for row in results:
             if is_printed:
@@ -223,8 +223,7 @@ def export(words: list[str]) -> None:
     present, positional = parse(words)
     (folder,) = _expect("export RUN", positional, 1)
     Config(**present)
-    commands = load("experiment.commands")
-    commands.export(folder, **present)
+    load("experiment.exporting").export(folder, **present)
 
 
 def rollback(words: list[str]) -> None:

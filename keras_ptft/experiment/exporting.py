@@ -1,26 +1,35 @@
 """Publishes a run's model as a version that TensorFlow Serving takes."""
 
 import logging
+import os
 import pathlib
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import keras
 
-from keras_ptft.config import Config
+from keras_ptft import files
+from keras_ptft.config import Config, check_group
 from keras_ptft.data.core.dataset import Dataset, Source
 from keras_ptft.experiment import run_dir
 from keras_ptft.experiment.loading import reload_dataset
 from keras_ptft.experiment.made_up import made_up
 from keras_ptft.experiment.parts import PARTS
 from keras_ptft.experiment.privacy import is_private
-from keras_ptft.experiment.publication import Publication, intake_of
+from keras_ptft.experiment.publication import (
+    Publication,
+    check_export_settings,
+    intake_of,
+)
 from keras_ptft.experiment.results import ExportResult, RunResult
 from keras_ptft.experiment.weights import Weights
 from keras_ptft.models.saved import load_model
 from keras_ptft.objectives.saved import read_objective
+from keras_ptft.remote.mirrored import mirrored
 from keras_ptft.serving.bundle.server_files import write_server_files
-from keras_ptft.serving.export import Export, export, find_export
+from keras_ptft.serving.export import Export, find_export
+from keras_ptft.serving.export import export as write_export
 from keras_ptft.serving.signatures.arrays import in_float32
 from keras_ptft.serving.versioning.releases import settle
 from keras_ptft.serving.versioning.remote import (
@@ -84,6 +93,46 @@ def publish(
     return result.replace(export=noted)
 
 
+def export(
+    run: str | os.PathLike,
+    export_to: str = "",
+    *,
+    dataset: Dataset | None = None,
+    **changes: Any,
+) -> pathlib.Path | str:
+    """Publishes a run's model as the next version in a folder.
+
+    Args:
+        run: a complete run folder, or its URL.
+        export_to: folder of versions, or its URL; empty: as the run's
+            settings say, or else `saved_models/` and the run's name.
+        dataset: the data set of the run, where it was handed over.
+        changes: settings of the export that differ from the run's.
+
+    Returns:
+        The folder of the new version, or its URL.
+
+    Raises:
+        UserError: the run is not complete, the folder is not writable, or a
+            setting is not of the export.
+    """
+    check_group("export", "export", changes)
+    folder, before, result = run_dir.complete_run(run)
+    # what breaks clients is accepted for one version, not for all of a run
+    config = before.replace(**({"breaking": False} | changes))
+    target = export_to or config.export_to or f"saved_models/{folder.name}"
+    config = config.replace(export_to=target)
+    check_export_settings(config)
+    path = folder / run_dir.MODEL_FILE
+    model = load_model(path)
+    loaded = reload_dataset(config, dataset, Weights.beside(path, model))
+    with mirrored(folder):
+        exported = export_run(folder, config, result, model, loaded)
+    if files.is_url(exported.path):
+        return exported.path
+    return pathlib.Path(exported.path)
+
+
 def export_run(
     folder: pathlib.Path,
     config: Config,
@@ -116,7 +165,7 @@ def export_run(
         objective=read_objective(folder),
     )
     with publishing(config.export_to) as base:
-        exported = export(
+        exported = write_export(
             base,
             given.objective.signatures(
                 given.model, _proofs(given), intake_of(config)

@@ -11,7 +11,7 @@ import keras
 from keras_ptft.data.core.dataset import Dataset
 from keras_ptft.evaluation.report.embedded import short_report
 from keras_ptft.evaluation.report.scores import score_cards
-from keras_ptft.experiment import commands, run_dir
+from keras_ptft.experiment import exporting, predicting, run_dir, scoring
 from keras_ptft.experiment.results import RunResult, read_result
 from keras_ptft.experiment.run_files import REPORT_FILE
 from keras_ptft.models.saved import load_model
@@ -33,7 +33,7 @@ def load_run(
     Raises:
         UserError: it is no run folder, or the run has not ended.
     """
-    path, _, result = commands.complete_run(folder)
+    path, _, result = run_dir.complete_run(folder)
     return Run(path, result, dataset)
 
 
@@ -120,7 +120,7 @@ class Run:
         Raises:
             UserError: the model does not take the inputs, or gives no labels.
         """
-        return commands.predict_arrays(
+        return predicting.predict_arrays(
             self._answering,
             inputs,
             text_column=text_column,
@@ -152,7 +152,7 @@ class Run:
             UserError: the data do not fit the model.
         """
         given = self._dataset if dataset is None else dataset
-        found = commands.evaluate(
+        found = scoring.evaluate(
             self.folder, dataset=given, by=by, attack=attack, **data
         )
         self._read_again()
@@ -175,7 +175,7 @@ class Run:
             UserError: the folder is not writable, or a setting is not of the
                 export.
         """
-        path = commands.export(
+        path = exporting.export(
             self.folder, os.fspath(to), dataset=self._dataset, **settings
         )
         self._read_again()
@@ -206,7 +206,7 @@ class Run:
 
     @functools.cached_property
     def _answering(self) -> tuple[Objective, Predictor]:
-        return commands.load_answering(self.folder)
+        return predicting.load_answering(self.folder)
 
     def _read_again(self) -> None:
         """Takes what was added to the result of the run."""

@@ -219,6 +219,25 @@ def exclusive_run(
         raise
 
 
+def complete_run(
+    run: str | os.PathLike,
+) -> tuple[pathlib.Path, Config, RunResult]:
+    """Returns the folder, the settings and the result of a run.
+
+    Args:
+        run: its folder, or its URL.
+
+    Raises:
+        UserError: it is no run folder, or the run has not ended.
+    """
+    folder = opened(run)
+    config = read_config(folder)
+    result = read_result(folder)
+    if result is None:
+        raise UserError(f"The run in {run} is not complete: run it to its end.")
+    return folder, config, result
+
+
 def is_complete(folder: str | os.PathLike) -> bool:
     """Returns whether the run in a folder has ended."""
     return read_result(folder) is not None

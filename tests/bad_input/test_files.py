@@ -172,7 +172,7 @@ def test_a_model_too_large(capfd):
 def test_memory_does_not_follow_what_a_file_declares(place):
     # 4 GB above what TensorFlow itself takes
     code = (
-        "import resource, sys, keras_ptft.experiment.commands\n"
+        "import resource, sys, keras_ptft.experiment.predicting\n"
         "from keras_ptft.main import main\n"
         "pages = int(open('/proc/self/statm').read().split()[0])\n"
         "most = pages * resource.getpagesize() + 2**32\n"

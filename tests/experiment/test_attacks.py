@@ -13,8 +13,8 @@ from keras_ptft.experiment import accounts, attacks
 from keras_ptft.experiment.attacks import shadows
 from keras_ptft.experiment.attacks.shadows import confidence, halves
 from keras_ptft.experiment.attacks.target import balanced
-from keras_ptft.experiment.commands import score
 from keras_ptft.experiment.results import read_result
+from keras_ptft.experiment.scoring import score
 from keras_ptft.experiment.stages import finetune, pretrain
 from keras_ptft.files import read_json, read_text, write_text
 from keras_ptft.main import main

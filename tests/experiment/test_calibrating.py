@@ -12,7 +12,8 @@ from keras_ptft.experiment.calibrating import (
     check_calibrate,
     check_validation,
 )
-from keras_ptft.experiment.commands import evaluate, predict
+from keras_ptft.experiment.predicting import predict
+from keras_ptft.experiment.scoring import evaluate
 from keras_ptft.experiment.stages import pretrain
 from keras_ptft.files import read_json
 from keras_ptft.objectives.classification import Classification

@@ -16,7 +16,7 @@ import tensorflow as tf
 from keras_ptft import predict
 from keras_ptft.data.core.info import DataInfo, ImageForm
 from keras_ptft.errors import UserError
-from keras_ptft.experiment.commands import predict_rows
+from keras_ptft.experiment.predicting import predict_rows
 from keras_ptft.main import main
 from keras_ptft.objectives.saved import OBJECTIVE_FILE, write_objective
 from keras_ptft.serving.export import EXTRA, export

@@ -24,7 +24,7 @@ from keras_ptft.data.text.tokenizers import learn
 from keras_ptft.evaluation.report.privacy import (
     privacy_sentences,
 )
-from keras_ptft.experiment import commands, stages
+from keras_ptft.experiment import scoring, stages
 from keras_ptft.experiment.loading import load_dataset
 from keras_ptft.experiment.made_up import TEXTS, made_up
 from keras_ptft.experiment.monitoring import monitor
@@ -312,5 +312,5 @@ def test_no_example_is_in_any_file(trained, monkeypatch):
     with pytest.raises(UserError) as caught:
         monitor("served", ["log.jsonl"])
     assert "of a private run, which has none" in line_of(caught)
-    accuracy = commands.evaluate("runs/second")["accuracy"]
+    accuracy = scoring.evaluate("runs/second")["accuracy"]
     assert 0 < accuracy <= 1
