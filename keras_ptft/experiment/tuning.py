@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 import keras
 
-from keras_ptft.config import Config
+from keras_ptft.config import FIELDS, Config
 from keras_ptft.errors import UserError
 from keras_ptft.experiment.builders import (
     freeze_of,
@@ -69,7 +69,8 @@ def _check_from_scratch(config: Config) -> None:
     for name in filter(config.is_set, _OF_PRETRAINED):
         raise UserError(
             f"--{name}={getattr(config, name)} is for pretrained weights, and "
-            "--from_scratch=true has none: leave out one of the two."
+            "--from_scratch=true has none: leave out one of the two, or take "
+            f"it back by --{name}={FIELDS[name].default}."
         )
 
 

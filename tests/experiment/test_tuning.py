@@ -211,18 +211,19 @@ def test_from_scratch_is_what_compare_scratch_trains(finetune, pretrained):
 
 
 def test_settings_of_pretrained_weights_are_none_of_scratch():
-    for name, value in {
-        "freeze": "conv1",
-        "probe": "lbfgs",
-        "lora": "lora",
-        "compare_scratch": True,
-    }.items():
+    for name, value, default in (
+        ("freeze", "conv1", ""),
+        ("probe", "lbfgs", "none"),
+        ("lora", "lora", "none"),
+        ("compare_scratch", True, False),
+    ):
         config = Config(init_from="x", from_scratch=True, **{name: value})
         with pytest.raises(UserError) as caught:
             check_tuning(config)
         assert str(caught.value) == (
             f"--{name}={value} is for pretrained weights, and "
-            "--from_scratch=true has none: leave out one of the two."
+            "--from_scratch=true has none: leave out one of the two, or take "
+            f"it back by --{name}={default}."
         )
 
 
