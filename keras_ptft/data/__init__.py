@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import os
 import time
 from collections.abc import Callable
 
@@ -24,9 +25,17 @@ from keras_ptft.data.sources import (
 )
 from keras_ptft.errors import UserError
 from keras_ptft.files import check_here
-from keras_ptft.registry import lookup
+from keras_ptft.registry import BoundFactory, lookup
 
-__all__ = ["DATASETS", "Dataset", "Loading", "Source", "checked", "load"]
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "Loading",
+    "Source",
+    "checked",
+    "load",
+    "named",
+]
 
 logger = logging.getLogger("keras_ptft")
 
@@ -46,6 +55,35 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
     "text": text_lines.text,
     "conll": conll.conll,
 }
+
+
+def named(spec: str) -> BoundFactory:
+    """Returns the row of DATASETS that a setting names, with its settings.
+
+    Args:
+        spec: as in `load`.
+
+    Raises:
+        UserError: an unknown data set or setting, or a path without the row
+            that reads it.
+    """
+    if spec not in DATASETS and (row := _row_of_path(spec)):
+        raise UserError(
+            f"--dataset={spec} is a path, expected what reads it before it: "
+            f"write --dataset={row}:{spec}."
+        )
+    return lookup(DATASETS, spec, "dataset")
+
+
+def _row_of_path(spec: str) -> str:
+    """The row that reads a path alone; empty: it is none, or not known."""
+    path = os.path.expanduser(spec)
+    if os.path.isdir(path):
+        return "folder"
+    ending = os.path.splitext(path)[1][1:].lower()
+    # "csv:wines.csv" is no path alone, if no file is called so
+    is_path = os.path.lexists(path) or not {":", "("} & {*spec}
+    return ending if is_path and ending in DATASETS else ""
 
 
 def load(spec: str, loading: Loading) -> Dataset:
@@ -72,7 +110,7 @@ def load(spec: str, loading: Loading) -> Dataset:
     check_folds(loading.folds, loading.fold)
     started = time.perf_counter()
     check_here(spec, "dataset")
-    dataset = checked(lookup(DATASETS, spec, "dataset")(loading), spec, loading)
+    dataset = checked(named(spec)(loading), spec, loading)
     seconds = time.perf_counter() - started
     if seconds > 1:
         logger.info("Loaded %s in %.1f s.", spec, seconds)

@@ -109,7 +109,6 @@ def check(config: Config) -> None:
         files.check_here(getattr(config, name), name)
     check_export_settings(config)
     tables: list[tuple[Mapping[str, Callable[..., Any]], str, str]] = [
-        (data.DATASETS, config.dataset, "dataset"),
         (AUGMENTATIONS, config.augment, "augmentation"),
         (TOKENIZERS, config.tokenizer or TOKENIZER, "tokenizer"),
         (BACKBONES, config.backbone or "cnn", "backbone"),
@@ -124,6 +123,8 @@ def check(config: Config) -> None:
     ]
     if is_known_model(config):
         tables.append((PRETRAINED, config.init_from, "pretrained model"))
+    if config.dataset != GIVEN:
+        data.named(config.dataset)
     for table, spec, kind in tables:
         if spec != GIVEN:
             lookup(table, spec, kind)
