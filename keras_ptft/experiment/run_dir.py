@@ -318,10 +318,11 @@ def find_backbone(
     )
     models = sorted(known_models)
     known = f"; known models: {', '.join(models)}" if models else ""
+    guess = nearest(init_from, [*runs, *models])
+    remedy = "" if guess else "; pretrain one first"
     raise UserError(
-        f"No pretrained run, .keras file or known model {init_from!r}"
-        f"{nearest(init_from, [*runs, *models])}; runs in {runs_dir}: "
-        f"{', '.join(runs) or 'none'}{known}; pretrain one first."
+        f"No pretrained run, .keras file or known model {init_from!r}{guess}; "
+        f"runs in {runs_dir}: {', '.join(runs) or 'none'}{known}{remedy}."
     )
 
 

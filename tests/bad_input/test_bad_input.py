@@ -136,7 +136,13 @@ CASES = [
         r"other settings .*--seed=0 there, 3 now.*--overwrite",
     ),
     # data
-    (PRETRAIN + "--dataset=folder:nowhere", "it does not exist"),
+    (PRETRAIN + "--dataset=folder:nowhere", "it does not exist: correct"),
+    (
+        PRETRAIN + "--dataset=folder:one_clas",
+        'it does not exist .did you mean "one_class".: correct the path',
+    ),
+    (PRETRAIN + "--dataset=one_class", "write --dataset=folder:one_class"),
+    (PRETRAIN + "--dataset=text.csv", "write --dataset=csv:text.csv"),
     (PRETRAIN + "--dataset=folder:file", "it is a file"),
     (
         PRETRAIN + "--dataset=folder:empty",
@@ -167,6 +173,8 @@ CASES = [
     # fine-tuning
     ("finetune", "Fine-tuning needs --init_from"),
     (FINETUNE + "--init_from=parnt", 'mean "parent".*runs in runs:'),
+    (FINETUNE + "--init_from=efficientnet_lite", "mean .*_l6_v2[.]$"),
+    (FINETUNE + "--init_from=nothing", "_l6_v2.*; pretrain one first[.]$"),
     (FINETUNE + "--init_from=unfinished", "is not complete"),
     (FINETUNE + "--init_from=half.keras", "File is not a zip file"),
     (FINETUNE + "--init_from=text.keras", "Cannot read the model text.keras"),

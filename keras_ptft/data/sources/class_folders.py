@@ -1,5 +1,6 @@
 """Files sorted into one folder per class."""
 
+import os
 import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -201,9 +202,28 @@ def _no_folders(root: pathlib.Path, kind: FileKind) -> NoClassFolders:
     count = sum(map(kind.reads, listed_folder(root).files))
     return NoClassFolders(
         f"{root} must hold one folder for each class, got {count:,} "
-        f"{kind.what} and no folder: sort the {kind.what} into class folders"
-        f"{kind.otherwise}.",
+        f"{kind.what} and no folder: {_classes_beside(root, kind)}sort the "
+        f"{kind.what} into class folders{kind.otherwise}.",
         f"{root} has no class folders",
+    )
+
+
+def _classes_beside(root: pathlib.Path, kind: FileKind) -> str:
+    """What to do where the folder itself is that of a class."""
+    above = root.absolute().parent
+    if not os.access(above, os.R_OK):
+        return ""
+    beside = [
+        name
+        for name in listed_folder(above).folders
+        if os.access(above / name, os.R_OK)
+        and any(map(kind.reads, listed_folder(above / name).files))
+    ]
+    if len(beside) < 2 or root.absolute().name not in beside:
+        return ""
+    return (
+        f"if it is one class of {listed(sorted_names(beside))}, give "
+        f"--dataset={kind.row}:{root.parent if root.name else above}, or "
     )
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from keras_ptft.data.core.account import SHOWN, LeftOut, left_out
 from keras_ptft.errors import UserError
+from keras_ptft.registry import nearest
 
 _HIDDEN = "hidden"
 _NO_FILE = "that are broken links or no files"
@@ -214,12 +215,21 @@ def existing_folder(path: str, kind: FileKind) -> pathlib.Path:
     """
     root = pathlib.Path(path).expanduser()
     if not root.is_dir():
-        found = "is a file" if root.exists() else "does not exist"
+        found = "is a file"
+        if not root.exists():
+            found = f"does not exist{_near(root)}"
         raise UserError(
             f"--dataset={kind.row}:{path} must be a folder of class folders, "
             f"but it {found}: correct the path."
         )
     return root
+
+
+def _near(root: pathlib.Path) -> str:
+    """A folder of nearly the same name, where there is one."""
+    if not os.access(root.parent, os.R_OK) or not root.parent.is_dir():
+        return ""
+    return nearest(root.name, listed_folder(root.parent).folders)
 
 
 def is_hidden(name: str) -> bool:

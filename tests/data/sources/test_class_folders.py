@@ -80,6 +80,24 @@ def test_one_class_is_named_like_a_split(tmp_path, kind):
 
 
 @folders_alone
+def test_the_folder_of_one_class_is_told_of_the_one_above(
+    tmp_path, kind, monkeypatch
+):
+    kind.build(tmp_path / "set", {"": {"cat": [1], "dog": [2]}})
+    hint = "if it is one class of cat, dog, give --dataset="
+    for path in (tmp_path / "set" / "cat", "set/cat"):
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(UserError) as caught:
+            load(f"{kind.row}:{path}", kind.loading)
+        above = pathlib.Path(path).parent
+        assert f"{hint}{kind.row}:{above}, or sort " in str(caught.value)
+    shutil.rmtree(tmp_path / "set" / "dog")
+    with pytest.raises(UserError) as caught:
+        load(f"{kind.row}:set/cat", kind.loading)
+    assert "no folder: sort " in str(caught.value)
+
+
+@folders_alone
 def test_splits_inside_of_class_folders_are_told_of(tmp_path, kind):
     spec = kind.build(
         tmp_path,
@@ -119,13 +137,14 @@ def test_a_folder_in_a_folder(tmp_path, kind):
 
 @folders_alone
 def test_no_class_folders(tmp_path, kind):
+    root = tmp_path / "set"
     for value in range(3):
-        kind.make(tmp_path / f"{value}{kind.ending}", value)
+        kind.make(root / f"{value}{kind.ending}", value)
     with pytest.raises(UserError) as caught:
-        load(f"{kind.row}:{tmp_path}", kind.loading)
+        load(f"{kind.row}:{root}", kind.loading)
     what = "images" if kind.row == "folder" else "texts"
     assert str(caught.value).startswith(
-        f"{tmp_path} must hold one folder for each class, got 3 {what} and no "
+        f"{root} must hold one folder for each class, got 3 {what} and no "
         f"folder: sort the {what} into class folders, or "
     )
     assert "\n" not in str(caught.value)

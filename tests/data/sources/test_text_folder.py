@@ -85,7 +85,9 @@ def test_what_cannot_be_used(reviews):
     assert "--dataset=textfolder:" in refused(reviews / "none")
     assert refused(reviews / "train" / "pos") == (
         f"{reviews / 'train' / 'pos'} must hold one folder for each class, "
-        "got 3 texts and no folder: sort the texts into class folders, or "
+        "got 3 texts and no folder: if it is one class of neg, pos, give "
+        f"--dataset=textfolder:{reviews / 'train'}, or sort the texts into "
+        "class folders, or "
         "read files of one text a line by --dataset=lines:PATH."
     )
     (reviews / "test" / "odd" / "a.txt").unlink()
