@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.data.core.dataset import Source
+from keras_ptft.data.core.dataset import Source, short_name
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.evaluation.report.exhibits import MOST_COLUMNS, Exhibit
 from keras_ptft.explanation.judgement import Judgement
@@ -26,7 +26,10 @@ def make_exhibits(
     if not len(chosen):
         return []
     told = [
-        Exhibit(_place(source, index), *judgement.told(index)[:3])
+        Exhibit(
+            short_name(source.texts or source, index),
+            *judgement.told(index)[:3],
+        )
         for index in chosen.tolist()
     ]
     if source.texts is not None:
@@ -64,9 +67,3 @@ def _texts(source: Source, chosen: np.ndarray) -> list[str]:
     texts = source.texts or source
     found = texts.gather(tf.constant(chosen, tf.int64)).numpy()
     return [text.decode("utf-8", "replace") for text in found]
-
-
-def _place(source: Source, index: int) -> str:
-    """What a user knows an example by, with the last folder of its file."""
-    name = (source.texts or source).name_of(index)
-    return "/".join(name.rsplit("/", 2)[-2:])

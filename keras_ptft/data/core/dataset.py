@@ -315,6 +315,19 @@ class Subset(DerivedSource):
         return super().name_of(int(self.indices[index]))
 
 
+def short_name(source: Source, index: int) -> str:
+    """Returns what a reader knows an example by.
+
+    Args:
+        source: the examples.
+        index: of one of them.
+
+    Returns:
+        Its name; of a path, the file and the folder that it is in.
+    """
+    return "/".join(source.name_of(index).rsplit("/", 2)[-2:])
+
+
 def take(source: Source, indices: np.ndarray) -> Subset:
     """Returns the examples with these indices, in this order.
 
@@ -449,7 +462,7 @@ class Dataset:
         rest = np.setdiff1d(np.arange(len(source)), indices)
         if not len(rest):
             return kept
-        some = tuple(source.name_of(int(index)) for index in rest[:SHOWN])
+        some = tuple(short_name(source, int(index)) for index in rest[:SHOWN])
         counts = np.bincount(source.labels[rest])
         classes = {
             self.label_names[index]: int(counts[index])

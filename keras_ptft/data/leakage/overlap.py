@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.data.core.dataset import Source
+from keras_ptft.data.core.dataset import Source, short_name
 from keras_ptft.data.leakage.near_duplicates import (
     ImageHashes,
     compute_hashes,
@@ -180,7 +180,7 @@ def _shown(
     is_text = isinstance(inputs[0], bytes)
     return ShownPair(
         splits=(overlap.left, overlap.right),
-        names=(sources[0].name_of(left), sources[1].name_of(right)),
+        names=(short_name(sources[0], left), short_name(sources[1], right)),
         bits=bits,
         images=() if is_text else inputs,
         text=inputs[0].decode("utf-8", "replace") if is_text else None,

@@ -201,6 +201,18 @@ def test_the_worst_pairs_are_shown(digits):
     assert second.images[0].shape == (28, 28, 1)
 
 
+def test_pairs_and_what_is_left_out_have_short_names(digits):
+    splits = {name: digits.splits[name] for name in ("train", "test")}
+    named = {}
+    for split, source in splits.items():
+        named[split] = take(source, np.arange(len(source)))
+        named[split].name_of = f"/home/photos/{split}/cat/{{}}.jpg".format
+    after, found = handle_leaks(made(**named), "drop")
+    assert found.shown[0].names == ("cat/0.jpg", "cat/0.jpg")
+    (left,) = after.left_out
+    assert left.first == ("cat/0.jpg", "cat/1.jpg", "cat/52.jpg")
+
+
 def test_near_duplicates_need_not_be_looked_for(digits):
     _, found = handle_leaks(digits, "warn", near=False)
     assert found.as_dict()["near"] is None
