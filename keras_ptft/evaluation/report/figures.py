@@ -175,9 +175,14 @@ def confusion_png(
     axes.set(xlabel="predicted", ylabel="true")
     figure.colorbar(image, shrink=0.8, label="fraction of the true class")
     _write_counts(axes, counts, shares)
-    named = all(map(drawable, label_names))
+    named = are_drawable(label_names)
     _write_names(axes, label_names if named else numbers)
     return figure_png(figure)
+
+
+def are_drawable(label_names: Sequence[str]) -> bool:
+    """Whether the axes of a confusion matrix have the names of its classes."""
+    return all(map(drawable, label_names))
 
 
 def image_png(image: np.ndarray) -> str:

@@ -17,6 +17,7 @@ from keras_ptft.evaluation.report.class_tables import (
 )
 from keras_ptft.evaluation.report.exhibits import insight_parts
 from keras_ptft.evaluation.report.figures import (
+    are_drawable,
     confusion_png,
     estimates_pngs,
     image_png,
@@ -201,12 +202,31 @@ def confusion_picture(metrics: Mapping[str, Any]) -> str:
     Returns:
         A PNG in base64, or "".
     """
+    return confusion_parts(metrics)["confusion_png"]
+
+
+def confusion_parts(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a page shows of confusions, by the template's names.
+
+    Args:
+        metrics: of one split.
+
+    Returns:
+        `confusion_png`, empty where there are none; `numbered`, whether the
+        axes have numbers in place of names; and `most_shown`, how many
+        classes are shown where that is not all.
+    """
     rows = class_rows(metrics.get("per_class", {}))
     if not rows or "confusions" not in metrics:
-        return ""
+        return {"confusion_png": "", "numbered": False, "most_shown": 0}
     counts, numbers = confusion_matrix(metrics["confusions"], rows)
-    names = {row.number: row.name for row in rows}
-    return confusion_png(counts, [names[n] for n in numbers], numbers)
+    every = {row.number: row.name for row in rows}
+    names = [every[number] for number in numbers]
+    return {
+        "confusion_png": confusion_png(counts, names, numbers),
+        "numbered": not are_drawable(names),
+        "most_shown": len(names) if len(names) < len(rows) else 0,
+    }
 
 
 def _on_classes(metrics: Mapping[str, Any]) -> dict[str, Any]:
@@ -221,7 +241,7 @@ def _on_classes(metrics: Mapping[str, Any]) -> dict[str, Any]:
         "worst_classes": worst_classes(rows),
         "average": average(metrics, rows) if rows else None,
         "confusions": most_confused(confusions, rows),
-        "confusion_png": confusion_picture(metrics),
+        **confusion_parts(metrics),
         **calibration_parts(metrics),
     }
 

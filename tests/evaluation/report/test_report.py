@@ -210,6 +210,27 @@ def test_pictures_lie_on_white_in_the_dark(tmp_path):
     assert re.search(r"\.figure {[^}]* background: #fff; }", page)
 
 
+@pytest.mark.parametrize(
+    ("label_names", "told"),
+    [
+        (["no", "yes"], "columns predicted ones."),
+        (
+            ["no", "是"],
+            "columns predicted ones; numbers on the axes are those of the "
+            "class table.",
+        ),
+        (
+            [f"class {n}" for n in range(25)],
+            "columns predicted ones, of the 20 that were confused most.",
+        ),
+    ],
+    ids=["names", "numbers", "many"],
+)
+def test_what_is_on_the_axes_is_told(tmp_path, label_names, told):
+    page = report(tmp_path / "report.html", label_names)
+    assert told in words(page)
+
+
 def test_of_many_classes_the_smallest_are_shown():
     classes = {f"c{n}": n for n in range(100)}
     data = {"splits": {"train": {"classes": classes}}}
