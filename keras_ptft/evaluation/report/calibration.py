@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest
 
 from keras_ptft.evaluation.metrics import metric_of
 from keras_ptft.evaluation.report.figures import (
@@ -84,7 +84,9 @@ def calibration_text(found: Mapping[str, Any]) -> str:
     """Returns what the bins come to, in a few sentences.
 
     The model is called too sure or not sure enough where chance alone would
-    hardly make its accuracy differ as much (two standard deviations).
+    hardly make its accuracy differ as much (two standard deviations). The
+    expected calibration error is never 0 of few examples; beside it stands
+    how large chance alone may make it.
 
     Args:
         found: `calibration` of a split.
@@ -96,8 +98,9 @@ def calibration_text(found: Mapping[str, Any]) -> str:
     ...     "error_scaled": 0.01})
     'The model is surer than it is right: the classes it predicts have a mean \
 probability of 90.0 %, and 80.0 % of them are right. The expected calibration \
-error is 10.00 %; with the logits divided by 1.7, the best temperature on the \
-validation split, it would be 1.00 %.'
+error is 10.00 % (of 400 examples, chance alone would make it up to 3.01 % if \
+every probability were exact); with the logits divided by 1.7, the best \
+temperature on the validation split, it would be 1.00 %.'
     """
     bins = found["bins"]
     examples = [row["examples"] for row in bins]
@@ -108,8 +111,11 @@ validation split, it would be 1.00 %.'
     spread = sum(
         n * _variance(row) for n, row in zip(examples, bins, strict=True)
     )
+    chance = error_by_chance(bins)
     if abs(sure - right) <= 2 * math.sqrt(spread) / sum(examples):
         verdict = "about as sure as it is right"
+        if found["error"] > chance:
+            verdict += " on the whole, but not at each probability"
     else:
         verdict = "surer than it is right"
         if sure < right:
@@ -118,7 +124,9 @@ validation split, it would be 1.00 %.'
         f"The model is {verdict}: the classes it predicts have a mean "
         f"probability of {100 * sure:.1f} %, and {100 * right:.1f} % of them "
         "are right. The expected calibration error is "
-        f"{100 * found['error']:.2f} %"
+        f"{100 * found['error']:.2f} % (of {sum(examples):,} examples, chance "
+        f"alone would make it up to {100 * chance:.2f} % if every probability "
+        "were exact)"
     )
     if "temperature" in found:
         text += (
@@ -129,6 +137,43 @@ validation split, it would be 1.00 %.'
     if "applied" in found:
         return f"{text}. {_applied(found['applied'])}"
     return f"{text}."
+
+
+def error_by_chance(bins: Bins) -> float:
+    """Computes how large the error of exact probabilities may come out.
+
+    A bin of n examples that are right with probability p has k right ones by
+    the binomial distribution, and so a gap |k / n - p| that is not 0. The
+    error is the mean of the gaps, weighted by n.
+
+    Args:
+        bins: as `calibration` of a split has them.
+
+    Returns:
+        The mean of that error and two of its standard deviations, from 0 on.
+
+    Example:
+
+    >>> row = {"examples": 4, "confidence": 0.5, "accuracy": 0.5}
+    >>> round(error_by_chance([row]), 4)  # 3/16 + 2 sqrt(1/16 - (3/16)^2)
+    0.5182
+    """
+    total = sum(row["examples"] for row in bins)
+    mean = variance = 0.0
+    for row in bins:
+        share = row["examples"] / total
+        gap = _mean_gap(int(row["examples"]), row["confidence"])
+        mean += share * gap
+        spread = _variance(row) / row["examples"] - gap**2
+        variance += share**2 * max(spread, 0.0)
+    return mean + 2 * math.sqrt(variance)
+
+
+def _mean_gap(examples: int, probability: float) -> float:
+    """The mean of |k / n - p|."""
+    right = np.arange(examples + 1)
+    weights = binom.pmf(right, examples, probability)
+    return float(weights @ np.abs(right / examples - probability))
 
 
 def interval_texts(metrics: Mapping[str, Any]) -> dict[str, str]:

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from keras_ptft.evaluation.metrics.calibration import calibration
-from keras_ptft.evaluation.report.calibration import calibration_text
+from keras_ptft.evaluation.report.calibration import (
+    calibration_text,
+    error_by_chance,
+)
 from tests.evaluation.report.pages import (
     example_metrics,
     pictures,
@@ -34,6 +37,30 @@ def calibrated(right, examples=1000, share=0.9, **changes):
 )
 def test_a_verdict_needs_more_than_chance(right, verdict):
     assert calibration_text(calibrated(right)).startswith(verdict)
+
+
+def test_what_is_right_on_the_whole_may_be_wrong_at_each_probability():
+    rows = [
+        {"examples": 200, "confidence": share, "accuracy": right}
+        for share, right in ((0.6, 0.9), (0.9, 0.6))
+    ]
+    text = calibration_text({"bins": rows, "error": 0.3})
+    assert text.startswith(
+        "The model is about as sure as it is right on the whole, but not at "
+        "each probability: "
+    )
+
+
+def test_the_error_of_exact_probabilities_is_not_0():
+    """As often as drawn: of 101 photos in 6 bins, few are in each."""
+    sizes = np.array([4, 6, 8, 13, 20, 50])
+    shares = np.array([0.4, 0.55, 0.63, 0.77, 0.88, 0.985])
+    draws = np.random.default_rng(0).binomial(sizes, shares, (20_000, 6))
+    errors = np.abs(draws / sizes - shares) @ sizes / 101
+    pairs = zip(sizes.tolist(), shares.tolist(), strict=True)
+    bins = [{"examples": n, "confidence": p, "accuracy": p} for n, p in pairs]
+    wanted = errors.mean() + 2 * errors.std()
+    assert error_by_chance(bins) == pytest.approx(wanted, rel=0.01)
 
 
 def test_the_page_shows_it(tmp_path):
