@@ -194,6 +194,7 @@ def _times(course: Course) -> str:
         share = f"{100 * part.share:.1f} %"
         rows.append([name, f"{part.seconds:.1f}", share])
     told = text_table(rows)
+    told += "\n\nAn export comes after this page, and is not counted."
     if course.resumed:
         told += "\n\nThe run was resumed: these are the seconds since then."
     return told

@@ -23,7 +23,7 @@ def table_cells(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
     names = [name for name in METRICS if name in present]
     names += sorted(present - set(names))
     headings = ("run", *(metric_of(name).heading for name in names))
-    headings += ("trained parameters", "seconds")
+    headings += ("trained parameters", "training seconds")
     return [headings] + [
         (
             str(row["run"]),
@@ -51,9 +51,9 @@ def format_table(rows: Sequence[Mapping[str, Any]]) -> str:
 
     >>> print(format_table([{"run": "digits", "accuracy": 0.9875,
     ...     "f1_macro": 0.9871, "trained_parameters": 93322, "seconds": 4.2}]))
-    run     accuracy %  macro F1  trained parameters  seconds
-    ------  ----------  --------  ------------------  -------
-    digits       98.75    0.9871              93,322      4.2
+    run     accuracy %  macro F1  trained parameters  training seconds
+    ------  ----------  --------  ------------------  ----------------
+    digits       98.75    0.9871              93,322               4.2
     """
     return aligned(table_cells(rows))
 

@@ -20,10 +20,10 @@ ROWS = [
 
 def test_numbers_are_aligned_to_the_right():
     assert format_table(ROWS).splitlines() == [
-        "run        accuracy %  macro F1  trained parameters  seconds",
-        "---------  ----------  --------  ------------------  -------",
-        "finetuned       99.21    0.9920                 650      1.0",
-        "数字           100.00    1.0000           1,093,322    123.0",
+        "run        accuracy %  macro F1  trained parameters  training seconds",
+        "---------  ----------  --------  ------------------  ----------------",
+        "finetuned       99.21    0.9920                 650               1.0",
+        "数字           100.00    1.0000           1,093,322             123.0",
     ]
 
 
@@ -40,9 +40,9 @@ def test_a_column_stands_where_a_run_has_something_to_tell():
     lines = format_table(rows).splitlines()
     assert [" ".join(line.split()) for line in lines] == [
         "run accuracy % macro F1 entity F1 loss perplexity trained parameters "
-        "seconds",
+        "training seconds",
         "--------- ---------- -------- --------- ------ ---------- "
-        "------------------ -------",
+        "------------------ ----------------",
         "masked 35.20 – – – 1,234.50 650 1.0",
         "finetuned 99.21 0.9920 – – – 650 1.0",
         "vectors – – – 2.5000 – 650 1.0",

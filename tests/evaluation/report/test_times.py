@@ -59,6 +59,7 @@ def test_a_page_tells_the_total_first(tmp_path):
         "checking the data 1.0 10 % training 8.0 80 % tracing 1.5 15 % steps "
         "3.0 30 % steps that waited for data 1.0 10 % validation" in text
     )
+    assert "An export comes after this page, and is not counted." in text
     widths = re.findall(r"flex-grow: ([\d.]+); background", page)
     assert list(map(float, widths)) == [1, 1.5, 3, 1, 2.5, 0.5, 0.5]
     assert "Where the time went" not in report(path, ["a", "b"])
