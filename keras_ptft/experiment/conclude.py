@@ -62,6 +62,7 @@ def conclude(
     Returns:
         The whole result, written when all else is there.
     """
+    _LOG.info("Scoring the model.")
     with timer("evaluate"), get_strategy(config.strategy).scope():
         model = load_model(folder / run_dir.MODEL_FILE)
         objective = calibrated(folder, config, objective, model, loaded.dataset)
@@ -71,6 +72,7 @@ def conclude(
     found = _published(folder, config, found)
     is_told = found.answers is not None or found.features is not None
     if config.explain and is_told:
+        _LOG.info("Explaining some answers (--explain=false skips this).")
         with timer("explain"), get_strategy(config.strategy).scope():
             told = _insight(model, objective, loaded.dataset, found)
         found = dataclasses.replace(found, insight=told)

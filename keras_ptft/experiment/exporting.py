@@ -165,6 +165,10 @@ def export_run(
         objective=read_objective(folder),
     )
     with publishing(config.export_to) as base:
+        _LOG.info(
+            "Exporting to %s: first the model answers test examples.",
+            config.export_to,
+        )
         exported = write_export(
             base,
             given.objective.signatures(

@@ -1,6 +1,7 @@
 """What a published version holds, and what it is checked for."""
 
 import dataclasses
+import logging
 import shutil
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -30,6 +31,8 @@ from keras_ptft.serving.versioning.contract import (
     contract_of,
 )
 from keras_ptft.serving.versioning.release import RELEASE, release
+
+_LOG = logging.getLogger("keras_ptft")
 
 
 def _contract(given: Publication, draft: Draft) -> Mapping[str, Any]:
@@ -105,7 +108,13 @@ def _statistics(given: Publication, draft: Draft) -> Mapping[str, Any]:
         objective.predictor,
         given.config.largest_batch,
     )
-    statistics = measure_splits(watched, given.dataset.splits, most)
+    splits = given.dataset.splits
+    count = sum(min(len(splits[name]), most) for name in ("train", "test"))
+    _LOG.info(
+        "Measuring %s examples, for monitor (--statistics_examples).",
+        f"{count:,}",
+    )
+    statistics = measure_splits(watched, splits, most)
     return write_statistics(draft.folder / EXTRA, statistics)
 
 

@@ -20,7 +20,7 @@ from keras_ptft.serving.inference.predictor import (
     Predictor,
     load_model_or_export,
 )
-from keras_ptft.serving.inference.progress import told
+from keras_ptft.training.pace import told
 from keras_ptft.serving.inference.resolve import ModelFiles, find_model
 from keras_ptft.serving.inference.results import (
     Answer,
@@ -95,7 +95,7 @@ def predict_rows(
         batches = iter([_generate(found, given, config)])
     else:
         batches = _predict(found, given, config, skipped)
-    return Results(written(told(batches), outputs), skipped)
+    return Results(written(told(batches, "rows answered"), outputs), skipped)
 
 
 def load_answering(

@@ -157,6 +157,11 @@ def solve(
         weights = balanced_weights(sources["train"].labels)
     rows = {name: _rows(source, weights) for name, source in sources.items()}
     probe = lookup(PROBES, config.probe, "probe")
+    _LOG.info(
+        "Solving the head by %s on %s examples.",
+        probe.name,
+        f"{len(rows['train'].targets):,}",
+    )
     found = objective.solve(head, probe, rows)
     _tell("Plan" if is_probe(config) else "Head", probe.name, found)
     return TrainingResult(

@@ -6,6 +6,7 @@ the Keras model, and only then renamed into place.
 
 import dataclasses
 import errno
+import logging
 import os
 import pathlib
 import shutil
@@ -27,6 +28,8 @@ from keras_ptft.serving.versioning.versions import (
     publish,
     versions,
 )
+
+_LOG = logging.getLogger("keras_ptft")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +99,7 @@ def export(
     try:
         partial = new_folder(base)
         try:
+            _LOG.info("Writing its %d signatures.", len(signatures))
             write_saved_model(partial, signatures)
             (partial / EXTRA).mkdir(exist_ok=True)
             differences = verify(partial, signatures)

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,6 +15,7 @@ from keras_ptft.data.pipeline.epoch_views import Views
 from keras_ptft.errors import UserError
 from keras_ptft.models.structure import output_tensors
 from keras_ptft.training.forward import forward, only_outputs
+from keras_ptft.training.pace import told
 from keras_ptft.transfer.cache import (
     Entry,
     FeatureCache,
@@ -130,9 +132,15 @@ def _compute(
             name: stack.enter_context(cache.writing(entry.key))
             for name, entry in entries.items()
         }
-        for rows in forward(folded(prefix), source, only_outputs):
+        parts = forward(folded(prefix), source, only_outputs)
+        for rows in told(parts, f"of {len(source):,} examples", size=_count):
             for name in entries:
                 append[name](rows[name] if name else rows)
+
+
+def _count(rows: Any) -> int:
+    """Examples of a batch of features, or of several by name."""
+    return len(next(iter(rows.values())) if isinstance(rows, dict) else rows)
 
 
 def _announce(

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import logging
 import os
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -48,6 +49,10 @@ IMAGE_FILES = FileKind(
 _SIZE = 224
 # files that are scanned one by one in less time than a pipeline takes to start
 _FEW = 100
+# files that take more than a few seconds
+_MANY = 300
+
+_LOG = logging.getLogger("keras_ptft")
 
 
 class FolderSource(EncodedSource):
@@ -117,6 +122,8 @@ def image_dataset(
             that can.
     """
     every = [path for part in found.splits.values() for path in part.paths]
+    if len(every) >= _MANY:
+        _LOG.info("Reading %s images.", f"{len(every):,}")
     hashes, good, starts = _scan(every, loading.image_form.background)
     _check(every, good, loading.skip_bad_images)
     sources: dict[str, FolderSource] = {}

@@ -1,6 +1,7 @@
 """Verifies an export in a fresh process before it is published."""
 
 import json
+import logging
 import os
 import pathlib
 import subprocess
@@ -13,6 +14,8 @@ from keras_ptft.serving.signatures.signature import Signature
 from keras_ptft.serving.verification.cases import Cases, write_cases
 
 TOLERANCE = 1e-5
+
+_LOG = logging.getLogger("keras_ptft")
 _REMEDIES = (
     "correct the signature or its cases",
     "look for a layer that is random or differs when it serves",
@@ -38,6 +41,12 @@ def verify(
     Raises:
         UserError: an answer differs, or a signature has no case.
     """
+    rows = sum(len(case) for each in signatures for case in each.cases)
+    _LOG.info(
+        "Loading them in a fresh process, to compare %s answers with the "
+        "model's.",
+        f"{rows:,}",
+    )
     with tempfile.TemporaryDirectory() as temporary:
         file = os.path.join(temporary, "cases.npz")
         write_cases(file, cases_of(signatures))

@@ -1,38 +1,41 @@
-"""How far a long prediction is."""
+"""How far a long pass over examples is."""
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 _LOG = logging.getLogger("keras_ptft")
 _EVERY = 10.0
 
-Row = TypeVar("Row")
+Part = TypeVar("Part")
 
 
 def told(
-    batches: Iterable[Sequence[Row]],
+    batches: Iterable[Part],
+    what: str,
+    *,
+    size: Callable[[Any], int] = len,
     clock: Callable[[], float] = time.monotonic,
-) -> Iterator[Sequence[Row]]:
+) -> Iterator[Part]:
     """Yields batches unchanged, and logs a line every 10 seconds.
 
     Args:
-        batches: rows that were answered.
+        batches: what was computed.
+        what: it is, after a number: "rows answered".
+        size: of a batch, in examples.
         clock: the time in seconds.
     """
     started = last = clock()
     count = 0
-    for rows in batches:
-        count += len(rows)
+    for batch in batches:
+        count += size(batch)
         now = clock()
         if now - last >= _EVERY:
             last = now
             pace = count / (now - started)
-            _LOG.info(
-                "%s rows answered, %s a second.", f"{count:,}", _whole(pace)
-            )
-        yield rows
+            _LOG.info("%s %s, %s a second.", f"{count:,}", what, _whole(pace))
+        yield batch
 
 
 def _whole(pace: float) -> str:
