@@ -72,7 +72,6 @@ def conclude(
     found = _published(folder, config, found)
     is_told = found.answers is not None or found.features is not None
     if config.explain and is_told:
-        _LOG.info("Explaining some answers (--explain=false skips this).")
         with timer("explain"), get_strategy(config.strategy).scope():
             told = _insight(model, objective, loaded.dataset, found)
         found = dataclasses.replace(found, insight=told)
@@ -122,6 +121,7 @@ def _insight(
     found: Evaluation,
 ) -> Insight | None:
     """What the report tells of single examples."""
+    _LOG.info("Explaining some answers (--explain=false skips this).")
     if found.features is not None:
         return feature_insight(objective.info, dataset.splits, found.features)
     return insight(model, objective.info, dataset.splits, found)
