@@ -102,14 +102,15 @@ def _statistics(given: Publication, draft: Draft) -> Mapping[str, Any]:
         return {"left_out": "private"}
     if not most:
         return {}
+    splits = given.dataset.splits
+    count = sum(min(len(splits[name]), most) for name in ("train", "test"))
     watched = watch_signatures(
         draft.signatures,
         objective.info,
         objective.predictor,
         given.config.largest_batch,
+        examples=count,
     )
-    splits = given.dataset.splits
-    count = sum(min(len(splits[name]), most) for name in ("train", "test"))
     _LOG.info(
         "Measuring %s examples, for monitor (--statistics_examples).",
         f"{count:,}",

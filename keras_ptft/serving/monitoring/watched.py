@@ -28,6 +28,8 @@ FEATURES = "features"
 _BYTES = 2**22
 # where an example has no fixed size
 _EXAMPLES = 32
+# batches that take less time than to make a graph of a model
+_FEW = 8
 
 
 class Observed(NamedTuple):
@@ -54,12 +56,15 @@ class Watched:
         features: takes the same, or ids of tokens; None: there are none.
         column_inputs: of signature `columns`, in the order of the columns of
             a table; none: there is no such signature.
+        at_once: whether answers come with the features, in place of
+            `features`.
     """
 
     info: DataInfo
     answers: Predictor
     features: Predictor | None = None
     column_inputs: tuple[str, ...] = ()
+    at_once: bool = False
 
     def observe(self, inputs: Inputs) -> Observed:
         """Runs the model, and measures inputs and answers.
@@ -69,7 +74,7 @@ class Watched:
         """
         outputs = self.answers.run(inputs)
         measured, read = self._measured(inputs)
-        features = None
+        features = outputs.pop(FEATURES) if self.at_once else None
         if self.features is not None:
             is_text = "text" in self.features.inputs
             given = inputs if is_text else read
@@ -111,8 +116,12 @@ def watch_signatures(
     info: DataInfo,
     predictor_of: Callable[[Predictor], Predictor],
     largest_batch: int = 0,
+    *,
+    examples: int = 0,
 ) -> Watched:
     """Returns the model of an export that is not published yet.
+
+    Of what takes the same inputs, layers under answers and features run once.
 
     Args:
         signatures: of the export.
@@ -120,31 +129,56 @@ def watch_signatures(
         predictor_of: what makes a predictor of texts of one that may take
             ids, as `Objective.predictor`.
         largest_batch: examples that the signatures take; 0: any number.
+        examples: that will be measured.
     """
     size = batch_within(largest_batch)
-    found = {each.name: _predictor(each, size) for each in signatures}
-    answers = predictor_of(found[DEFAULT])
+    found = {each.name: each for each in signatures}
+    default, features = found[DEFAULT], found.get(FEATURES)
     columns: tuple[str, ...] = ()
     if COLUMNS in found and info.columns:
         columns = tuple(found[COLUMNS].inputs)
-    return Watched(info, answers, found.get(FEATURES), columns)
+    if features is None:
+        answers = predictor_of(_predictor([default], size, examples))
+        return Watched(info, answers, None, columns)
+    if info.tokenizer is None and features.inputs == default.inputs:
+        both = predictor_of(_predictor([default, features], size, examples))
+        return Watched(info, both, None, columns, at_once=True)
+    answers, given = (
+        _predictor([each], size, examples) for each in (default, features)
+    )
+    return Watched(info, predictor_of(answers), given, columns)
 
 
-def _predictor(signature: Signature, size: int) -> Predictor:
-    """A signature's function, not compiled: it runs a few batches.
+def _predictor(
+    signatures: Sequence[Signature], size: int, examples: int
+) -> Predictor:
+    """The functions of signatures that take the same, in one.
 
-    So all that layers give is held until a batch is done.
+    A few batches do without a graph, and so all that layers give is held
+    until a batch is done. In a graph TensorFlow computes once what several
+    signatures compute alike.
     """
+    inputs = signatures[0].inputs
 
     def function(tensors: Mapping[str, tf.Tensor]) -> Mapping[str, tf.Tensor]:
-        return signature.function(*(tensors[x] for x in signature.inputs))
+        given = [tensors[name] for name in inputs]
+        found: dict[str, tf.Tensor] = {}
+        for signature in signatures:
+            found |= signature.function(*given)
+        return found
 
     outputs = {
         name: tf.TensorSpec((None, *array.shape[1:]), array.dtype, name)
+        for signature in signatures
         for name, array in signature.cases[0].outputs.items()
     }
-    size = min(size, *map(_most, signature.inputs.values()))
-    return Predictor(function, signature.inputs, outputs, size)
+    size = min(size, *map(_most, inputs.values()))
+    if examples <= _FEW * size:
+        return Predictor(function, inputs, outputs, size)
+    graph = tf.function(
+        function, input_signature=[dict(inputs)], autograph=False
+    )
+    return Predictor(graph, inputs, outputs, size)
 
 
 def _most(spec: tf.TensorSpec) -> int:

@@ -67,8 +67,8 @@ def thirds(digits):
 
 
 @pytest.fixture(scope="session")
-def watched_export(model, digit_signatures, thirds, publish):
-    """An export of digits with features; the last third is not in it."""
+def watched_signatures(model, digit_signatures, thirds):
+    """Answers and features of digits."""
     hidden = keras.Model(model.input, model.layers[-1].input)
     function = endpoint(
         hidden, lambda x: {"features": hidden(x, training=False)}
@@ -76,11 +76,16 @@ def watched_export(model, digit_signatures, thirds, publish):
     given = {"image": thirds[0][0][:4]}
     proofs = cases(given, expected_outputs(function, given))
     features = Signature("features", function, input_specs(hidden), proofs)
+    return [limited(x, INTAKE) for x in (*digit_signatures, features)]
+
+
+@pytest.fixture(scope="session")
+def watched_export(watched_signatures, thirds, publish):
+    """An export of digits with features; the last third is not in it."""
     train, test = (ArraySource(*third) for third in thirds[:2])
     info = DataInfo(train.spec, NAMES)
     parts = parts_of(info, {"train": train, "test": test})
-    signatures = (*digit_signatures, features)
-    return publish([limited(x, INTAKE) for x in signatures], **parts).path
+    return publish(watched_signatures, **parts).path
 
 
 @pytest.fixture(scope="session")
