@@ -25,7 +25,7 @@ _PAIRS = (
     ("train", "validation"),
 )
 PRETRAINING = "pretraining"
-_MANY = 1_000
+_MANY = 10_000
 _NO_PAIRS = np.empty((0, 3), np.int64)
 
 
