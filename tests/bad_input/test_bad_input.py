@@ -173,8 +173,11 @@ CASES = [
     # fine-tuning
     ("finetune", "Fine-tuning needs --init_from"),
     (FINETUNE + "--init_from=parnt", 'mean "parent".*runs in runs:'),
-    (FINETUNE + "--init_from=efficientnet_lite", "mean .*_l6_v2[.]$"),
-    (FINETUNE + "--init_from=nothing", "_l6_v2.*; pretrain one first[.]$"),
+    (
+        FINETUNE + "--init_from=efficientnet_lite",
+        'mean "efficientnet_lite0".*, hub[.]$',
+    ),
+    (FINETUNE + "--init_from=zzz", ", hub; pretrain one first[.]$"),
     (FINETUNE + "--init_from=unfinished", "is not complete"),
     (FINETUNE + "--init_from=half.keras", "File is not a zip file"),
     (FINETUNE + "--init_from=text.keras", "Cannot read the model text.keras"),
