@@ -139,7 +139,7 @@ CASES = [
     (PRETRAIN + "--dataset=folder:nowhere", "it does not exist: correct"),
     (
         PRETRAIN + "--dataset=folder:one_clas",
-        'it does not exist .did you mean "one_class".: correct the path',
+        'it does not exist .did you mean "one_class"..: correct the path',
     ),
     (PRETRAIN + "--dataset=one_class", "write --dataset=folder:one_class"),
     (PRETRAIN + "--dataset=text.csv", "write --dataset=csv:text.csv"),
