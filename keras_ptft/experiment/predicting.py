@@ -20,7 +20,6 @@ from keras_ptft.serving.inference.predictor import (
     Predictor,
     load_model_or_export,
 )
-from keras_ptft.training.pace import told
 from keras_ptft.serving.inference.resolve import ModelFiles, find_model
 from keras_ptft.serving.inference.results import (
     Answer,
@@ -35,6 +34,7 @@ from keras_ptft.serving.inference.writers import (
 from keras_ptft.serving.inputs.in_memory import Given, as_given
 from keras_ptft.serving.inputs.options import InputOptions
 from keras_ptft.serving.inputs.skipped import Skipped
+from keras_ptft.training.pace import told
 
 
 def predict(
