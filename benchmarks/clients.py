@@ -1,10 +1,11 @@
 """How many requests a second a server answers to several clients at once.
 
-The server is the one of the tests, in Python, with TensorFlow Serving's own
-gRPC service: it runs the export with TensorFlow, in the same process as its
-clients. TensorFlow Serving itself has none of that overhead.
+The server is `keras_ptft.serving.model_server`, in Python, with TensorFlow
+Serving's own gRPC service: it runs the export with TensorFlow, in the same
+process as its clients. TensorFlow Serving itself has none of that overhead.
 """
 
+import pathlib
 import threading
 import time
 from collections.abc import Mapping
@@ -16,7 +17,9 @@ import numpy as np
 from benchmarks.common import Lazy
 from benchmarks.served import MAIN, MODEL, markdown, rows_of
 
-servicer = Lazy("tests.serving.servicer")
+models = Lazy("keras_ptft.serving.model_server.served_model")
+configs = Lazy("keras_ptft.serving.model_server.model_config")
+server = Lazy("keras_ptft.serving.model_server.running")
 smoke = Lazy("keras_ptft.serving.smoke.clients")
 address = Lazy("keras_ptft.serving.smoke.address")
 
@@ -37,15 +40,18 @@ def measure(folder: str, clients: int, calls: int) -> dict[str, Any]:
         `rate`, requests a second of all together, and `milliseconds` of the
         median and of 99 % of the requests.
     """
-    model = servicer.ServedModel(MODEL, f"{folder}/{MODEL}")
+    base = pathlib.Path(folder, MODEL)
+    model = models.ServedModel(configs.ModelConfig(MODEL, base))
+    model.refresh()
+    version = model.find()
     rows = rows_of(folder, "requests")[:1]
-    (given,) = model.signatures[MAIN].inputs
+    (given,) = version.inputs(MAIN)
     ready = threading.Barrier(clients)
-    with servicer.serving(model) as (port, rest_port):
-        place = address.Address(MODEL, port, rest_port)
+    with server.running({MODEL: model}) as ports:
+        place = address.Address(MODEL, *ports)
 
         def ask(_: int) -> list[tuple[float, float]]:
-            with smoke.grpc_client(place, model.version) as predict:
+            with smoke.grpc_client(place, version.number) as predict:
                 predict(MAIN, {given: rows})
                 ready.wait()
                 return _timed(lambda: predict(MAIN, {given: rows}), calls)

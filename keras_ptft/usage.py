@@ -119,7 +119,7 @@ COMMANDS = {
     ),
     "serve": Command(
         "EXPORT",
-        "start TensorFlow Serving on an export, or try what it answers",
+        "serve an export on this machine, or try what a server answers",
         "keras-ptft serve saved_models/owls --smoke",
         SERVE_FIELDS,
     ),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from keras_ptft import environment
-from keras_ptft.doctor import machine, software
+from keras_ptft.doctor import machine, serving, software
 from keras_ptft.doctor.finding import Finding, failed
 from keras_ptft.doctor.settings import DoctorConfig
 from keras_ptft.errors import on_one_line
@@ -54,6 +54,7 @@ CHECKS: dict[str, Check] = {
     "disk": Check(machine.disks),
     "caches": Check(machine.caches),
     "clock": Check(machine.clock),
+    "serving": Check(serving.server),
     "TPU": Check(_with_tensorflow("devices", "tpu")),
     "GPU": Check(_with_tensorflow("devices", "gpus")),
     "CPU": Check(_with_tensorflow("devices", "threads")),

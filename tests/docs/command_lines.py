@@ -97,8 +97,9 @@ def check(words):
     fields = {**usage.COMMANDS[command].fields}
     present, positional = main.parse(rest, fields)
     for kind, own in _CLASSES.items():
-        values = {k: v for k, v in present.items() if k in own}
-        if fields.keys() & own.keys() and values:
+        # settings of two commands may have one name
+        values = {k: v for k, v in present.items() if fields[k] is own.get(k)}
+        if values:
             kind(**{k: _value(v) for k, v in values.items()})
     for word in positional:
         if word.startswith("flags/"):

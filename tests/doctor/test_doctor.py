@@ -12,7 +12,14 @@ import tensorflow as tf
 
 from keras_ptft import environment, main
 from keras_ptft.data import Loading, load
-from keras_ptft.doctor import checks, devices, machine, software, trials
+from keras_ptft.doctor import (
+    checks,
+    devices,
+    machine,
+    serving,
+    software,
+    trials,
+)
 from keras_ptft.doctor.command import doctor
 from keras_ptft.doctor.finding import (
     FAILED,
@@ -343,6 +350,18 @@ def test_a_file_from_the_future(tmp_path):
 def test_a_clock_that_was_never_set(monkeypatch):
     monkeypatch.setattr(machine.time, "time", lambda: 0.0)
     assert the_only(machine.clock).status == FAILED
+
+
+def test_what_serves_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = the_only(serving.server)
+    assert (found.status, found.facts["server"]) == (OK, "python")
+    assert found.text == (
+        "by python, for trying on this machine, not for production: "
+        "tensorflow_model_server is not on the PATH, docker is not on the PATH"
+    )
+    (tmp_path / "tensorflow_model_server").touch(0o755)
+    assert the_only(serving.server).text == "by tensorflow_model_server"
 
 
 def test_a_processor_without_avx(monkeypatch):

@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 
 from keras_ptft.data.core.info import DataInfo
 from keras_ptft.objectives import OBJECTIVES
-from tests.serving.servicer import ServedModel, serving
+from tests.serving.in_process import served_model, serving
 
 ROOT = pathlib.Path(__file__).parents[2]
 FOLDER = ROOT / "examples"
@@ -156,13 +156,13 @@ def test_an_objective_is_found_by_the_command_line(published):
 @pytest.mark.slow
 def test_answers_of_a_server(published, pictures, capsys):
     files = sorted(map(str, pictures.iterdir()))[:20]
-    model = ServedModel("poly", published / "saved_models" / "poly")
+    model = served_model("poly", published / "saved_models" / "poly")
     ask = load("ask")
-    with serving(model) as (port, rest_port):
-        url = f"http://127.0.0.1:{rest_port}"
+    with serving(model) as ports:
+        url = f"http://127.0.0.1:{ports.rest}"
         ask.main(["--model=poly", f"--url={url}", *files])
         by_rest = capsys.readouterr().out
-        ask.main(["--model=poly", f"--grpc=127.0.0.1:{port}", *files])
+        ask.main(["--model=poly", f"--grpc=127.0.0.1:{ports.grpc}", *files])
         assert capsys.readouterr().out == by_rest
         with pytest.raises(SystemExit, match="Servable not found"):
             ask.main(["--model=other", f"--url={url}", *files])

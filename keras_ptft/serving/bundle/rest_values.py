@@ -74,6 +74,22 @@ def column_answer(outputs: Arrays) -> dict[str, Any]:
     return {"outputs": next(iter(columns.values())) if one else columns}
 
 
+def decimals(array: np.ndarray) -> Any:
+    """Returns floats in lists, as the shortest decimals that are the same.
+
+    Args:
+        array: of floats of any size and shape.
+
+    Example:
+
+    >>> decimals(np.array([0.1, 2.0], np.float32))
+    [0.1, 2.0]
+    """
+    if array.dtype.itemsize < np.dtype(np.float64).itemsize:
+        array = array.astype(np.float32).astype("U").astype(np.float64)
+    return array.tolist()
+
+
 def _rows(columns: Mapping[str, list[Any]]) -> list[Any]:
     """Values alone where there is one name, as TensorFlow Serving does."""
     if len(columns) == 1:
@@ -99,10 +115,7 @@ def _values(array: np.ndarray, of_string: Callable[[bytes], Any]) -> list[Any]:
         made = np.empty(array.size, object)
         made[:] = flat
         return made.reshape(array.shape).tolist()
-    if array.dtype == np.float32:
-        # the shortest decimals that are the same float32
-        return array.astype("U").astype(float).tolist()
-    return array.tolist()
+    return decimals(array) if array.dtype.kind == "f" else array.tolist()
 
 
 def _text(string: bytes) -> str | dict[str, str]:

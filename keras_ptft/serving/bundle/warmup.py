@@ -25,10 +25,10 @@ from keras_ptft.serving.signatures.signature import Arrays, Signature
 
 WARMUP_FILE = "tf_serving_warmup_requests"
 """What TensorFlow Serving looks for in `assets.extra`."""
+MOST_REQUESTS = 1000
+"""With more, TensorFlow Serving does not load the version."""
 
 _LOG = logging.getLogger("keras_ptft")
-# with more, TensorFlow Serving does not load the version
-_MOST_REQUESTS = 1000
 _MOST_BYTES = 20_000_000
 
 
@@ -101,7 +101,7 @@ def write_warmup(
         for batch in batches:
             for signature in signatures:
                 record = _record(model, signature, batch, _MOST_BYTES - size)
-                if not record or count == _MOST_REQUESTS:
+                if not record or count == MOST_REQUESTS:
                     left_out.append(f"{signature.name} at batch {batch}")
                     continue
                 writer.write(record)
@@ -110,7 +110,7 @@ def write_warmup(
         _LOG.warning(
             "Left out of the warm-up, which may hold %s requests and %d MB: "
             "%s.",
-            f"{_MOST_REQUESTS:,}",
+            f"{MOST_REQUESTS:,}",
             _MOST_BYTES // 10**6,
             ", ".join(left_out),
         )

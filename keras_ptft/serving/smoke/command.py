@@ -1,15 +1,16 @@
-"""The command that starts TensorFlow Serving (no TensorFlow)."""
+"""The commands that start a server (no TensorFlow)."""
 
 import os
 import pathlib
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 
-from keras_ptft.errors import UserError
 from keras_ptft.serving.smoke.address import Address
 
 PROGRAM = "tensorflow_model_server"
+DOCKER = "docker"
 IMAGE = "tensorflow/serving"
 
 # files beside the versions, and the flags that they are given by
@@ -25,38 +26,51 @@ _BASE_PATH = re.compile(r'(\bbase_path:\s*)(["\']).*?\2')
 _IN_CONTAINER = pathlib.PurePosixPath("/models")
 
 
-def server_command(
+def installed_command(
     base: pathlib.Path, address: Address, scratch: pathlib.Path
 ) -> list[str]:
-    """Returns the command that serves a folder of versions.
+    """Returns the command that starts `tensorflow_model_server`.
 
-    It is `tensorflow_model_server`, or else docker, which publishes the ports
-    to this machine alone. What stands in `serving/` beside the versions is
-    given to it: models.config with the path of the versions as the server
-    sees it, batching.config and monitoring.config.
+    What stands in `serving/` beside the versions is given to it: models.config
+    with the path of the versions as the server sees it, batching.config and
+    monitoring.config.
 
     Args:
-        base: absolute path of the folder.
+        base: absolute path of the folder of versions.
         address: where to serve it.
         scratch: a folder for files that the server reads.
-
-    Raises:
-        UserError: there is neither.
     """
-    if program := shutil.which(PROGRAM):
-        return [program, *_flags(base, address, scratch, str(base), scratch)]
-    if program := shutil.which("docker"):
-        return _docker(program, base, address, scratch)
-    raise UserError(
-        f"Expected {PROGRAM} or docker on the PATH to serve with, got neither: "
-        "install docker (https://docs.docker.com/get-docker), or "
-        f"{PROGRAM} (https://www.tensorflow.org/tfx/serving/setup)."
-    )
+    program = shutil.which(PROGRAM) or PROGRAM
+    return [program, *_flags(base, address, scratch, str(base), scratch)]
 
 
-def _docker(
-    program: str, base: pathlib.Path, address: Address, scratch: pathlib.Path
+def python_command(
+    base: pathlib.Path, address: Address, scratch: pathlib.Path
 ) -> list[str]:
+    """Returns the command that starts a server in this Python.
+
+    Args:
+        base: as of `installed_command`.
+        address: as of `installed_command`.
+        scratch: as of `installed_command`.
+    """
+    program = [sys.executable, "-m", "keras_ptft.serving.model_server"]
+    return [*program, *_flags(base, address, scratch, str(base), scratch)]
+
+
+def docker_command(
+    base: pathlib.Path, address: Address, scratch: pathlib.Path
+) -> list[str]:
+    """Returns the command that starts TensorFlow Serving in docker.
+
+    It publishes the ports to this machine alone.
+
+    Args:
+        base: as of `installed_command`.
+        address: as of `installed_command`.
+        scratch: as of `installed_command`.
+    """
+    program = shutil.which(DOCKER) or DOCKER
     model, files = _IN_CONTAINER / address.model, _IN_CONTAINER / ".scratch"
     ports = (address.port, address.rest_port)
     published = (f"--publish={address.host}:{p}:{p}" for p in ports)

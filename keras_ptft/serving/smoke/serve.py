@@ -3,22 +3,24 @@
 import os
 import pathlib
 import sys
+from collections.abc import Sequence
 
 from keras_ptft.errors import UserError
 from keras_ptft.serving.smoke.address import Address
+from keras_ptft.serving.smoke.programs import chosen
 from keras_ptft.serving.smoke.server import running
 from keras_ptft.serving.smoke.settings import ServeConfig
 from keras_ptft.serving.versioning.versions import versions
 
 
 def serve(path: str | os.PathLike, config: ServeConfig) -> int:
-    """Serves an export with TensorFlow Serving until Ctrl-C.
+    """Serves an export until Ctrl-C.
 
     Call it from the main thread, which receives the signals.
 
     Args:
         path: folder of its versions.
-        config: the ports, and how long loading may take.
+        config: what serves, the ports, and how long loading may take.
 
     Returns:
         0, when it was stopped.
@@ -27,10 +29,12 @@ def serve(path: str | os.PathLike, config: ServeConfig) -> int:
         UserError: no export, no program that serves it, or the server ended.
     """
     base = versions_folder(path)
+    program = chosen(config.server)
     try:
-        with running(base, config, log=sys.stderr) as server:
+        with running(base, config, program, log=sys.stderr) as server:
             version = server.wait_until_available(config.timeout)
-            print(_told(path, version, server.address), flush=True)
+            told = _told(path, version, server.address, program.speaks())
+            print(told, flush=True)
             server.wait()
     except KeyboardInterrupt:
         print("Stopped.")
@@ -57,10 +61,25 @@ def versions_folder(path: str | os.PathLike) -> pathlib.Path:
     return base
 
 
-def _told(path: str | os.PathLike, version: int, address: Address) -> str:
-    return (
-        f"Serving version {version} of {os.fspath(path)} as {address.model}:\n"
-        f"  REST  {address.url}:predict\n"
-        f"  gRPC  {address.host}:{address.port}\n"
-        "Ctrl-C stops it."
+def _told(
+    path: str | os.PathLike,
+    version: int,
+    address: Address,
+    spoken: Sequence[str],
+) -> str:
+    at = {
+        "REST": f"{address.url}:predict",
+        "gRPC": f"{address.host}:{address.port}",
+    }
+    return "\n".join(
+        [
+            f"Serving version {version} of {os.fspath(path)} as "
+            f"{address.model}:",
+            *(
+                f"  {way}  {where}"
+                for way, where in at.items()
+                if way in spoken
+            ),
+            "Ctrl-C stops it.",
+        ]
     )

@@ -1,27 +1,37 @@
-"""Runs TensorFlow Serving as a process of this machine (no TensorFlow)."""
+"""Runs a server as a process of this machine (no TensorFlow)."""
 
+import collections
 import contextlib
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any
 
 from keras_ptft.errors import UserError
 from keras_ptft.serving.bundle.names import model_name
 from keras_ptft.serving.smoke.address import Address, local_address
-from keras_ptft.serving.smoke.command import server_command
+from keras_ptft.serving.smoke.programs import Program
 from keras_ptft.serving.smoke.settings import ServeConfig
 
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 30.0
 _REQUEST_SECONDS = 10.0
+# how many of its last lines are looked through for the cause of an end, and
+# how many of these are told
+_KEPT_LINES, _TOLD_LINES = 30, 3
+_CAUSE = re.compile(
+    r"error|cannot|can't|could not|unable|fail|denied|refused|invalid|unknown|"
+    r"no such|not found",
+    re.IGNORECASE,
+)
 # ends the server when this process dies in a way that runs no code of its own
 _GUARD = 'read -r _; kill -s TERM -- "-$0"'
 # a server of this machine is not asked through a proxy
@@ -48,7 +58,8 @@ class Server:
     ) -> None:
         self.address = address
         self._process = process
-        self._said = "nothing"
+        self._hint = "" if log else "; without --smoke its whole log is shown"
+        self._lines = collections.deque[str](maxlen=_KEPT_LINES)
         self._reader = threading.Thread(target=self._read, args=(log,))
         self._reader.start()
 
@@ -71,8 +82,8 @@ class Server:
             if time.monotonic() > deadline:
                 raise UserError(
                     f"Expected {self.address.model} to be served within "
-                    f"{seconds:g} seconds; the server said last: {self._said}: "
-                    "correct that, or raise --timeout."
+                    f"{seconds:g} seconds; the server said last: "
+                    f"{_cited(self._lines)}: correct that, or raise --timeout."
                 )
             time.sleep(_POLL_SECONDS)
         return version
@@ -107,13 +118,14 @@ class Server:
             return
         self._reader.join()
         raise UserError(
-            f"The server ended with code {code}; it said last: {self._said}: "
-            "correct that; without --smoke its whole log is shown."
+            f"The server ended with code {code}; it said last: "
+            f"{_cited(self._lines)}: correct that{self._hint}."
         )
 
     def _read(self, log: IO[str] | None) -> None:
         for line in self._process.stdout or ():
-            self._said = line.strip() or self._said
+            if line.strip():
+                self._lines.append(line.strip())
             if log is not None:
                 with contextlib.suppress(OSError, ValueError):
                     print(line, end="", file=log, flush=True)
@@ -150,9 +162,19 @@ def _fault(state: Mapping[str, Any]) -> str:
     return " ".join(status.get("error_message", "").split()) or "no reason told"
 
 
+def _cited(lines: Iterable[str]) -> str:
+    """The last lines that name a cause, or else the last ones, as one."""
+    kept = [*lines]
+    causes = [line for line in kept if _CAUSE.search(line)]
+    return " | ".join((causes or kept)[-_TOLD_LINES:]) or "nothing"
+
+
 @contextlib.contextmanager
 def running(
-    base: pathlib.Path, config: ServeConfig, log: IO[str] | None = None
+    base: pathlib.Path,
+    config: ServeConfig,
+    program: Program,
+    log: IO[str] | None = None,
 ) -> Iterator[Server]:
     """Yields a server that was started on a folder of versions.
 
@@ -161,19 +183,20 @@ def running(
     Args:
         base: absolute path of the folder.
         config: the ports.
+        program: that serves.
         log: where to copy what it says; None: nowhere.
 
     Raises:
-        UserError: a port is taken, or there is no program that serves.
+        UserError: a port is taken, or the program cannot be started.
     """
     address = local_address(model_name(base), config.port, config.rest_port)
     with contextlib.ExitStack() as stack:
         scratch = tempfile.TemporaryDirectory(prefix="keras-ptft-serve-")
         folder = pathlib.Path(stack.enter_context(scratch))
-        words = server_command(base, address, folder)
+        words = program.command(base, address, folder)
         handler = signal.signal(signal.SIGTERM, _end)
         stack.callback(signal.signal, signal.SIGTERM, handler)
-        process = stack.enter_context(_started(words))
+        process = stack.enter_context(_started(words, program.environment()))
         server = Server(process, address, log)
         stack.callback(server.stop)
         stack.enter_context(_guarded(process))
@@ -184,10 +207,13 @@ def _end(number: int, _: object) -> None:
     raise SystemExit(128 + number)
 
 
-def _started(words: list[str]) -> subprocess.Popen[str]:
+def _started(
+    words: list[str], environment: Mapping[str, str]
+) -> subprocess.Popen[str]:
     try:
         return subprocess.Popen(
             words,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

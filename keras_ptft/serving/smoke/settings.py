@@ -3,6 +3,7 @@
 import dataclasses
 
 from keras_ptft import settings
+from keras_ptft.serving.smoke.programs import AUTO, PROGRAMS
 from keras_ptft.settings import setting
 
 
@@ -25,6 +26,13 @@ class ServeConfig:
         "send the requests of the warm-up by gRPC and REST, compare the "
         "answers with those of the export itself, and stop; exit code 1 if "
         "one differs",
+    )
+    server: str = setting(
+        AUTO,
+        "serve",
+        "what serves; auto: the first of these that this machine has; python "
+        "answers as TensorFlow Serving does, for trying and not for production",
+        choices=(AUTO, *PROGRAMS),
     )
     port: int = setting(
         8500, "serve", "of gRPC; 0: any that is free", low=0, high=65535

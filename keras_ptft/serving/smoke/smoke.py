@@ -1,4 +1,4 @@
-"""Starts TensorFlow Serving on an export and compares what it answers."""
+"""Starts a server on an export and compares what it answers."""
 
 import contextlib
 import os
@@ -9,6 +9,7 @@ from keras_ptft.errors import UserError
 from keras_ptft.serving.bundle.warmup import WARMUP_FILE
 from keras_ptft.serving.export import EXTRA
 from keras_ptft.serving.smoke.clients import CLIENTS
+from keras_ptft.serving.smoke.programs import chosen
 from keras_ptft.serving.smoke.replay import Trial, replay
 from keras_ptft.serving.smoke.serve import versions_folder
 from keras_ptft.serving.smoke.server import running
@@ -34,7 +35,7 @@ def smoke(path: str | os.PathLike, config: ServeConfig) -> int:
 
     Args:
         path: folder of its versions.
-        config: the ports, and how long loading may take.
+        config: what serves, the ports, and how long loading may take.
 
     Returns:
         0, or 1 if an answer is wrong.
@@ -45,14 +46,18 @@ def smoke(path: str | os.PathLike, config: ServeConfig) -> int:
     """
     base = versions_folder(path)
     _check_warmup(versions(base)[-1])
-    with running(base, config) as server, contextlib.ExitStack() as stack:
+    program = chosen(config.server)
+    with (
+        running(base, config, program) as server,
+        contextlib.ExitStack() as stack,
+    ):
         version = server.wait_until_available(config.timeout)
         folder = base / str(version)
         _check_warmup(folder)
         print(f"Version {version} of {os.fspath(path)}, as it is served:\n")
         clients = {
-            name: stack.enter_context(client(server.address, version))
-            for name, client in CLIENTS.items()
+            name: stack.enter_context(CLIENTS[name](server.address, version))
+            for name in program.speaks()
         }
         return _told(list(replay(folder, clients)))
 

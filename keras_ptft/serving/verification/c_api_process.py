@@ -9,9 +9,9 @@ import tempfile
 from typing import IO, Any, cast
 
 from keras_ptft.errors import UserError
+from keras_ptft.serving.processes import worker_environment
 from keras_ptft.serving.verification.cases import Cases
 from keras_ptft.serving.verification.stream import send
-from keras_ptft.serving.verification.verify import worker_environment
 
 _WORKER = "keras_ptft.serving.verification.c_api_worker"
 

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 
 from keras_ptft.errors import UserError
+from keras_ptft.serving.processes import worker_environment
 from keras_ptft.serving.signatures.signature import Signature
 from keras_ptft.serving.verification.cases import Cases, write_cases
 
@@ -91,19 +92,6 @@ def cases_of(signatures: Sequence[Signature]) -> Cases:
             [case.inputs, case.outputs] for case in signature.cases
         ]
         for signature in signatures
-    }
-
-
-def worker_environment() -> dict[str, str]:
-    """Returns the environment of a process that runs an export."""
-    package = pathlib.Path(__file__).parents[3]
-    paths = [str(package), os.environ.get("PYTHONPATH", "")]
-    return {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        # this process may hold all of an accelerator's memory
-        "CUDA_VISIBLE_DEVICES": "-1",
     }
 
 

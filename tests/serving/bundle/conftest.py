@@ -22,8 +22,8 @@ from keras_ptft.serving.signatures.signature import (
 )
 from keras_ptft.serving.signatures.text import TEXT, ids_of, text_serving_fn
 from tests.serving.bundle.asking import source_of
-from tests.serving.bundle.rest import serving
 from tests.serving.conftest import KINDS, TAGS
+from tests.serving.in_process import served_model, serving
 
 DIGITS = tuple(map(str, range(10)))
 GROWERS = ('say "cheese"', "it's\n\\n {{ x }}", "意大利 🍷")
@@ -132,7 +132,9 @@ def url_of():
 
         def url_of(folder):
             if folder not in found:
-                found[folder] = stack.enter_context(serving("m", folder))
+                model = served_model("m", folder.parent, labels={"stable": 1})
+                ports = stack.enter_context(serving(model))
+                found[folder] = f"http://127.0.0.1:{ports.rest}"
             return found[folder]
 
         yield url_of

@@ -192,6 +192,10 @@ def test_compose_mounts_the_versions(base):
     (volume,) = service["volumes"]
     assert (base / "serving" / volume["source"]).resolve() == base
     assert_files_are_there(base, service["command"], volume["target"])
+    assert service["ports"] == [
+        f"${{SERVING_HOST:-127.0.0.1}}:${{{name}:-{port}}}:{port}"
+        for name, port in (("GRPC_PORT", 8500), ("REST_PORT", 8501))
+    ]
     assert "GET /v1/models/Digits_v2 HTTP" in service["healthcheck"]["test"][-1]
 
 
@@ -316,7 +320,9 @@ def test_it_starts_docker_where_there_is_no_server(base, path):
     done = served(base, path, "--x=a b")
     words = done.stdout.splitlines()
     assert words[:3] == ["run", "--rm", "--init"]
-    assert "--publish=9001:8501" in words
+    # no other machine reaches it
+    assert "--publish=127.0.0.1:9001:8501" in words
+    assert "--publish=127.0.0.1:8500:8500" in words
     target = "/models/Digits_v2"
     mount = f"--mount=type=bind,source={base},target={target},readonly"
     assert mount in words
@@ -325,10 +331,23 @@ def test_it_starts_docker_where_there_is_no_server(base, path):
     assert words[-1] == "--x=a b"
 
 
-def test_without_either_it_says_what_to_install(base, path):
+def test_docker_can_let_other_machines_in(base, path):
+    path("docker", PRINTS)
+    path.environment |= {"SERVING_HOST": "0.0.0.0"}
+    words = served(base, path).stdout.splitlines()
+    assert "--publish=0.0.0.0:8500:8500" in words
+    assert "--publish=0.0.0.0:8501:8501" in words
+
+
+@pytest.mark.parametrize("docker", [(), ("exit 1",)], ids=sorted("ab"))
+def test_without_either_it_says_what_to_type(base, path, docker):
+    if docker:
+        # its daemon does not answer
+        path("docker", *docker)
     done = served(base, path)
     assert done.returncode == 2
-    assert done.stderr.startswith("Cannot serve Digits_v2: expected tensorfl")
+    assert done.stderr.startswith("Cannot serve Digits_v2: tensorflow_model")
+    assert f"type keras-ptft serve '{base}', which" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -96,13 +96,13 @@ def test_without_batches_there_is_no_file(signatures, tmp_path):
     assert not (tmp_path / WARMUP_FILE).exists()
 
 
-@pytest.mark.parametrize("limit", ["_MOST_BYTES", "_MOST_REQUESTS"])
+@pytest.mark.parametrize("limit", ["_MOST_BYTES", "MOST_REQUESTS"])
 def test_what_does_not_fit_is_told(
     signatures, tmp_path, monkeypatch, caplog, limit
 ):
     # 50 rows of numbers are 400 bytes, 50 texts are 150
     monkeypatch.setattr(
-        warmup, limit, {"_MOST_BYTES": 600, "_MOST_REQUESTS": 3}[limit]
+        warmup, limit, {"_MOST_BYTES": 600, "MOST_REQUESTS": 3}[limit]
     )
     with caplog.at_level(logging.WARNING, "keras_ptft"):
         told = write_warmup(tmp_path, "cats", signatures, (1, 50))

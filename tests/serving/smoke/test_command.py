@@ -1,14 +1,18 @@
-"""The command that starts a server."""
+"""The commands that start a server."""
 
 import pathlib
+import sys
 
 import pytest
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from keras_ptft.errors import UserError
 from keras_ptft.serving.smoke.address import Address
-from keras_ptft.serving.smoke.command import server_command
+from keras_ptft.serving.smoke.command import (
+    docker_command,
+    installed_command,
+    python_command,
+)
 
 ADDRESS = Address("my_dogs", 8500, 8501)
 MODELS = """
@@ -44,19 +48,22 @@ def dogs(tmp_path):
 
 def test_a_folder_alone(tmp_path, on_path):
     program = on_path("tensorflow_model_server", "")
-    assert server_command(tmp_path, ADDRESS, tmp_path) == [
-        program,
+    flags = [
         "--port=8500",
         "--rest_api_port=8501",
         "--max_num_load_retries=0",
         "--model_name=my_dogs",
         f"--model_base_path={tmp_path}",
     ]
+    given = tmp_path, ADDRESS, tmp_path
+    assert installed_command(*given) == [program, *flags]
+    python = [sys.executable, "-m", "keras_ptft.serving.model_server"]
+    assert python_command(*given) == [*python, *flags]
 
 
 def test_files_beside_the_versions(dogs, tmp_path, on_path):
     on_path("tensorflow_model_server", "")
-    words = server_command(dogs, ADDRESS, tmp_path)
+    words = installed_command(dogs, ADDRESS, tmp_path)
     assert words[4:] == [
         f"--model_config_file={tmp_path}/models.config",
         "--allow_version_labels_for_unavailable_models=true",
@@ -74,7 +81,7 @@ def test_files_beside_the_versions(dogs, tmp_path, on_path):
 
 def test_docker_sees_the_folders_elsewhere(dogs, tmp_path, on_path):
     program = on_path("docker", "")
-    words = server_command(dogs, ADDRESS, tmp_path)
+    words = docker_command(dogs, ADDRESS, tmp_path)
     assert words == [
         *(program, "run", "--rm", "--init"),
         "--publish=127.0.0.1:8500:8500",
@@ -92,11 +99,3 @@ def test_docker_sees_the_folders_elsewhere(dogs, tmp_path, on_path):
     ]
     found = models_config(tmp_path / "models.config")
     assert found.base_path == "/models/my_dogs"
-
-
-@pytest.mark.usefixtures("on_path")
-def test_neither_is_there(tmp_path):
-    with pytest.raises(
-        UserError, match=r"on the PATH .*, got neither: install"
-    ):
-        server_command(tmp_path, ADDRESS, tmp_path)

@@ -25,7 +25,7 @@ from keras_ptft.serving.smoke.address import Address
 from keras_ptft.serving.smoke.clients import CLIENTS, RefusedError
 from keras_ptft.serving.smoke.replay import replay
 from tests.serving.conftest import KINDS, TAGS
-from tests.serving.servicer import ServedModel, serving
+from tests.serving.in_process import served_model, serving
 
 X = [[1.0, -2.0], [0.25, 8.0]]
 
@@ -33,9 +33,9 @@ X = [[1.0, -2.0], [0.25, 8.0]]
 @contextlib.contextmanager
 def served(base):
     """Yields the address of a server in this process, and its model."""
-    model = ServedModel("scale", base)
-    with serving(model) as (port, rest_port):
-        yield Address("scale", port, rest_port), model
+    model = served_model("scale", base)
+    with serving(model) as ports:
+        yield Address("scale", ports.grpc, ports.rest), model
 
 
 @contextlib.contextmanager
@@ -68,7 +68,7 @@ def post(address, **request):
 @pytest.mark.usefixtures("few")
 def test_right_answers(base, right):
     address, model = right
-    assert model.warmed_up == 4
+    assert model.find().warmed_up == 4
     with asking(address) as clients:
         trials = list(replay(base / "3", clients))
     assert [(t.signature, t.batch, t.client) for t in trials] == [
@@ -104,7 +104,7 @@ def test_what_is_refused_is_told(right, name):
     with asking(address) as clients, asking(address, 4) as later:
         with pytest.raises(RefusedError, match='name: "other" not found'):
             clients[name]("other", x)
-        with pytest.raises(RefusedError, match="inputs must be"):
+        with pytest.raises(RefusedError, match="Missing .*word"):
             clients[name]("serving_default", x)
         with pytest.raises(RefusedError, match="Servable not found"):
             later[name]("alone", x)

@@ -7,6 +7,8 @@ import shlex
 import signal
 import socket
 import sys
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -106,12 +108,28 @@ def served(process):
     return shown
 
 
-def test_a_server_that_dies_at_start_is_told_by_its_last_words(
-    scale, on_path, capsys
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (["begin", "", "no memory"], "begin | no memory"),
+        (["a", "b", "c", "d"], "b | c | d"),
+        (
+            ["docker: Cannot connect to the daemon.", "See docker --help"],
+            "docker: Cannot connect to the daemon.",
+        ),
+        ([], "nothing"),
+    ],
+    ids=sorted("abcd"),
+)
+def test_a_server_that_dies_at_start_is_told_by_the_cause(
+    scale, on_path, capsys, said, told
 ):
-    on_path("tensorflow_model_server", "echo begin; echo no memory >&2; exit 3")
+    lines = "; ".join(f"echo {shlex.quote(line)} >&2" for line in said)
+    on_path("tensorflow_model_server", f"{lines or ':'}; exit 3")
     line = one_line(capsys, scale, *ANY)
-    assert "ended with code 3; it said last: no memory: correct that" in line
+    assert line.endswith(
+        f"The server ended with code 3; it said last: {told}: correct that."
+    )
 
 
 def test_a_version_that_cannot_be_loaded(scale, telling, capsys):
@@ -164,9 +182,19 @@ def test_a_server_that_ends_later_is_told(scale, telling, tmp_path):
 
 
 @pytest.mark.usefixtures("on_path")
-def test_there_is_no_server(scale, capsys):
-    line = one_line(capsys, scale, *ANY)
-    assert "tensorflow_model_server or docker on the PATH" in line
+def test_a_server_that_is_named_and_missing(scale, capsys):
+    line = one_line(capsys, scale, *ANY, "--server=docker")
+    assert "--server=docker: docker is not on the PATH: install docker" in line
+    line = one_line(capsys, scale, "--server=dock")
+    assert "one of auto, tensorflow_model_server, docker, python, got" in line
+
+
+def test_a_smoke_that_ends_says_how_to_see_more(base, on_path, capsys):
+    on_path("tensorflow_model_server", "echo no memory; exit 3")
+    line = one_line(capsys, str(base), *ANY, "--smoke")
+    assert line.endswith(
+        "no memory: correct that; without --smoke its whole log is shown."
+    )
 
 
 def test_mistakes(scale, tmp_path, capsys):
@@ -207,3 +235,22 @@ def test_ports():
 def test_settings_out_of_range(name, value, told):
     with pytest.raises(UserError, match=f"--{name} must be {told}"):
         ServeConfig(**{name: value})
+
+
+@pytest.mark.slow
+def test_this_python_serves(base, tmp_path):
+    (tmp_path / "bin").mkdir()
+    path = str(tmp_path / "bin")
+    with running(str(base), path=path, cwd=tmp_path) as process:
+        shown = served(process)
+        url = re.search(r"REST  (\S+):predict\n", shown)[1]
+        body = b'{"signature_name": "alone", "instances": [[0.1, 3]]}'
+        with urllib.request.urlopen(f"{url}:predict", body) as answer:
+            assert answer.read() == b'{"predictions": [[0.2, 6.0]]}'
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate()
+    assert (process.returncode, rest) == (0, "Stopped.\n")
+    assert shown.startswith("Served by python, since tensorflow_model_server")
+    assert "Loaded version 3 of scale, and replayed 4 requests" in shown
+    with pytest.raises(urllib.error.URLError, match="refused"):
+        urllib.request.urlopen(url)

@@ -1,7 +1,6 @@
 """`keras-ptft serve --smoke`, whole: a process that serves is asked.
 
-The program on the PATH is tests/serving/servicer.py: no real
-tensorflow_model_server runs here.
+It is the server in Python: no real tensorflow_model_server runs here.
 """
 
 import os
@@ -15,7 +14,7 @@ from keras_ptft import files, main
 from keras_ptft.serving.versioning.versions import versions
 from tests.conftest import ROOT
 
-SERVICER = [sys.executable, str(ROOT / "tests" / "serving" / "servicer.py")]
+SERVER = [sys.executable, "-m", "keras_ptft.serving.model_server"]
 SMOKE = ["--smoke", "--port=0", "--rest_port=0"]
 MODELS = """
 model_config_list {
@@ -26,11 +25,6 @@ model_config_list {
   }
 }
 """
-
-
-@pytest.fixture(autouse=True)
-def servicer(on_path):
-    on_path("tensorflow_model_server", f'exec {shlex.join(SERVICER)} "$@"')
 
 
 @pytest.mark.slow
@@ -44,7 +38,7 @@ def test_an_export_of_a_run_is_served_right(tmp_path, monkeypatch, capsys):
     assert facts["warmup"]["requests"] == 2 * len(facts["largest_difference"])
     assert facts["warmup"]["left_out"] == []
     capsys.readouterr()
-    code = main.main(["serve", "models/digits", *SMOKE])
+    code = main.main(["serve", "models/digits", *SMOKE, "--server=python"])
     told = capsys.readouterr()
     assert (code, told.err) == (0, "")
     assert told.out.startswith("Version 1 of models/digits, as it is served:")
@@ -58,8 +52,9 @@ def test_an_export_of_a_run_is_served_right(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_a_server_of_other_weights_is_found_out(
-    base, make_base, on_path, capsys
+    base, make_base, on_path, capsys, monkeypatch
 ):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     other = make_base(2.5)
     (base / "serving").mkdir(exist_ok=True)
     path = base / "serving" / "models.config"
@@ -69,7 +64,7 @@ def test_a_server_of_other_weights_is_found_out(
         case $word in --model_config_file=*) config=${{word#*=}};; esac
     done
     sed -i 's|{base}|{other}|' "$config"
-    exec {shlex.join(SERVICER)} "$@"
+    exec {shlex.join(SERVER)} "$@"
     """
     on_path("sed", f'exec {os.path.realpath("/bin/sed")} "$@"')
     on_path("tensorflow_model_server", script)
