@@ -71,15 +71,8 @@ def _told(
         "REST": f"{address.url}:predict",
         "gRPC": f"{address.host}:{address.port}",
     }
-    return "\n".join(
-        [
-            f"Serving version {version} of {os.fspath(path)} as "
-            f"{address.model}:",
-            *(
-                f"  {way}  {where}"
-                for way, where in at.items()
-                if way in spoken
-            ),
-            "Ctrl-C stops it.",
-        ]
+    ways = "".join(f"  {way}  {at[way]}\n" for way in at if way in spoken)
+    return (
+        f"Serving version {version} of {os.fspath(path)} as {address.model}:\n"
+        f"{ways}Ctrl-C stops it."
     )

@@ -29,7 +29,9 @@ def ask(ports):
         kind = answer.headers["Content-Type"]
         content = answer.read()
         assert kind == "application/json"
-        return answer.status, json.loads(content)
+        return answer.status, json.loads(
+            content.decode("utf-8", "surrogateescape")
+        )
 
     yield ask
     connection.close()

@@ -91,7 +91,11 @@ def test_strings_and_base64():
         ("string", [{"b64": "YQ=Q"}], "Unable to base64 decode"),
         ("string", ["\ud800"], "JSON Parse error"),
         # ragged, one way and the other
-        ("int32", [[1, 2], [3]], "unexpected size: 1 at level: 1 expected size"),
+        (
+            "int32",
+            [[1, 2], [3]],
+            "unexpected size: 1 at level: 1 expected size",
+        ),
         ("int32", [[1], 2], "2 found at incorrect level: 2 in the JSON DOM"),
         ("int32", [1, [2]], "list at unexpected level: 1 expected < 1"),
         ("int32", [[], [1]], "unexpected size: 1 at level: 1 expected size: 0"),

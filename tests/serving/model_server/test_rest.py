@@ -107,7 +107,10 @@ def test_what_is_not_there(ask, method, path, code, told):
         ({"instances": [[1, 2]]}, "expecting list of objects as multiple"),
         ({"inputs": [[1, 2]]}, "expecting an object as multiple"),
         # the graph's own shape
-        ({**ROWS, "instances": [[1, 2, 3]]}, "have the shape (?, 2) but (1, 3)"),
+        (
+            {**ROWS, "instances": [[1, 2, 3]]},
+            "have the shape (?, 2) but (1, 3)",
+        ),
     ],
     ids=range(14),
 )

@@ -1,7 +1,5 @@
 """Which program serves, and what is said of it."""
 
-import sys
-
 import pytest
 
 from keras_ptft.errors import UserError
@@ -69,8 +67,7 @@ def test_this_python_is_always_there(choose):
 @pytest.mark.usefixtures("on_path")
 def test_rest_alone_is_said(choose, monkeypatch):
     # as if it were not installed
-    monkeypatch.setitem(sys.modules, "tensorflow_serving", None)
-    monkeypatch.setattr(programs.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(programs.importlib.util, "find_spec", {}.get)
     _, lines = choose("python")
     assert lines[1] == (
         "It answers by REST alone: gRPC needs tensorflow-serving-api, pip "

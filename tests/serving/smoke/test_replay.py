@@ -104,7 +104,7 @@ def test_what_is_refused_is_told(right, name):
     with asking(address) as clients, asking(address, 4) as later:
         with pytest.raises(RefusedError, match='name: "other" not found'):
             clients[name]("other", x)
-        with pytest.raises(RefusedError, match="Missing .*word"):
+        with pytest.raises(RefusedError, match=r"Missing .*word"):
             clients[name]("serving_default", x)
         with pytest.raises(RefusedError, match="Servable not found"):
             later[name]("alone", x)
