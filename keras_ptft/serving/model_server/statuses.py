@@ -1,5 +1,6 @@
 """How a request ends, by the codes that gRPC and TensorFlow share."""
 
+import re
 from collections.abc import Mapping
 
 import tensorflow as tf
@@ -30,8 +31,9 @@ HTTP: Mapping[str, int] = {
 }
 """Code to HTTP status, as in TensorFlow Serving's `http_server.cc`."""
 
-# what TensorFlow's Python says before the message of an operation
+# what TensorFlow's Python says before and after the message of an operation
 _BEFORE = "<stack traces unavailable>\n"
+_AFTER = re.compile(r"\s*(\[Op:\w*\])?\s*$")
 
 
 class StatusError(Exception):
@@ -74,6 +76,6 @@ def status_of(error: Exception) -> StatusError:
     if isinstance(error, StatusError):
         return error
     if isinstance(error, tf.errors.OpError):
-        message = str(error.message).rpartition(_BEFORE)[2].strip()
-        return StatusError(_CODES[error.error_code], message)
+        message = str(error.message).rpartition(_BEFORE)[2]
+        return StatusError(_CODES[error.error_code], _AFTER.sub("", message))
     return StatusError("UNKNOWN", f"{type(error).__name__}: {error}")
