@@ -20,6 +20,7 @@ from keras_ptft.serving.model_server.loaded_version import LoadedVersion
 from keras_ptft.serving.model_server.statuses import StatusError, refused
 
 _INPUT = "inputs"
+_LARGEST = float(np.finfo(np.float32).max)
 # the kind of feature that a kind of JSON makes, and how it is written
 _KINDS: Mapping[type, str] = {
     bool: "int64_list",
@@ -168,6 +169,11 @@ def _feature(name: str, value: Any) -> tf.train.Feature:
     (kind,) = kinds
     if kind == "bytes_list":
         values = [to_bytes(each) for each in values]
+    if kind == "float_list" and any(_LARGEST < abs(x) < np.inf for x in values):
+        raise refused(
+            f"Feature: {name}: Cannot convert {max(values, key=abs)} to float "
+            "without loss of precision."
+        )
     try:
         getattr(feature, kind).value.extend(values)
     except ValueError as error:

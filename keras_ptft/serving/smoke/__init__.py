@@ -1,1 +1,1 @@
-"""Starts TensorFlow Serving on an export, and tries what it answers."""
+"""Starts a server on an export, and tries what it answers."""

@@ -84,12 +84,13 @@ def test_a_context_stands_for_what_an_example_lacks(ask):
         ("classify", asking("classify", {"x": [[1]]}), "unexpected JSON type"),
         ("classify", asking("classify", {"x": [1.0, 2]}), "expecting one of"),
         ("classify", asking("classify", {"x": [2**63]}), "Feature: x: "),
+        ("classify", asking("classify", {"x": [3.5e38, 1.0]}), "3.5e+38 to f"),
         # whole numbers where the graph reads floats
         ("classify", asking("classify", {"x": [1, 2]}), "Data types don't"),
         ("classify", asking("regress", {"x": [1.0, 2.0]}), '"classes" or'),
         ("regress", asking("classify", {"x": [1.0, 2.0]}), "No regression"),
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_what_is_refused(ask, method, body, told):
     code, found = ask("POST", f"{MODEL}:{method}", body)
