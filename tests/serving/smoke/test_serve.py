@@ -238,8 +238,8 @@ def test_settings_out_of_range(name, value, told):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("on_path")
 def test_this_python_serves(base, tmp_path):
-    (tmp_path / "bin").mkdir()
     path = str(tmp_path / "bin")
     with running(str(base), path=path, cwd=tmp_path) as process:
         shown = served(process)
