@@ -201,7 +201,7 @@ def capacity(steps: Steps, budget: Budget) -> int:
 
     >>> steps = Steps(examples=60_000, batch_size=256, count=9360)
     >>> capacity(steps, Budget(epsilon=3.0, delta=1e-5, clip=1.0))
-    384
+    383
     """
     allowed = _OVERFLOW * budget.delta / (1.0 + math.exp(budget.epsilon))
     draws = stats.binom(steps.examples + 1, steps.rate)

@@ -302,12 +302,15 @@ def test_no_folder(tmp_path):
 
 
 def test_images_without_class_folders(tmp_path):
-    draw(tmp_path / "a.png", 1)
-    (tmp_path / "labels.csv").write_text("path,label\na.png,cat\n")
+    # with no other folder beside it
+    root = tmp_path / "photos"
+    root.mkdir()
+    draw(root / "a.png", 1)
+    (root / "labels.csv").write_text("path,label\na.png,cat\n")
     with pytest.raises(UserError) as caught:
-        folder(SMALL, str(tmp_path))
+        folder(SMALL, str(root))
     assert str(caught.value) == (
-        f"{tmp_path} must hold one folder for each class, got 1 images and no "
+        f"{root} must hold one folder for each class, got 1 images and no "
         "folder: sort the images into class folders, or name them and their "
         "labels in the columns file_name and label of a metadata.csv there, "
         "or in any table: --dataset=csv:TABLE --image_column=COLUMN; without "
