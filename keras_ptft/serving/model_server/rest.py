@@ -167,6 +167,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     timeout = _SECONDS
+    body_timeout = _SECONDS
     # headers and body leave together
     wbufsize = -1
     disable_nagle_algorithm = True
@@ -239,6 +240,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _body(self) -> bytes:
         length = self._length()
+        self.connection.settimeout(self.body_timeout)
         try:
             body = self.rfile.read(length)
         except TimeoutError:
@@ -249,6 +251,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
                 f"The body of the request ended after {len(body)} of {length} "
                 "bytes",
             )
+        self.connection.settimeout(self.timeout)
         return body
 
     def _length(self) -> int:

@@ -162,7 +162,8 @@ def test_a_client_that_waits_to_be_asked_for_the_body(ports):
 
 
 def test_a_client_that_sends_no_more(ports, monkeypatch):
-    monkeypatch.setattr(rest._Handler, "timeout", 0.05)
+    # it runs from the moment when the head of the request was read
+    monkeypatch.setattr(rest._Handler, "body_timeout", 0.05)
     connection = http.client.HTTPConnection("127.0.0.1", ports.rest)
     connection.putrequest("POST", f"{MODEL}:predict")
     connection.putheader("Content-Length", "9")
