@@ -41,7 +41,7 @@ def row_request(name: str, inputs: Arrays) -> dict[str, Any]:
         name: of the signature.
         inputs: input name to array, all with as many examples.
     """
-    return {"signature_name": name, "instances": _rows(_encoded(inputs))}
+    return {"signature_name": name, "instances": rows_of(_encoded(inputs))}
 
 
 def column_request(name: str, inputs: Arrays) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def row_answer(outputs: Arrays) -> dict[str, Any]:
     Args:
         outputs: output name to array.
     """
-    return {"predictions": _rows(_decoded(outputs))}
+    return {"predictions": rows_of(_decoded(outputs))}
 
 
 def column_answer(outputs: Arrays) -> dict[str, Any]:
@@ -69,9 +69,7 @@ def column_answer(outputs: Arrays) -> dict[str, Any]:
     Args:
         outputs: output name to array.
     """
-    columns = _decoded(outputs)
-    one = len(columns) == 1
-    return {"outputs": next(iter(columns.values())) if one else columns}
+    return {"outputs": unnamed(_decoded(outputs))}
 
 
 def decimals(array: np.ndarray) -> Any:
@@ -90,12 +88,26 @@ def decimals(array: np.ndarray) -> Any:
     return array.tolist()
 
 
-def _rows(columns: Mapping[str, list[Any]]) -> list[Any]:
-    """Values alone where there is one name, as TensorFlow Serving does."""
+def rows_of(columns: Mapping[str, list[Any]]) -> list[Any]:
+    """Returns a value for each example, with names where there are several.
+
+    Args:
+        columns: name to the values of all examples.
+
+    Example:
+
+    >>> rows_of({"x": [1, 2]}), rows_of({"x": [1], "y": [2]})
+    ([1, 2], [{'x': 1, 'y': 2}])
+    """
     if len(columns) == 1:
         return next(iter(columns.values()))
     rows = zip(*columns.values(), strict=True)
     return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def unnamed(columns: Mapping[str, Any]) -> Any:
+    """Returns values by name, or the only one without its name."""
+    return columns if len(columns) != 1 else next(iter(columns.values()))
 
 
 def _encoded(inputs: Arrays) -> dict[str, list[Any]]:

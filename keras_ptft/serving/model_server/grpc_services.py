@@ -23,17 +23,14 @@ from tensorflow_serving.apis import (
 from keras_ptft.serving.model_server.examples import classes, regressions
 from keras_ptft.serving.model_server.loaded_version import LoadedVersion
 from keras_ptft.serving.model_server.served_model import (
-    ServedModel,
-    not_served,
+    Models,
+    find_version,
     unknown,
 )
 from keras_ptft.serving.model_server.statuses import (
     refused,
     status_of,
 )
-
-Models = Mapping[str, ServedModel]
-"""Name to model."""
 
 _THREADS = 16
 _STATES = get_model_status_pb2.ModelVersionStatus.State
@@ -185,10 +182,7 @@ def _spec(spec: Any) -> dict[str, Any]:
 
 
 def _version(models: Models, spec: Any) -> LoadedVersion:
-    version = _spec(spec)
-    if spec.name not in models:
-        raise not_served(spec.name, version["number"])
-    return models[spec.name].find(**version)
+    return find_version(models, spec.name, **_spec(spec))
 
 
 def _tell(response: Any, request: Any, version: LoadedVersion) -> None:

@@ -15,7 +15,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.serving.bundle.rest_values import decimals
+from keras_ptft.serving.bundle.rest_values import (
+    decimals,
+    rows_of,
+    unnamed,
+)
 from keras_ptft.serving.model_server.statuses import StatusError, refused
 from keras_ptft.serving.signatures.signature import Arrays
 
@@ -132,12 +136,7 @@ def row_answer(outputs: Arrays) -> dict[str, Any]:
             )
         rows = len(array)
     columns = {name: _values(name, array) for name, array in outputs.items()}
-    if len(columns) == 1:
-        return {"predictions": next(iter(columns.values()))}
-    table = zip(*columns.values(), strict=True)
-    return {
-        "predictions": [dict(zip(columns, row, strict=True)) for row in table]
-    }
+    return {"predictions": rows_of(columns)}
 
 
 def column_answer(outputs: Arrays) -> dict[str, Any]:
@@ -147,8 +146,7 @@ def column_answer(outputs: Arrays) -> dict[str, Any]:
         outputs: by name; of a single one the name is left out.
     """
     columns = {name: _values(name, array) for name, array in outputs.items()}
-    one = len(columns) == 1
-    return {"outputs": next(iter(columns.values())) if one else columns}
+    return {"outputs": unnamed(columns)}
 
 
 def is_base64(value: Any) -> bool:

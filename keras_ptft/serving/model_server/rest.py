@@ -30,8 +30,8 @@ from keras_ptft.serving.model_server.json_tensors import (
 )
 from keras_ptft.serving.model_server.loaded_version import LoadedVersion
 from keras_ptft.serving.model_server.served_model import (
-    ServedModel,
-    not_served,
+    Models,
+    find_version,
     unknown,
 )
 from keras_ptft.serving.model_server.statuses import (
@@ -59,8 +59,6 @@ _TOLD = re.compile(
 # of a number that 64 bits hold
 _DIGITS = 18
 
-Models = Mapping[str, ServedModel]
-"""Name to model."""
 Answer = dict[str, Any]
 
 
@@ -286,10 +284,7 @@ def _spec(found: re.Match[str]) -> dict[str, Any]:
 
 
 def _version(models: Models, found: re.Match[str]) -> LoadedVersion:
-    name, spec = _name(found), _spec(found)
-    if name not in models:
-        raise not_served(name, spec["number"])
-    return models[name].find(**spec)
+    return find_version(models, _name(found), **_spec(found))
 
 
 def _status(models: Models, found: re.Match[str]) -> Answer:

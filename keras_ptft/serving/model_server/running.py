@@ -6,7 +6,8 @@ import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from keras_ptft.serving.model_server.rest import Models, RestServer
+from keras_ptft.serving.model_server.rest import RestServer
+from keras_ptft.serving.model_server.served_model import Models
 
 # how often it is looked whether to end
 _POLL_SECONDS = 0.05

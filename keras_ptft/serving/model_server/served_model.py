@@ -115,7 +115,7 @@ class ServedModel:
         asked = max(found, default=None) if number is None else number
         version = found.get(asked) if asked is not None else None
         if version is None:
-            raise not_served(self.config.name, number)
+            raise _not_served(self.config.name, number)
         return version
 
     def _labelled(self, label: str) -> int:
@@ -137,17 +137,27 @@ class ServedModel:
             )
 
 
-def not_served(name: str, number: int | None = None) -> StatusError:
-    """Returns the error of a request for a model that is not available.
+Models = Mapping[str, ServedModel]
+"""Name to model."""
+
+
+def find_version(
+    models: Models, name: str, *, number: int | None, label: str
+) -> LoadedVersion:
+    """Returns the version of a model that is asked for.
 
     Args:
+        models: that are served.
         name: of the model.
-        number: of its version; None: any.
+        number: as in `ServedModel.find`.
+        label: as in `ServedModel.find`.
+
+    Raises:
+        StatusError: there is no such model, or no such version of it.
     """
-    asked = f"Latest({name})"
-    if number is not None:
-        asked = f"Specific({name}, {number})"
-    return _not_found(f"Servable not found for request: {asked}")
+    if name not in models:
+        raise _not_served(name, number)
+    return models[name].find(number, label)
 
 
 def unknown(name: str) -> StatusError:
@@ -182,3 +192,10 @@ def _loaded(folder: pathlib.Path) -> VersionState:
 
 def _not_found(message: str) -> StatusError:
     return StatusError(NOT_FOUND, message)
+
+
+def _not_served(name: str, number: int | None) -> StatusError:
+    asked = f"Latest({name})"
+    if number is not None:
+        asked = f"Specific({name}, {number})"
+    return _not_found(f"Servable not found for request: {asked}")
