@@ -11,7 +11,7 @@ from keras_ptft.serving.signatures.arrays import model_examples, text_examples
 from keras_ptft.serving.signatures.intake import TEXT_INPUT, takes_texts
 from keras_ptft.serving.signatures.signature import Arrays, Signature
 
-_BATCH = 64
+_BATCH = 16
 
 
 def requests(

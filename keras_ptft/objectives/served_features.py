@@ -14,6 +14,7 @@ from keras_ptft.serving.signatures.answers import text_answer
 from keras_ptft.serving.signatures.arrays import (
     endpoint,
     expected_outputs,
+    expected_rows,
     input_specs,
     model_examples,
     text_examples,
@@ -58,7 +59,7 @@ def feature_signatures(
     examples = model_examples(model, source)
     if info.tokenizer is None:
         function = endpoint(model, answer)
-        proofs = cases(examples, expected_outputs(function, examples))
+        proofs = cases(examples, expected_rows(function, examples))
         return [Signature("features", function, input_specs(model), proofs)]
     (ids,) = examples.values()
     return [_of_texts(model, answer, info.tokenizer, ids, source)]

@@ -12,6 +12,7 @@ from keras_ptft.serving.signatures.arrays import (
     array_signatures,
     endpoint,
     expected_outputs,
+    expected_rows,
 )
 from keras_ptft.serving.signatures.intake import DEFAULT_INTAKE, Intake
 from keras_ptft.serving.signatures.labels import proofs
@@ -54,7 +55,7 @@ def array_answers(
     Raises:
         UserError: there are no examples.
     """
-    outputs = expected_outputs(endpoint(model, answer), examples)
+    outputs = expected_rows(endpoint(model, answer), examples)
     kept = proofs(is_unsure(outputs))
     chosen = {name: rows[kept] for name, rows in examples.items()}
     found = array_signatures(model, answer, chosen, form, intake)

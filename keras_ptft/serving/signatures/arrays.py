@@ -20,6 +20,8 @@ from keras_ptft.serving.signatures.signature import (
     cases,
 )
 
+_AT_ONCE = 8
+
 
 def array_signatures(
     model: keras.Model,
@@ -51,7 +53,7 @@ def array_signatures(
         name: np.asarray(examples[name], spec.dtype.as_numpy_dtype)
         for name, spec in specs.items()
     }
-    outputs = expected_outputs(function, inputs)
+    outputs = expected_rows(function, inputs)
     default = Signature(
         "serving_default", function, specs, cases(inputs, outputs)
     )
@@ -121,6 +123,34 @@ def expected_outputs(
     with tf.device("CPU:0"):
         outputs = function(*map(tf.constant, inputs.values()))
     return {name: values.numpy() for name, values in outputs.items()}
+
+
+def expected_rows(
+    function: Callable[..., Tensors], inputs: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Computes outputs as `expected_outputs`, some rows at a time.
+
+    An eager Keras model keeps what every layer computes until it is done:
+    gigabytes of 64 photos.
+
+    Args:
+        function: of a `Signature`; each row of an output is as wide as in
+            any other batch.
+        inputs: input name to array, in the order that the function takes.
+
+    Returns:
+        Output name to array.
+    """
+    count = len(next(iter(inputs.values())))
+    parts = [
+        expected_outputs(
+            function,
+            {k: rows[i : i + _AT_ONCE] for k, rows in inputs.items()},
+        )
+        # without rows the outputs still have their names and shapes
+        for i in range(0, max(count, 1), _AT_ONCE)
+    ]
+    return {k: np.concatenate([part[k] for part in parts]) for k in parts[0]}
 
 
 def input_specs(model: keras.Model) -> dict[str, tf.TensorSpec]:

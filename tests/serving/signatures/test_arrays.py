@@ -11,6 +11,7 @@ from keras_ptft.serving.signatures.arrays import (
     array_signatures,
     class_scores,
     examples_of,
+    expected_rows,
     in_float32,
     input_specs,
 )
@@ -35,6 +36,23 @@ def small(shape, name, dtype="float32", policy="float32", channels=2):
 def signatures_of(model, form=DEFAULT_FORM, **examples):
     found = array_signatures(model, class_scores(model), examples, form)
     return {signature.name: signature for signature in found}
+
+
+@pytest.mark.parametrize(
+    ("rows", "calls"), [(0, [0]), (8, [8]), (19, [8, 8, 3])]
+)
+def test_a_few_rows_are_computed_at_a_time(rows, calls):
+    seen = []
+
+    def sums(one, other):
+        seen.append(len(one))
+        return {"sum": one + other, "first": one[:, 0]}
+
+    one = np.arange(2 * rows, dtype=np.float32).reshape(rows, 2)
+    found = expected_rows(sums, {"one": one, "other": -3 * one})
+    assert seen == calls
+    np.testing.assert_array_equal(found["sum"], -2 * one)
+    np.testing.assert_array_equal(found["first"], one[:, 0])
 
 
 @pytest.mark.parametrize(
