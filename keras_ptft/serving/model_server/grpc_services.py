@@ -24,13 +24,10 @@ from keras_ptft.serving.model_server.examples import classes, regressions
 from keras_ptft.serving.model_server.loaded_version import LoadedVersion
 from keras_ptft.serving.model_server.served_model import (
     Models,
+    find_states,
     find_version,
-    unknown,
 )
-from keras_ptft.serving.model_server.statuses import (
-    refused,
-    status_of,
-)
+from keras_ptft.serving.model_server.statuses import refused, status_of
 
 _THREADS = 16
 _STATES = get_model_status_pb2.ModelVersionStatus.State
@@ -114,11 +111,9 @@ class ModelServicer(model_service_pb2_grpc.ModelServiceServicer):
 
     def GetModelStatus(self, request: Any, context: Any) -> Any:
         """Answers with the state of each version."""
-        name = request.model_spec.name
+        spec = request.model_spec
         with _statuses(context):
-            if name not in self._models:
-                raise unknown(name)
-            states = self._models[name].states(**_spec(request.model_spec))
+            states = find_states(self._models, spec.name, **_spec(spec))
         response = get_model_status_pb2.GetModelStatusResponse()
         for number, state in states.items():
             added = response.model_version_status.add(

@@ -31,8 +31,8 @@ from keras_ptft.serving.model_server.json_tensors import (
 from keras_ptft.serving.model_server.loaded_version import LoadedVersion
 from keras_ptft.serving.model_server.served_model import (
     Models,
+    find_states,
     find_version,
-    unknown,
 )
 from keras_ptft.serving.model_server.statuses import (
     HTTP,
@@ -288,9 +288,7 @@ def _version(models: Models, found: re.Match[str]) -> LoadedVersion:
 
 
 def _status(models: Models, found: re.Match[str]) -> Answer:
-    name = _name(found)
-    if name not in models:
-        raise unknown(name)
+    states = find_states(models, _name(found), **_spec(found))
     return {
         "model_version_status": [
             {
@@ -301,7 +299,7 @@ def _status(models: Models, found: re.Match[str]) -> Answer:
                     "error_message": str(state.fault or ""),
                 },
             }
-            for number, state in models[name].states(**_spec(found)).items()
+            for number, state in states.items()
         ]
     }
 

@@ -93,7 +93,7 @@ class ServedModel:
         states = dict(sorted(self._states.items()))
         if number is None:
             if not states:
-                raise unknown(name)
+                raise _unknown(name)
             return states
         if number not in states:
             raise _not_found(f"Could not find version {number} of model {name}")
@@ -160,13 +160,23 @@ def find_version(
     return models[name].find(number, label)
 
 
-def unknown(name: str) -> StatusError:
-    """Returns the error of a question about a model that is not there.
+def find_states(
+    models: Models, name: str, *, number: int | None, label: str
+) -> dict[int, VersionState]:
+    """Returns the states of the versions of a model, or of one, by number.
 
     Args:
+        models: that are served.
         name: of the model.
+        number: as in `ServedModel.states`.
+        label: as in `ServedModel.states`.
+
+    Raises:
+        StatusError: there is no such model, or no such version of it.
     """
-    return _not_found(f"Could not find any versions of model {name}")
+    if name not in models:
+        raise _unknown(name)
+    return models[name].states(number, label)
 
 
 def watch(models: Iterable[ServedModel], stopped: threading.Event) -> None:
@@ -188,6 +198,10 @@ def _loaded(folder: pathlib.Path) -> VersionState:
     except Exception as error:
         # a folder may hold anything; the other versions are served
         return VersionState(END, fault=status_of(error))
+
+
+def _unknown(name: str) -> StatusError:
+    return _not_found(f"Could not find any versions of model {name}")
 
 
 def _not_found(message: str) -> StatusError:
