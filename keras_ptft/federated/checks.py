@@ -52,8 +52,9 @@ def check(config: Config, asked: FederateConfig) -> None:
     if config.resident == "true":
         raise _refusal("resident", config, "holds the rows of one training")
     if config.checkpoint_every not in ("epoch", "never"):
-        raise _refusal(
-            "checkpoint_every", config, "is no whole round: use epoch or never"
+        raise UserError(
+            f"--checkpoint_every={config.checkpoint_every} is no whole round: "
+            "use epoch or never."
         )
     if objective_type(config.objective).teacher == "average":
         raise _refusal("objective", config, _FRESH)

@@ -147,7 +147,10 @@ def test_a_column_divides_by_its_values(tmp_path):
         (["--learning_rate=find"], "begins with a fresh one"),
         (["--objective=dino"], "begins with a fresh one"),
         (["--strategy=multi_worker"], "one machine"),
-        (["--checkpoint_every=60s"], "use epoch or never"),
+        (
+            ["--checkpoint_every=60s"],
+            "--checkpoint_every=60s is no whole round: use epoch or never.",
+        ),
         (["--clients=3", "--clients_per_round=4"], "more than the 3"),
         (["--clients=1000", "--batch_size=1"], "for 1000 clients one has 0"),
         (["--partition=halves"], "Unknown partition 'halves'"),

@@ -66,6 +66,19 @@ def test_leaks_stop_the_run():
         handle_leaks(leaking(), "fail")
 
 
+@pytest.mark.parametrize(("images", "told"), [(156, False), (157, True)])
+def test_a_search_of_seconds_is_told(caplog, images, told):
+    # 157 photos have as many pixels as 10,000 digits of MNIST, 156 have not
+    photos = np.zeros((images - 1, 224, 224, 3), np.uint8)
+    photos[:, 0, 0, 0] = np.arange(images - 1)
+    train = ArraySource(photos, np.arange(images - 1) % 2)
+    test = ArraySource(photos[:1] + 1, np.zeros(1, np.int64))
+    with caplog.at_level("INFO", "keras_ptft"):
+        handle_leaks(made(train=train, test=test), "warn")
+    text = f"Comparing {images} images to find near duplicates"
+    assert (text in caplog.text) == told
+
+
 def test_leaks_are_dropped(caplog):
     dataset, found = handle_leaks(leaking(), "drop")
     assert dataset.splits["train"].indices.tolist() == [0, 3]
