@@ -11,6 +11,7 @@ from keras_ptft.serving.signatures.arrays import model_examples, text_examples
 from keras_ptft.serving.signatures.intake import TEXT_INPUT, takes_texts
 from keras_ptft.serving.signatures.signature import Arrays, Signature
 
+# an eager Keras model keeps what each layer computes of all of them
 _BATCH = 16
 
 

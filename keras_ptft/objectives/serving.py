@@ -14,8 +14,9 @@ from keras_ptft.serving.inference.predictor import (
     text_answer_predictor,
     text_predictor,
 )
-from keras_ptft.serving.signatures.answers import array_answers, text_answers
+from keras_ptft.serving.signatures.answers import text_answers
 from keras_ptft.serving.signatures.arrays import (
+    array_signatures,
     class_scores,
     model_examples,
     text_examples,
@@ -94,7 +95,7 @@ def answer_signatures(
     """
     examples, answer = model_examples(model, source), traced_once(answer)
     if info.tokenizer is None:
-        own = array_answers(
+        own = array_signatures(
             model,
             answer,
             examples,
@@ -119,7 +120,7 @@ def _label_signatures(
     examples = model_examples(model, source)
     if info.tokenizer is None:
         scores = class_scores(model, info.temperature)
-        return array_answers(
+        return array_signatures(
             model,
             traced_once(labelled(scores, info.label_names)),
             examples,

@@ -16,7 +16,7 @@ from keras_ptft.objectives import serving
 from keras_ptft.objectives.regression import Regression
 from keras_ptft.objectives.saved import read_objective, write_objective
 from keras_ptft.serving.inference.results import Estimate
-from keras_ptft.serving.signatures.answers import array_answers
+from keras_ptft.serving.signatures.arrays import array_signatures
 
 INFO = DataInfo(label_kind=NUMBERS, target=Target("price", 50.0, 4.0))
 
@@ -145,7 +145,7 @@ def test_signatures_of_others_are_there_too(monkeypatch):
             return {"features": inner(inputs, training=False)}
 
         examples = {"vector": source.gather([0, 1]).numpy()}
-        (found,) = array_answers(model, answer, examples)
+        (found,) = array_signatures(model, answer, examples)
         return [dataclasses.replace(found, name="inner")]
 
     monkeypatch.setitem(serving.SIGNATURES, "inner", inner_values)

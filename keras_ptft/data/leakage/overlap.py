@@ -25,7 +25,7 @@ _PAIRS = (
     ("train", "validation"),
 )
 PRETRAINING = "pretraining"
-# what takes seconds: 10,000 digits of MNIST, or 156 photos of 224 × 224
+# what takes seconds: 10,000 digits of MNIST, or 157 photos of 224 × 224
 _MANY_PIXELS = 10_000 * 28 * 28
 _NO_PAIRS = np.empty((0, 3), np.int64)
 

@@ -1,23 +1,15 @@
-"""Signatures of models whose answers need nothing but their outputs."""
-
-import dataclasses
+"""Signatures of texts, of models whose answers need nothing but their outputs."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.data.core.info import DEFAULT_FORM, ImageForm
 from keras_ptft.data.text.tokenizers import Tokenizer
 from keras_ptft.serving.signatures.arrays import (
-    array_signatures,
-    endpoint,
     expected_outputs,
-    expected_rows,
 )
-from keras_ptft.serving.signatures.intake import DEFAULT_INTAKE, Intake
 from keras_ptft.serving.signatures.labels import proofs
 from keras_ptft.serving.signatures.signature import (
-    Arrays,
     IsUnsure,
     ServingFn,
     Signature,
@@ -31,35 +23,6 @@ from keras_ptft.serving.signatures.text import (
     token_spec,
     with_odd_texts,
 )
-
-
-def array_answers(
-    model: keras.Model,
-    answer: ServingFn,
-    examples: Arrays,
-    *,
-    form: ImageForm = DEFAULT_FORM,
-    intake: Intake = DEFAULT_INTAKE,
-    is_unsure: IsUnsure = sure,
-) -> list[Signature]:
-    """Returns the signatures of a model of arrays, as `array_signatures`.
-
-    Args:
-        model: computes in float32 (see `signatures.arrays.in_float32`).
-        answer: the model's inputs → what is answered, by name.
-        examples: input name to real inputs, to verify the export with.
-        form: how image files become the model's input.
-        intake: what image files are refused.
-        is_unsure: which of them are no proof.
-
-    Raises:
-        UserError: there are no examples.
-    """
-    outputs = expected_rows(endpoint(model, answer), examples)
-    kept = proofs(is_unsure(outputs))
-    chosen = {name: rows[kept] for name, rows in examples.items()}
-    found = array_signatures(model, answer, chosen, form, intake)
-    return [dataclasses.replace(each, is_unsure=is_unsure) for each in found]
 
 
 def text_answers(

@@ -13,11 +13,14 @@ from keras_ptft.errors import UserError
 from keras_ptft.models.precision import rebuilt
 from keras_ptft.serving.signatures.encoded import encoded_images
 from keras_ptft.serving.signatures.intake import DEFAULT_INTAKE, Intake
+from keras_ptft.serving.signatures.labels import proofs
 from keras_ptft.serving.signatures.signature import (
+    IsUnsure,
     ServingFn,
     Signature,
     Tensors,
     cases,
+    sure,
 )
 
 _AT_ONCE = 8
@@ -29,6 +32,8 @@ def array_signatures(
     examples: Mapping[str, np.ndarray],
     form: ImageForm = DEFAULT_FORM,
     intake: Intake = DEFAULT_INTAKE,
+    *,
+    is_unsure: IsUnsure = sure,
 ) -> list[Signature]:
     """Returns the signatures of a model of arrays.
 
@@ -43,6 +48,7 @@ def array_signatures(
             hundred at most, to verify the export with.
         form: how image files become the model's input.
         intake: what image files are refused.
+        is_unsure: which of the examples are no proof, by their outputs.
 
     Raises:
         UserError: there are no examples, or all images have too many pixels.
@@ -54,9 +60,12 @@ def array_signatures(
         for name, spec in specs.items()
     }
     outputs = expected_rows(function, inputs)
-    default = Signature(
-        "serving_default", function, specs, cases(inputs, outputs)
+    kept = proofs(is_unsure(outputs))
+    proving = cases(
+        {name: rows[kept] for name, rows in inputs.items()},
+        {name: rows[kept] for name, rows in outputs.items()},
     )
+    default = Signature("serving_default", function, specs, proving, is_unsure)
     (spec, *others) = specs.values()
     if others or not accepts_encoded_images(spec):
         return [default]

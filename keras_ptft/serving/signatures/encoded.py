@@ -79,7 +79,10 @@ def encoded_images(
     found = [_case(case, intake) for case in default.cases]
     if intake.corrupt_images == FLAG:
         found.append(_damaged(default, found[0]))
-    return Signature("encoded_images", function, {FILES.name: FILES}, found)
+    specs = {FILES.name: FILES}
+    return Signature(
+        "encoded_images", function, specs, found, default.is_unsure
+    )
 
 
 def flagged(outputs: Tensors, is_corrupt: tf.Tensor) -> Tensors:

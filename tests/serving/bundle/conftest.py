@@ -9,7 +9,6 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from keras_ptft.serving.signatures.answers import array_answers
 from keras_ptft.serving.signatures.arrays import (
     array_signatures,
     class_scores,
@@ -108,7 +107,7 @@ def named(written):
         "age": np.array([[30], [4]], np.int32),
         "size": np.array([[1.5, 2], [0.25, -1]], np.float32),
     }
-    signatures = array_answers(model, answer, examples)
+    signatures = array_signatures(model, answer, examples)
     return signatures, (), (), written(signatures)
 
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_ptft.serving.signatures.answers import array_answers
+from keras_ptft.serving.signatures.arrays import array_signatures
 
 
 def doubled(model):
@@ -24,7 +24,7 @@ ROWS = np.array([[1, 0], [2, 0], [3, 0]], np.float32)
 
 def test_the_answer_is_what_the_signature_gives():
     model = vector_model()
-    (found,) = array_answers(model, doubled(model), {"vector": ROWS})
+    (found,) = array_signatures(model, doubled(model), {"vector": ROWS})
     assert found.name == "serving_default"
     assert found.cases[0].outputs["value"].tolist() == [2, 4, 6]
     assert found.inputs["vector"].shape.as_list() == [None, 2]
@@ -32,7 +32,7 @@ def test_the_answer_is_what_the_signature_gives():
 
 def test_what_rounding_may_change_is_no_proof():
     model = vector_model()
-    (found,) = array_answers(
+    (found,) = array_signatures(
         model,
         doubled(model),
         {"vector": ROWS},
@@ -43,7 +43,7 @@ def test_what_rounding_may_change_is_no_proof():
 
 def test_of_examples_that_are_all_unsure_all_are_taken():
     model = vector_model()
-    (found,) = array_answers(
+    (found,) = array_signatures(
         model,
         doubled(model),
         {"vector": ROWS},
@@ -57,7 +57,9 @@ def test_files_of_images_are_answered_too():
     mean = keras.layers.Flatten()(keras.layers.Rescaling(1.0)(image))
     model = keras.Model(image, mean)
     pixels = np.full((2, 4, 4, 1), 7, np.uint8)
-    default, encoded = array_answers(model, doubled(model), {"image": pixels})
+    default, encoded = array_signatures(
+        model, doubled(model), {"image": pixels}
+    )
     assert default.cases[0].outputs["value"].tolist() == [14, 14]
     files = tf.constant(encoded.cases[0].inputs["bytes"])
     assert encoded.function(files)["value"].numpy().tolist() == [14, 14]
