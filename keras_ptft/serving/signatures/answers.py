@@ -1,4 +1,4 @@
-"""Signatures of texts, of models whose answers need nothing but their outputs."""
+"""Signatures of models of texts that answer by their outputs alone."""
 
 import keras
 import numpy as np
